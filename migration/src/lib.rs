@@ -1,1 +1,42 @@
-//! Placeholder.
+//! The schema, one file per change.
+//!
+//! Migrations are plain SQL so that every constraint has the name that the store translates when it
+//! is violated. They never import `entity`: an old migration must keep meaning what it meant.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_create_user;
+mod m20261121_000002_create_identity;
+mod m20261121_000003_create_session;
+mod m20261121_000004_create_subject;
+mod m20261121_000005_create_tutor;
+mod m20261121_000006_create_offer;
+mod m20261121_000007_create_weekly_rule;
+mod m20261121_000008_create_lesson;
+mod m20261121_000009_create_booking;
+mod m20261121_000010_create_google_grant;
+mod m20261121_000011_create_busy_span;
+mod m20261121_000012_create_job;
+
+/// Every migration, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_user::Migration),
+            Box::new(m20261121_000002_create_identity::Migration),
+            Box::new(m20261121_000003_create_session::Migration),
+            Box::new(m20261121_000004_create_subject::Migration),
+            Box::new(m20261121_000005_create_tutor::Migration),
+            Box::new(m20261121_000006_create_offer::Migration),
+            Box::new(m20261121_000007_create_weekly_rule::Migration),
+            Box::new(m20261121_000008_create_lesson::Migration),
+            Box::new(m20261121_000009_create_booking::Migration),
+            Box::new(m20261121_000010_create_google_grant::Migration),
+            Box::new(m20261121_000011_create_busy_span::Migration),
+            Box::new(m20261121_000012_create_job::Migration),
+        ]
+    }
+}

@@ -1,0 +1,37 @@
+//! The place of one student in a lesson.
+
+use sea_orm::entity::prelude::*;
+use crate::id::{BookingId, LessonId, UserId};
+
+/// Every status but `Cancelled` occupies the time of the student.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum BookingStatus {
+    Confirmed,
+    Cancelled,
+}
+
+/// A row of `bookings`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "bookings")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: BookingId,
+    pub lesson_id: LessonId,
+    pub student_id: UserId,
+    /// That of the lesson: a foreign key over lesson, start and end keeps them equal.
+    pub starts_at: DateTimeUtc,
+    /// That of the lesson.
+    pub ends_at: DateTimeUtc,
+    pub status: BookingStatus,
+    pub cancelled_at: Option<DateTimeUtc>,
+    pub cancelled_by: Option<UserId>,
+    pub cancellation_reason: Option<String>,
+    /// Grows with each change; the entity tag is made of it.
+    pub version: i32,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

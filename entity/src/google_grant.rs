@@ -1,0 +1,41 @@
+//! That a user lets the service act on their Google Calendar.
+
+use sea_orm::entity::prelude::*;
+use crate::id::UserId;
+
+/// Whether Google still honours the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum GrantState {
+    Live,
+    Dead,
+}
+
+/// A row of `google_grants`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "google_grants")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    /// The `sub` of the Google account that granted; it need not be the one that signs in.
+    pub subject: String,
+    pub email: String,
+    /// What was granted, which may be less than what was asked.
+    pub scopes: Vec<String>,
+    /// Sealed; never in clear.
+    pub refresh_token: Vec<u8>,
+    /// Names the key that sealed the refresh token.
+    pub refresh_token_key_id: String,
+    pub state: GrantState,
+    /// Since when Google could not be read; none while it can.
+    pub failing_since: Option<DateTimeUtc>,
+    /// When busy time was last read.
+    pub busy_read_at: Option<DateTimeUtc>,
+    /// When busy time was last asked for, whatever came of it.
+    pub busy_attempted_at: Option<DateTimeUtc>,
+    pub connected_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

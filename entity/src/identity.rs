@@ -1,0 +1,24 @@
+//! An account at a sign-in provider by which a user signs in.
+
+use sea_orm::entity::prelude::*;
+use crate::id::{IdentityId, UserId};
+
+/// A row of `identities`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "identities")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: IdentityId,
+    pub user_id: UserId,
+    /// The OpenID Connect issuer.
+    pub issuer: String,
+    /// The `sub` claim, unique within the issuer and never given to another account.
+    pub subject: String,
+    /// The address that the provider last told.
+    pub email: String,
+    pub created_at: DateTimeUtc,
+    pub last_sign_in_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,36 @@
+//! One meeting of a tutor, at a time, with room for `capacity` students.
+
+use sea_orm::entity::prelude::*;
+use crate::id::{LessonId, SubjectId, TutorId};
+
+/// Every status but `Cancelled` occupies the time of the tutor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum LessonStatus {
+    Scheduled,
+    Cancelled,
+}
+
+/// A row of `lessons`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "lessons")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: LessonId,
+    pub tutor_id: TutorId,
+    pub subject_id: SubjectId,
+    pub level: String,
+    pub starts_at: DateTimeUtc,
+    pub ends_at: DateTimeUtc,
+    pub status: LessonStatus,
+    pub capacity: i16,
+    /// The event that stands in the calendar of the tutor; none when none does.
+    pub calendar_event_id: Option<String>,
+    /// Counts the event ids used up: the id of a deleted event stays taken.
+    pub calendar_event_attempt: i16,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,19 @@
+//! What is taught.
+
+use sea_orm::entity::prelude::*;
+use crate::id::SubjectId;
+
+/// A row of `subjects`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "subjects")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: SubjectId,
+    /// Stable, readable name for addresses, such as `mathematics`.
+    pub slug: String,
+    pub name: String,
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
