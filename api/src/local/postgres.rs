@@ -21,6 +21,7 @@ mod home;
 mod install;
 mod lock;
 mod log;
+mod orphan;
 mod owner;
 mod server;
 #[cfg(test)]
@@ -87,7 +88,8 @@ pub struct Postgres {
     // In the order in which they must go.
     server: Server,
     watchdog: Watchdog,
-    lock: Lock,
+    /// None once it is stopped: from then on the directory may be another server's.
+    lock: Option<Lock>,
     home: Home,
     version: String,
 }
@@ -135,11 +137,12 @@ impl Postgres {
             ));
             cluster::create(&home, &installation, &watchdog)?;
         }
+        orphan::check(&home)?;
         let server = Server::start(&home, &installation, &watchdog, options.settings)?;
         Ok(Self {
             server,
             watchdog,
-            lock,
+            lock: Some(lock),
             home,
             version: installation.version,
         })
@@ -164,27 +167,22 @@ impl Postgres {
             match install::install(home, watchdog, announce) {
                 Ok(installation) => return Ok(installation),
                 Err(reason) => {
-                    looked_at += &format!("; installing a copy with pip failed: {reason}")
+                    looked_at = format!("{looked_at}; installing a copy with pip failed: {reason}");
                 }
             }
         }
         let Some(data) = wanted else {
             return Err(Error::NotFound { looked_at });
         };
-        match found.others.into_iter().next() {
-            Some(Installation { version, bin, .. }) => Err(Error::OtherMajor {
-                dir: cluster,
-                data,
-                found: version,
-                bin,
-            }),
-            None => Err(Error::NotFound {
-                looked_at: format!(
-                    "{looked_at}, for {data} whose data {} holds",
-                    cluster.display()
-                ),
-            }),
-        }
+        let found = match found.others.first() {
+            Some(other) => format!("PostgreSQL {} in {}", other.version, other.bin.display()),
+            None => format!("no PostgreSQL (looked at {looked_at})"),
+        };
+        Err(Error::OtherMajor {
+            dir: cluster,
+            data,
+            found,
+        })
     }
 
     /// The URL of a database of this server, in the form that sqlx and psql understand.
@@ -213,14 +211,25 @@ impl Postgres {
 
     /// Tells a second server that wants the same data directory where this one can be reached.
     pub fn announce_url(&self, url: &str) {
-        self.lock.write(&format!("running at {url}"));
+        if let Some(lock) = &self.lock {
+            lock.write(url);
+        }
     }
 
     /// Stops the server: connections are ended, data is written. Takes about 30 ms; does nothing the second time.
     pub fn stop(&mut self) -> Result<(), Error> {
+        let Some(lock) = self.lock.take() else {
+            return Ok(());
+        };
         let result = self.server.stop(&mut self.watchdog);
-        self.lock.write("");
-        result
+        // The watchdog has done this, unless somebody killed it.
+        let removed = self
+            .home
+            .removed_at_the_end()
+            .into_iter()
+            .try_for_each(home::remove_dir);
+        lock.write("");
+        result.and(removed)
     }
 }
 

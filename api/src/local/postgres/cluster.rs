@@ -33,22 +33,16 @@ pub(super) fn create(
 ) -> Result<(), Error> {
     let cluster = home.cluster();
     let new = cluster.with_extension("new");
-    let mut outcome = None;
-    for locale in locales(installation.major) {
-        remove_dir(&new)?;
-        make_dir_of(&home.owner, &new)?;
-        let status = initdb(home, installation, &new, locale, watchdog)
-            .map_err(Error::io("run", &installation.bin.join("initdb")))?;
-        if status.success() {
-            return fs::rename(&new, &cluster).map_err(Error::io("create", &cluster));
-        }
-        outcome = Some(status);
+    let [usual, fallback] = locales(installation.major);
+    let mut status = initdb(home, installation, &new, usual, watchdog)?;
+    if !status.success() && watchdog.log.tail().contains("invalid locale") {
+        status = initdb(home, installation, &new, fallback, watchdog)?;
+    }
+    if status.success() {
+        return fs::rename(&new, &cluster).map_err(Error::io("create", &cluster));
     }
     remove_dir(&new)?;
-    Err(watchdog.log.failed(format!(
-        "initdb failed ({})",
-        outcome.map(|status| status.to_string()).unwrap_or_default()
-    )))
+    Err(watchdog.log.failed(format!("initdb failed ({status})")))
 }
 
 /// Where the system doesn't have `C.UTF-8` (macOS for a long time), Postgres brings its own since version 17; else plain `C`.
@@ -70,21 +64,27 @@ fn initdb(
     data: &Path,
     locale: &[&str],
     watchdog: &Watchdog,
-) -> io::Result<ExitStatus> {
-    let mut command = watchdog.command(installation.bin.join("initdb"))?;
-    command
-        .arg("--pgdata")
-        .arg(data)
-        .args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-sync",
-        ])
-        .args(locale);
-    plain_environment(&mut command);
-    home.owner.apply(&mut command);
-    watchdog.run(command, LIMIT)
+) -> Result<ExitStatus, Error> {
+    remove_dir(data)?;
+    make_dir_of(&home.owner, data)?;
+    let program = installation.bin.join("initdb");
+    let run = || {
+        let mut command = watchdog.command(&program)?;
+        command
+            .arg("--pgdata")
+            .arg(data)
+            .args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+            ])
+            .args(locale);
+        plain_environment(&mut command);
+        home.owner.apply(&mut command);
+        watchdog.run(command, LIMIT)
+    };
+    run().map_err(Error::io("run", &program))
 }
 
 /// Keeps our secrets, `PG…` variables and languages away from Postgres.

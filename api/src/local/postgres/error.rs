@@ -26,18 +26,16 @@ pub enum Error {
     },
     /// The data belongs to a version that isn't there.
     #[error(
-        "{} holds PostgreSQL {data} data, found PostgreSQL {found} in {}: install PostgreSQL {data} (and name its directory in \
-         PG_BIN_DIR if it isn't found), or move the data away to start afresh", dir.display(), bin.display()
+        "{} holds PostgreSQL {data} data, found {found}: install PostgreSQL {data} (PG_BIN_DIR names an unusual place), \
+         or move the data away to start afresh", dir.display()
     )]
     OtherMajor {
         /// The cluster.
         dir: PathBuf,
         /// The major version that made it.
         data: u32,
-        /// The version that was found.
+        /// What was found instead.
         found: String,
-        /// Where.
-        bin: PathBuf,
     },
     /// A temporary server was asked for in a directory with something in it.
     #[error("{} is not empty, so it cannot be a temporary data directory", .0.display())]

@@ -14,12 +14,8 @@ const SIDE_BY_SIDE: [(&str, &str, &str); 6] = [
     ("/usr/lib/postgresql", "", "/usr/lib/postgresql/*/bin"),
     ("/usr", "pgsql-", "/usr/pgsql-*/bin"),
     ("/opt/homebrew/opt", "postgresql@", "Homebrew"),
-    ("/usr/local/opt", "postgresql@", "Homebrew in /usr/local"),
-    (
-        "/home/linuxbrew/.linuxbrew/opt",
-        "postgresql@",
-        "Homebrew on Linux",
-    ),
+    ("/usr/local/opt", "postgresql@", "Homebrew"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql@", "Homebrew"),
     (
         "/Applications/Postgres.app/Contents/Versions",
         "",
@@ -158,7 +154,9 @@ impl Found {
                     Err(reason) => name = format!("{name} ({reason})"),
                 }
             }
-            self.looked_at.push(name);
+            if self.looked_at.last() != Some(&name) {
+                self.looked_at.push(name);
+            }
         }
         false
     }

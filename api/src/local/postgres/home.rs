@@ -36,13 +36,7 @@ impl Home {
         let wanted = path::absolute(wanted).map_err(Error::io("find", wanted))?;
         let owner = Owner::choose(&cluster_in(&wanted))?;
         let dir = reachable(&wanted, &owner, announce)?;
-        let is_new = !dir.exists();
-        fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
-        if is_new && owner != Owner::Ourselves {
-            // Whatever our umask is, the other user has to get through.
-            fs::set_permissions(&dir, Permissions::from_mode(0o755))
-                .map_err(Error::io("open up", &dir))?;
-        }
+        make_dirs_for(&owner, &dir)?;
         let dir = dir.canonicalize().map_err(Error::io("find", &dir))?;
         if temporary
             && fs::read_dir(&dir)
@@ -87,6 +81,18 @@ impl Home {
 
 fn cluster_in(dir: &Path) -> PathBuf {
     dir.join("postgres")
+}
+
+/// Makes a directory and what is missing above it. Whatever our umask is, another user has to get through.
+fn make_dirs_for(owner: &Owner, dir: &Path) -> Result<(), Error> {
+    let missing: Vec<_> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
+    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    if *owner == Owner::Ourselves {
+        return Ok(());
+    }
+    missing.into_iter().try_for_each(|dir| {
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(Error::io("open up", dir))
+    })
 }
 
 /// `wanted`, unless the owner can't get there (for example below /root): then a place of the same name every time.

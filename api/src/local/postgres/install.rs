@@ -49,7 +49,7 @@ pub(super) fn install(
     remove_dir(&new).map_err(|error| error.to_string())?;
     if !run(pip, &new, watchdog).map_err(|error| error.to_string())? {
         remove_dir(&new).map_err(|error| error.to_string())?;
-        return Err(watchdog.log.tail());
+        return Err(watchdog.log.last_line());
     }
     remove_dir(&target).map_err(|error| error.to_string())?;
     fs::rename(&new, &target).map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::error::Error;
 
 /// How many of the last lines are quoted in an error.
-const QUOTED_LINES: usize = 6;
+const QUOTED_LINES: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(super) struct Log {
@@ -30,6 +30,15 @@ impl Log {
 
     /// The last lines, in one.
     pub(super) fn tail(&self) -> String {
+        self.last_lines(QUOTED_LINES)
+    }
+
+    /// The last line, and where to read on.
+    pub(super) fn last_line(&self) -> String {
+        format!("{} (see {})", self.last_lines(1), self.path.display())
+    }
+
+    fn last_lines(&self, count: usize) -> String {
         let text = fs::read(&self.path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text
@@ -37,7 +46,7 @@ impl Log {
             .map(str::trim)
             .filter(|line| !line.is_empty())
             .collect();
-        lines[lines.len().saturating_sub(QUOTED_LINES)..].join(" | ")
+        lines[lines.len().saturating_sub(count)..].join(" | ")
     }
 
     /// An error that quotes the log.

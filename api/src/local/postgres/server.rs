@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -107,15 +108,19 @@ impl Server {
     pub(super) fn stop(&self, watchdog: &mut Watchdog) -> Result<(), Error> {
         let is_first = {
             let mut state = self.life.state();
-            !std::mem::replace(&mut state.is_stopping, true) && state.ended.is_none()
+            !mem::replace(&mut state.is_stopping, true) && state.ended.is_none()
         };
-        watchdog.close();
+        let limit = if watchdog.close() {
+            LIMIT_TO_END
+        } else {
+            Duration::ZERO
+        };
         if !is_first {
             return Ok(());
         }
         let ended = self
             .life
-            .wait(LIMIT_TO_END)
+            .wait(limit)
             .or_else(|| self.end_without_watchdog());
         match ended {
             Some(status) if status.success() => Ok(()),

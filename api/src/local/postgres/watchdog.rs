@@ -20,17 +20,23 @@ use super::log::Log;
 use super::search_path;
 
 /// Arguments: the lock file, what to write into it, directories to remove. Input: a process id per line, or `-`; the last one counts.
+/// A process that has ended but that nobody has waited for (state Z, in containers without an init) doesn't count as running.
 /// Postgres takes an interrupt as "end all connections, write everything, stop"; if it hasn't after 10 s, it is told more firmly.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 lock=$1 stopping=$2
 shift 2
 pid=-
+runs() {
+    kill -0 "$pid" || return 1
+    { read -r _ _ state _ <"/proc/$pid/stat"; } && [ "$state" = Z ] && return 1
+    return 0
+}
 while read -r line; do pid=$line; done
 echo "$stopping" >"$lock"
 if [ "$pid" != - ] && kill -INT "$pid"; then
     polls=0
-    while kill -0 "$pid"; do
+    while runs; do
         polls=$((polls + 1))
         case $polls in
             500) kill -QUIT "$pid" ;;
@@ -137,18 +143,17 @@ impl Watchdog {
         Teller(Arc::clone(&self.pipe))
     }
 
-    /// Has Postgres interrupted and waits until the watchdog has done its work. Does nothing the second time.
-    pub(super) fn close(&mut self) {
+    /// Has Postgres interrupted and waits until the watchdog has done its work; false if somebody killed it. Does nothing the second time.
+    pub(super) fn close(&mut self) -> bool {
         drop(
             self.pipe
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(),
         );
-        if let Some(mut process) = self.process.take() {
-            // That it can't be waited for only means that it has ended already.
-            let _ = process.wait();
-        }
+        self.process
+            .take()
+            .is_none_or(|mut process| process.wait().is_ok_and(|status| status.code().is_some()))
     }
 }
 
