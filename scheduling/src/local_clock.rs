@@ -140,3 +140,38 @@ pub(crate) fn floor_second(instant: DateTime<Utc>) -> i64 {
 pub(crate) fn ceil_second(instant: DateTime<Utc>) -> i64 {
     instant.timestamp() + i64::from(instant.timestamp_subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::TZ_VARIANTS;
+
+    /// In every zone, each day and at every change: the clock agrees with chrono-tz, and changes
+    /// lie far enough apart to be found.
+    #[test]
+    fn agrees_with_the_tz_database_in_every_zone() {
+        let (from, to) = (instant(946_684_800), instant(2_524_608_000)); // 2000 to 2050
+        let window = Span::new(from, to).expect("fifty years");
+        for zone in TZ_VARIANTS {
+            let clock = LocalClock::new(zone, window);
+            let pieces = clock.pieces();
+            assert_eq!(
+                pieces.first().map(|piece| piece.start),
+                Some(from.timestamp())
+            );
+            assert_eq!(pieces.last().map(|piece| piece.end), Some(to.timestamp()));
+            for pair in pieces.windows(2) {
+                assert_eq!(pair[0].end, pair[1].start, "{zone}");
+                assert_ne!(pair[0].offset, pair[1].offset, "{zone}");
+                let first = pair[0].start == from.timestamp();
+                assert!(first || pair[0].end - pair[0].start > 2 * STRIDE, "{zone}");
+            }
+            for piece in pieces {
+                let days = (piece.start..piece.end).step_by(86_400);
+                for second in days.chain([piece.end - 1]) {
+                    assert_eq!(offset_at(zone, second), piece.offset, "{zone} {second}");
+                }
+            }
+        }
+    }
+}
