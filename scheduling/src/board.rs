@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::availability::{shortened, weekly_spans_on};
 use crate::interval::Span;
-use crate::local_clock::{LocalClock, ceil_second, instant};
+use crate::local_clock::{Grid, LocalClock, ceil_second, instant};
 use crate::slots::{Occupied, Refusal, Schedule};
 
 /// One tutor's time over a window. Nothing outside of the window is open.
@@ -23,8 +23,8 @@ pub(crate) struct Board {
     occupied: Vec<Occupied>,
     earliest_start: Option<DateTime<Utc>>,
     latest_start: DateTime<Utc>,
-    /// In seconds, at least one; none if nothing is ever on the grid.
-    grid: Option<i64>,
+    /// None if nothing is ever on the grid.
+    grid: Option<Grid>,
 }
 
 /// How far along a board one has come. Slots that are looked at in order of their start take up
@@ -48,14 +48,13 @@ impl Board {
             .copied()
             .collect();
         occupied.sort_unstable();
-        let grid = schedule.policy.start_grid.num_seconds();
         Self {
             open: weekly_spans_on(&clock, schedule.rules, window),
             clock,
             occupied,
             earliest_start: schedule.policy.earliest_start(now),
             latest_start: schedule.policy.latest_start(now),
-            grid: (grid > 0).then_some(grid),
+            grid: Grid::new(schedule.policy.start_grid),
         }
     }
 

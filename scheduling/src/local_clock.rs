@@ -5,7 +5,9 @@
 //! since 1970-01-01 00:00, in UTC or on the wall clock, which also keeps dates that chrono could
 //! not represent from doing any harm.
 
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use std::num::NonZeroU32;
+
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::interval::Span;
@@ -70,20 +72,13 @@ impl LocalClock {
         &self.pieces
     }
 
-    /// The first instant from `from` on at which the wall clock shows a multiple of `grid`
-    /// seconds since midnight. `piece` is where to begin to look, and where the instant was
-    /// found: it only ever grows.
-    pub(crate) fn next_on_grid(&self, from: i64, grid: i64, piece: &mut usize) -> Option<i64> {
+    /// The first instant from `from` on at which the wall clock is on `grid`. `piece` is where
+    /// to begin to look, and where the instant was found: it only ever grows.
+    #[inline]
+    pub(crate) fn next_on_grid(&self, from: i64, grid: Grid, piece: &mut usize) -> Option<i64> {
         while let Some(here) = self.pieces.get(*piece) {
-            let local = from.max(here.start) + here.offset;
-            let into_day = local.rem_euclid(DAY);
-            let past_grid = into_day % grid;
-            let wait = if past_grid == 0 {
-                0
-            } else {
-                (grid - past_grid).min(DAY - into_day)
-            };
-            let found = local + wait - here.offset;
+            let from = from.max(here.start);
+            let found = from + grid.wait(from + here.offset);
             if found < here.end {
                 return Some(found);
             }
@@ -92,11 +87,39 @@ impl LocalClock {
         None
     }
 
-    /// Whether the wall clock shows a multiple of `grid` seconds since midnight at `at`.
-    /// `piece` is where to begin to look, as in [`Self::next_on_grid`].
-    pub(crate) fn on_grid(&self, at: DateTime<Utc>, grid: i64, piece: &mut usize) -> bool {
+    /// Whether the wall clock is on `grid` at `at`. `piece` is where to begin to look, as in
+    /// [`Self::next_on_grid`].
+    #[inline]
+    pub(crate) fn on_grid(&self, at: DateTime<Utc>, grid: Grid, piece: &mut usize) -> bool {
         let second = at.timestamp();
         at.timestamp_subsec_nanos() == 0 && self.next_on_grid(second, grid, piece) == Some(second)
+    }
+}
+
+/// The times of day that are a multiple of so many seconds since midnight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid(NonZeroU32);
+
+impl Grid {
+    /// None if that is less than a second. More than a day is as good as a day: only midnight.
+    pub(crate) fn new(step: TimeDelta) -> Option<Self> {
+        let seconds = u32::try_from(step.num_seconds().min(DAY)).ok()?;
+        NonZeroU32::new(seconds).map(Self)
+    }
+
+    /// How long, in seconds, it takes from `local` until the wall clock is on the grid, if its
+    /// offset doesn't change.
+    #[inline]
+    fn wait(self, local: i64) -> i64 {
+        let into_day = local.rem_euclid(DAY);
+        // Both fit, being less than a day. In 32 bits the division costs far less.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let past_grid = i64::from(into_day as u32 % self.0);
+        if past_grid == 0 {
+            0
+        } else {
+            (i64::from(self.0.get()) - past_grid).min(DAY - into_day)
+        }
     }
 }
 

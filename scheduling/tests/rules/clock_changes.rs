@@ -134,7 +134,7 @@ fn a_day_may_be_missing() {
     assert_eq!(apia(rule(Fri, "22:00", "02:00")), expected);
 }
 
-/// Australia/Lord_Howe: at 15:00 UTC on 2026-04-04, 02:00 +11 becomes 01:30 +10:30; at 15:30 UTC
+/// Lord Howe: at 15:00 UTC on 2026-04-04, 02:00 +11 becomes 01:30 +10:30; at 15:30 UTC
 /// on 2026-10-03, 02:00 +10:30 becomes 02:30 +11. Both are Sundays there.
 #[test]
 fn a_clock_may_change_by_half_an_hour() {
