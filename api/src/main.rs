@@ -1,2 +1,130 @@
-//! Placeholder.
-fn main() {}
+//! The commands.
+
+use anyhow::{Context, bail};
+use api::{
+    app::App,
+    clock::Clock,
+    config::{Config, Mode},
+    database, http, server, telemetry,
+};
+use clap::{Parser, Subcommand};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The tutoring scheduler. Settings come from the environment; README.md lists them.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Serve the API and run jobs (the default). With nothing set, brings its own Postgres, a stand-in
+    /// for Google and demo data.
+    Serve,
+    /// Bring the schema of the database up to date.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask the server of this container whether it is ready, and exit accordingly.
+    Healthcheck,
+}
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(run(command))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve => serve().await,
+        Command::Migrate => migrate().await,
+        Command::Openapi => {
+            println!("{}", http::document().to_pretty_json()?);
+            Ok(())
+        }
+        Command::Healthcheck => healthcheck().await,
+    }
+}
+
+fn load() -> anyhow::Result<Mode> {
+    Ok(Config::load(&|name| std::env::var(name).ok())?)
+}
+
+async fn serve() -> anyhow::Result<()> {
+    telemetry::start();
+    match load()? {
+        Mode::Production(config) => {
+            if config.database.migrate_on_start {
+                database::migrate(&config.database).await?;
+            }
+            let db = database::connect(&config.database).await?;
+            let bind = config.server.bind;
+            let listener = TcpListener::bind(bind).await.with_context(|| format!("can't listen on {bind}"))?;
+            tracing::info!(address = %bind, public_url = %config.server.public_url, "listening");
+            server::serve(App::new(*config, db, Clock::System)?, listener, stop_signal()?).await
+        }
+        #[cfg(feature = "local")]
+        Mode::Local(settings) => api::local::serve(*settings, stop_signal()?).await,
+    }
+}
+
+async fn migrate() -> anyhow::Result<()> {
+    telemetry::start();
+    match load()? {
+        Mode::Production(config) => database::migrate(&config.database).await,
+        #[cfg(feature = "local")]
+        Mode::Local(settings) => api::local::migrate(*settings).await,
+    }
+}
+
+/// Ctrl-C, or what Cloud Run and Docker send.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+async fn healthcheck() -> anyhow::Result<()> {
+    let port = std::env::var("PORT").ok().map_or(Ok(8080), |port| port.parse()).context("PORT")?;
+    let ask = async {
+        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
+        let mut status_line = [0; 12];
+        stream.read_exact(&mut status_line).await?;
+        anyhow::Ok(status_line)
+    };
+    let status_line = tokio::time::timeout(Duration::from_secs(3), ask).await.context("no answer")??;
+    if !status_line.ends_with(b" 200") {
+        bail!("not ready: {}", String::from_utf8_lossy(&status_line));
+    }
+    Ok(())
+}

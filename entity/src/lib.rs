@@ -1,7 +1,7 @@
 //! The tables as SeaORM entities, one file per table, and the ids. No queries and no HTTP.
+#![allow(missing_docs, reason = "a column says what it is by its name, or has a comment")]
 
 pub mod booking;
-#![allow(missing_docs, reason = "a column says what it is by its name, or has a comment")]
 pub mod busy_span;
 pub mod google_grant;
 pub mod id;

@@ -1,0 +1,64 @@
+//! What every request and every job works with.
+
+use crate::{clock::Clock, config::Config};
+use anyhow::Context;
+use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
+use sea_orm::DatabaseConnection;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+pub struct Inner {
+    pub config: Config,
+    pub db: DatabaseConnection,
+    pub clock: Clock,
+    /// None where nobody can sign in.
+    pub google: Option<Google>,
+    /// Wakes a worker of this instance after work was enqueued.
+    pub work_enqueued: Notify,
+}
+
+/// Sign-in and Calendar of Google, or of whoever speaks like it.
+pub struct Google {
+    pub sign_in: SignIn,
+    pub calendar: Calendar,
+    pub access_tokens: AccessTokens,
+}
+
+impl App {
+    pub fn new(config: Config, db: DatabaseConnection, clock: Clock) -> anyhow::Result<Self> {
+        let google = config.google.as_ref().map(|settings| Google::new(settings, &config)).transpose()?;
+        Ok(Self(Arc::new(Inner { config, db, clock, google, work_enqueued: Notify::new() })))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Google {
+    fn new(settings: &crate::config::Google, config: &Config) -> anyhow::Result<Self> {
+        let redirect_url = config.server.public_url.join("v1/auth/callback").context("redirect URL")?;
+        let provider = ProviderConfig {
+            issuer: settings.issuer.clone(),
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            redirect_url,
+        };
+        let sign_in = SignIn::new(provider, google::http_client(USER_AGENT)?);
+        Ok(Self {
+            calendar: Calendar::new(&settings.calendar_url, USER_AGENT)?,
+            access_tokens: AccessTokens::new(sign_in.clone()),
+            sign_in,
+        })
+    }
+}
+
+const USER_AGENT: &str = concat!("tutoring-scheduler/", env!("CARGO_PKG_VERSION"));

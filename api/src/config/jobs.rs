@@ -1,0 +1,26 @@
+//! Work outside requests.
+
+use super::Vars;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// How many jobs this instance runs at once; 0 runs none.
+    pub workers: u32,
+    /// How often the queue is looked at when nothing wakes a worker.
+    pub poll: Duration,
+    /// How often the busy time of a connected calendar is read.
+    pub calendar_poll: Duration,
+}
+
+impl Jobs {
+    /// `JOB_WORKERS`: 4 when not set. `JOB_POLL_SECONDS`: 2 when not set.
+    /// `CALENDAR_POLL_SECONDS`: 60 when not set; each connected tutor costs Google one request per period.
+    pub fn load(vars: &mut Vars<'_>) -> Self {
+        Self {
+            workers: vars.number("JOB_WORKERS", 4, 0..=64),
+            poll: Duration::from_secs(vars.number("JOB_POLL_SECONDS", 2, 1..=60).into()),
+            calendar_poll: Duration::from_secs(vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Every setting, read from the environment at start. One small file per concern, each documents its
+//! variables where it reads them. All mistakes are reported together.
+
+mod database;
+mod google;
+mod jobs;
+mod policy;
+mod server;
+mod vars;
+
+pub use database::Database;
+pub use google::Google;
+pub use jobs::Jobs;
+pub use policy::Policy;
+pub use server::{Server, at};
+pub use vars::{Mistakes, Vars};
+
+use crate::seal::Keyring;
+
+/// What the server needs to know to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    /// None: nobody can sign in, and the sign-in page says what to set.
+    pub google: Option<Google>,
+    pub keys: Keyring,
+    pub policy: Policy,
+    pub jobs: Jobs,
+}
+
+/// How the environment asks the server to start.
+#[derive(Debug)]
+pub enum Mode {
+    /// Everything is given.
+    Production(Box<Config>),
+    /// Nothing is given: the server brings its own Postgres and a stand-in for Google.
+    #[cfg(feature = "local")]
+    Local(Box<crate::local::Settings>),
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    ///
+    /// The local mode is entered only when nothing speaks for production: no `DATABASE_URL`, no
+    /// `K_SERVICE` (which Cloud Run sets), and a loopback address to listen on.
+    ///
+    /// # Errors
+    /// All mistakes, each with the name of its variable.
+    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Mode, Mistakes> {
+        let mut vars = Vars::new(lookup);
+        let bind = server::bind(&mut vars);
+        #[cfg(feature = "local")]
+        if vars.text("DATABASE_URL").is_none() && vars.text("K_SERVICE").is_none() && bind.ip().is_loopback() {
+            let settings = crate::local::Settings::load(&mut vars, bind);
+            return vars.finish(Mode::Local(Box::new(settings)));
+        }
+        let server = Server::load(&mut vars, bind);
+        let database = Database::load(&mut vars);
+        let google = Google::load(&mut vars);
+        let keys = keys(&mut vars, google.is_some());
+        let policy = Policy::load(&mut vars);
+        let jobs = Jobs::load(&mut vars);
+        vars.finish(()).map(|()| Mode::Production(Box::new(Config { server, database, google, keys, policy, jobs })))
+    }
+}
+
+/// `ENCRYPTION_KEYS`: `id:base64 of 32 random bytes`, several separated by commas, the newest first.
+/// The first seals; all of them open. Required wherever people can sign in. To rotate, put a new key in
+/// front and keep the old ones.
+fn keys(vars: &mut Vars<'_>, required: bool) -> Keyring {
+    let fallback = || Keyring::generate().parse().unwrap_or_else(|_| unreachable!("a generated key is valid"));
+    match vars.text("ENCRYPTION_KEYS") {
+        Some(text) => text.parse().unwrap_or_else(|error| {
+            vars.mistake("ENCRYPTION_KEYS", &format!("{error}"));
+            fallback()
+        }),
+        None => {
+            if required {
+                vars.mistake("ENCRYPTION_KEYS", "is missing: give id:base64 of 32 random bytes, such as 1:$(openssl rand -base64 32)");
+            }
+            fallback()
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The connection to Postgres, and bringing its schema up to date.
+
+use crate::config;
+use anyhow::Context;
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+
+/// How long the first connection may take; after that the reason is told.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request waits for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that lay idle this long is tried before it is used. Trying every one costs a round trip
+/// per request.
+const TRY_AFTER_IDLE: Duration = Duration::from_secs(10);
+
+/// Any number that nobody else locks.
+const MIGRATION_LOCK: i64 = 0x7475_746f_7269_6e67;
+
+/// A pool of connections.
+///
+/// # Errors
+/// Within seconds, with the reason, when the database can't be reached; the pool alone would only say
+/// that it timed out.
+pub async fn connect(settings: &config::Database) -> anyhow::Result<DatabaseConnection> {
+    plain_connection(&settings.url).await?.close().await?;
+    let mut options = ConnectOptions::new(settings.url.expose_secret());
+    options
+        .max_connections(settings.max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for >= TRY_AFTER_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+        });
+    Ok(Database::connect(options).await?)
+}
+
+/// Brings the schema up to date. Of several that do so at once, one works and the others wait.
+pub async fn migrate(settings: &config::Database) -> anyhow::Result<()> {
+    let mut lock = plain_connection(&settings.url).await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
+    let db = connect(settings).await?;
+    Migrator::up(&db, None).await.context("the schema could not be brought up to date")?;
+    db.close().await?;
+    lock.close().await?;
+    Ok(())
+}
+
+async fn plain_connection(url: &SecretString) -> anyhow::Result<PgConnection> {
+    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect(url.expose_secret()))
+        .await
+        .context("timed out")
+        .and_then(|connected| Ok(connected?))
+        .context("the database at DATABASE_URL can't be reached")
+}

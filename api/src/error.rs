@@ -1,0 +1,142 @@
+//! What can go wrong, without HTTP.
+//!
+//! A variant that reaches the caller carries only text written for the caller. What is for the log
+//! stays inside [`Error::Internal`] and [`Error::Unavailable`], of which callers see nothing.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use std::{borrow::Cow, fmt};
+
+#[derive(Debug)]
+pub enum Error {
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// Signed in, and not allowed.
+    Forbidden { code: &'static str, detail: Cow<'static, str> },
+    /// There is no such thing, or the caller may not know that there is.
+    NotFound { what: &'static str },
+    /// Could not be read at all.
+    Malformed { code: &'static str, detail: Cow<'static, str> },
+    /// Too much to be read at all.
+    TooLarge,
+    /// Well-formed, but not acceptable.
+    Invalid(Vec<FieldError>),
+    /// Clashes with what is there.
+    Conflict(Box<Conflict>),
+    /// The thing has changed since the caller read it.
+    PreconditionFailed,
+    /// An edit must say which version it is meant for.
+    PreconditionRequired,
+    /// Something that is needed can't be reached; trying again may help.
+    Unavailable { cause: anyhow::Error },
+    /// Two transactions got in each other's way; trying again helps.
+    Contention { cause: DbErr },
+    /// A fault of ours.
+    Internal(anyhow::Error),
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Path of the field, such as `rules[2].local_end`.
+    pub field: String,
+    /// Stable, for programs.
+    pub code: Cow<'static, str>,
+    /// For people.
+    pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    pub fn new(
+        field: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { field: field.into(), code: code.into(), detail: detail.into() }
+    }
+}
+
+/// Why something can't be done as things stand, and what could be done instead.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub detail: Cow<'static, str>,
+    /// What stands in the way.
+    pub conflicts: Vec<Obstacle>,
+    /// Times at which the same thing would be possible.
+    pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// One thing that stands in the way.
+#[derive(Clone, Debug)]
+pub struct Obstacle {
+    /// Stable, for programs: a reason code of the slot engine.
+    pub code: &'static str,
+    /// The span that is in the way, where there is one and the caller may know of it.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl Error {
+    pub fn not_found(what: &'static str) -> Self {
+        Self::NotFound { what }
+    }
+
+    pub fn invalid(field: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, code, detail)])
+    }
+
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Conflict(Box::new(Conflict {
+            code,
+            detail: detail.into(),
+            conflicts: Vec::new(),
+            alternatives: Vec::new(),
+        }))
+    }
+
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Self::Internal(cause.into())
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable { cause: error.into() },
+            other => match crate::store::sql_state(&other).as_deref() {
+                // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
+                Some("40001" | "40P01") => Self::Contention { cause: other },
+                // Admin shutdown, crash shutdown, cannot connect now, too many connections.
+                Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable { cause: other.into() },
+                _ => Self::Internal(other.into()),
+            },
+        }
+    }
+}
+
+/// For the log, not for callers.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthenticated => f.write_str("unauthenticated"),
+            Self::Forbidden { code, .. } => write!(f, "forbidden: {code}"),
+            Self::NotFound { what } => write!(f, "not found: {what}"),
+            Self::Malformed { code, .. } => write!(f, "malformed: {code}"),
+            Self::TooLarge => f.write_str("too large"),
+            Self::Invalid(fields) => {
+                write!(f, "invalid:")?;
+                fields.iter().try_for_each(|field| write!(f, " {} {}", field.field, field.code))
+            }
+            Self::Conflict(conflict) => write!(f, "conflict: {}", conflict.code),
+            Self::PreconditionFailed => f.write_str("precondition failed"),
+            Self::PreconditionRequired => f.write_str("precondition required"),
+            Self::Unavailable { cause } => write!(f, "unavailable: {cause:#}"),
+            Self::Contention { cause } => write!(f, "contention: {cause}"),
+            Self::Internal(cause) => write!(f, "internal: {cause:#}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

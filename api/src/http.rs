@@ -1,0 +1,63 @@
+//! HTTP: the router and the order of its layers. Everything here turns requests into calls of
+//! [`crate::service`], and what comes back into answers.
+
+mod auth;
+mod cursor;
+mod etag;
+mod extract;
+mod layers;
+mod openapi;
+mod problem;
+mod routes;
+mod validate;
+
+use crate::app::App;
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::IntoResponse};
+use problem::Problem;
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+pub use openapi::document;
+
+/// The longest body of a request.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The whole server.
+pub fn router(app: App) -> Router {
+    let (router, document) = openapi::routes().split_for_parts();
+    let docs = Config::from("/openapi.json")
+        .try_it_out_enabled(true)
+        .with_credentials(true)
+        .validator_url("none")
+        .display_request_duration(true);
+    // The first is outermost.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(TraceLayer::new_for_http().make_span_with(layers::span).on_request(()).on_response(layers::log))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(middleware::from_fn(layers::security_headers))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(middleware::from_fn(layers::time_limit))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::same_origin))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    router
+        .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(layers)
+        .with_state(app)
+}
+
+async fn no_such_route() -> impl IntoResponse {
+    Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is nothing at this address; /docs shows what there is.")
+}
+
+async fn method_not_allowed() -> impl IntoResponse {
+    let detail = "This address does not know this method; Allow names those that it knows.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}

@@ -1,0 +1,43 @@
+//! Opaque keyset cursors, and pages of lists.
+
+use crate::error::Error;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The longest page.
+pub const LONGEST_PAGE: u32 = 100;
+
+/// The length of a page when none is asked for.
+pub const USUAL_PAGE: u32 = 50;
+
+pub fn usual_page() -> u32 {
+    USUAL_PAGE
+}
+
+/// Where a page ended, as clients carry it.
+pub fn write(key: &impl Serialize) -> Option<String> {
+    serde_json::to_vec(key).ok().map(|json| BASE64_URL_SAFE_NO_PAD.encode(json))
+}
+
+/// # Errors
+/// For a cursor that we did not make.
+pub fn read<K: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<K>, Error> {
+    let Some(text) = cursor else { return Ok(None) };
+    BASE64_URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .map(Some)
+        .ok_or_else(|| Error::invalid("cursor", "unknown_cursor", "must be the next_cursor of a page of this list"))
+}
+
+/// Cuts what was read with one item more than asked for, and makes the cursor of the next page.
+pub fn page<T, K: Serialize>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> (Vec<T>, Option<String>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if items.len() <= limit {
+        return (items, None);
+    }
+    items.truncate(limit);
+    let next = items.last().and_then(|last| write(&key(last)));
+    (items, next)
+}

@@ -1,0 +1,69 @@
+//! What happens to every request before a route sees it, and to every answer after.
+
+use super::problem::Problem;
+use crate::app::App;
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::{any::Any, time::Duration};
+use tracing::Span;
+
+/// How long a request may take.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// A span with the path but without the query, which may hold a code.
+pub fn span(request: &Request) -> Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+pub fn log(response: &Response, latency: Duration, _: &Span) {
+    let (status, milliseconds) = (response.status().as_u16(), latency.as_millis());
+    tracing::info!(status, milliseconds, "answered");
+}
+
+pub async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// Answers 503 when a request takes too long. Its transaction, if any, is rolled back.
+pub async fn time_limit(request: Request, next: Next) -> Response {
+    tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| {
+        tracing::error!("request took too long");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_slow", "This took too long. Try again in a moment.")
+            .into_response()
+    })
+}
+
+pub fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
+    let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("?"), "request panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "This is a fault of ours.").into_response()
+}
+
+/// Refuses changes that a page of another site asks for: the session cookie would speak for somebody
+/// who did not mean it. Clients that are no browsers send neither header.
+pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_origin(&app, &request) {
+        return next.run(request).await;
+    }
+    let detail = "Changes are accepted from pages of this server only.";
+    Problem::new(StatusCode::FORBIDDEN, "cross_origin", detail).into_response()
+}
+
+fn is_same_origin(app: &App, request: &Request) -> bool {
+    let headers = request.headers();
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        return origin.as_bytes() == app.config.server.public_url.origin().ascii_serialization().as_bytes();
+    }
+    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+}

@@ -1,0 +1,125 @@
+//! The OpenAPI document: what is said once for all operations. Each operation says the rest itself.
+
+use super::{problem::Problem, routes};
+use crate::app::App;
+use axum::http::StatusCode;
+use std::collections::BTreeMap;
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::{
+        ContentBuilder, Ref, RefOr, ResponseBuilder,
+        response::Response,
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tutoring Scheduler",
+        description = "Students find tutors and book lessons with them; everybody's Google Calendar stays right.\n\n\
+            **[Sign in](/v1/auth/sign-in?return_to=/docs/)** first; then *Try it out* works as you.\n\n\
+            Instants are RFC 3339 in UTC, with an IANA time zone beside them where the local time matters. Lengths are \
+            whole minutes. Lists come in pages: pass `next_cursor` as `cursor` until it is null. Errors are \
+            `application/problem+json` (RFC 9457): decide by `code`, show `detail`. Unknown fields and unknown query \
+            parameters are refused. Edits need the `ETag` of what was read in `If-Match`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "auth", description = "Signing in and out."),
+        (name = "me", description = "The signed-in person."),
+        (name = "subjects", description = "What is taught."),
+        (name = "tutors", description = "Who teaches what, and when."),
+        (name = "bookings", description = "Places in lessons."),
+        (name = "calendar", description = "The tutor's Google Calendar."),
+        (name = "health", description = "For probes."),
+    ),
+    components(schemas(Problem)),
+    modifiers(&SessionCookie),
+)]
+struct Document;
+
+/// The document, as it is served at `/openapi.json` and committed.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// All documented routes.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all())
+}
+
+struct SessionCookie;
+
+impl Modify for SessionCookie {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let description = "Set by signing in at /v1/auth/sign-in. On plain http, which is accepted on loopback only, \
+                           its name is session.";
+        let cookie = ApiKeyValue::with_description("__Host-session", description);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+/// An answer in problem+json.
+fn problem(status: StatusCode, code: &str, description: &str) -> (String, RefOr<Response>) {
+    let example = serde_json::json!({
+        "title": status.canonical_reason(), "status": status.as_u16(), "code": code, "detail": description,
+    });
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(Some(example)).build();
+    let response = ResponseBuilder::new().description(description).content("application/problem+json", content).build();
+    (status.as_u16().to_string(), response.into())
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident { $($status:ident $code:literal $description:literal)+ })+) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$(problem(StatusCode::$status, $code, $description)),+])
+            }
+        }
+    )+};
+}
+
+problems! {
+    /// What any operation may answer.
+    Faults {
+        UNPROCESSABLE_ENTITY "invalid_fields" "Some fields or parameters can't be accepted; `errors` names them."
+        INTERNAL_SERVER_ERROR "internal" "A fault of ours."
+        SERVICE_UNAVAILABLE "unavailable" "Something that is needed does not answer. Try again after Retry-After."
+    }
+    /// For operations that need somebody signed in.
+    NotSignedIn {
+        UNAUTHORIZED "not_signed_in" "Nobody is signed in."
+    }
+    /// For operations that change something.
+    CrossOrigin {
+        FORBIDDEN "cross_origin" "The change was asked for by a page of another site."
+    }
+    /// For changes that only some may make.
+    Forbidden {
+        FORBIDDEN "not_your_profile" "Only the owner may change this; or a page of another site asked for it."
+    }
+    /// For operations with a JSON body.
+    BadBody {
+        BAD_REQUEST "malformed_json" "The body is not JSON."
+        PAYLOAD_TOO_LARGE "body_too_large" "The body is longer than 64 KiB."
+    }
+    /// For operations on one thing.
+    NotFound {
+        NOT_FOUND "not_found" "There is no such thing, or none that the caller may see."
+    }
+    /// For edits.
+    Precondition {
+        PRECONDITION_FAILED "stale_etag" "It has changed since it was read."
+        PRECONDITION_REQUIRED "if_match_required" "The edit does not say which version it is meant for."
+    }
+    /// For changes that may say which version they are meant for.
+    Stale {
+        PRECONDITION_FAILED "stale_etag" "It has changed since it was read."
+    }
+}

@@ -1,0 +1,174 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457).
+
+use crate::error::{Conflict, Error, FieldError, Obstacle};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::ToSchema;
+
+/// What went wrong (RFC 9457). Programs decide by `code`, people read `detail`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Short text for the status.
+    #[schema(example = "Conflict")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 409, minimum = 400, maximum = 599)]
+    status: u16,
+    /// Stable name of what went wrong.
+    #[schema(value_type = String, example = "slot_unavailable")]
+    code: &'static str,
+    /// What went wrong, for people.
+    #[schema(value_type = String, example = "This time can't be booked.")]
+    detail: Cow<'static, str>,
+    /// What is wrong with each field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldProblem>,
+    /// What stands in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    conflicts: Vec<ConflictingSpan>,
+    /// Times at which the same thing would be possible, nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    alternatives: Vec<Alternative>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// Path of the field.
+    #[schema(example = "rules[2].local_end")]
+    field: String,
+    /// Stable name of what is wrong.
+    #[schema(value_type = String, example = "out_of_range")]
+    code: Cow<'static, str>,
+    /// What is wrong, for people.
+    #[schema(value_type = String)]
+    detail: Cow<'static, str>,
+}
+
+/// One reason why a time can't be booked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConflictingSpan {
+    /// Stable reason code: `outside_availability`, `lesson`, `calendar_busy`, `notice`, `horizon`, `grid`,
+    /// `length_not_offered` or `student_busy`.
+    #[schema(value_type = String, example = "lesson")]
+    code: &'static str,
+    /// Start of what is in the way, where there is such a span.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<DateTime<Utc>>,
+    /// End of what is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<DateTime<Utc>>,
+}
+
+/// A time that could be booked instead.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Alternative {
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            conflicts: Vec::new(),
+            alternatives: Vec::new(),
+        }
+    }
+
+    fn invalid(fields: Vec<FieldError>) -> Self {
+        let detail = "Some fields can't be accepted; errors names them.";
+        let errors = fields.into_iter().map(|FieldError { field, code, detail }| FieldProblem { field, code, detail });
+        Self { errors: errors.collect(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail) }
+    }
+
+    fn conflict(conflict: Conflict) -> Self {
+        let conflicts = conflict.conflicts.into_iter().map(|Obstacle { code, span }| {
+            let (start, end) = span.unzip();
+            ConflictingSpan { code, start, end }
+        });
+        let alternatives = conflict.alternatives.into_iter().map(|(start, end)| Alternative { start, end });
+        Self {
+            conflicts: conflicts.collect(),
+            alternatives: alternatives.collect(),
+            ..Self::new(StatusCode::CONFLICT, conflict.code, conflict.detail)
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (status, [content_type], body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                // RFC 9110 section 15.5.2 wants a challenge; "Cookie" names the scheme of the OpenAPI document.
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = match self {
+            Self::Unauthenticated => {
+                Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", "Sign in at /v1/auth/sign-in first.")
+            }
+            Self::Forbidden { code, detail } => Problem::new(StatusCode::FORBIDDEN, code, detail),
+            Self::NotFound { what } => {
+                Problem::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
+            }
+            Self::Malformed { code, detail } => Problem::new(StatusCode::BAD_REQUEST, code, detail),
+            Self::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body must not be longer than 64 KiB.",
+            ),
+            Self::Invalid(fields) => Problem::invalid(fields),
+            Self::Conflict(conflict) => Problem::conflict(*conflict),
+            Self::PreconditionFailed => Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stale_etag",
+                "It has changed since you read it: read it again and repeat with its new ETag.",
+            ),
+            Self::PreconditionRequired => Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "if_match_required",
+                "Say in If-Match which version you edit: the ETag with which you read it.",
+            ),
+            error @ (Self::Unavailable { .. } | Self::Contention { .. }) => {
+                tracing::warn!(%error, "answered 503");
+                let detail = "Something that is needed here does not answer. Try again in a moment.";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            }
+            error @ Self::Internal(_) => {
+                tracing::error!(%error, "answered 500");
+                let detail = "This is a fault of ours. The request id tells us which.";
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            }
+        };
+        problem.into_response()
+    }
+}

@@ -1,0 +1,297 @@
+//! Places in lessons.
+
+use super::offers::SubjectName;
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::SignedIn,
+        cursor::{self, LONGEST_PAGE, usual_page},
+        etag::{MaybeIfMatch, etag},
+        extract::{Json, NoQuery, Path, Query},
+        openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
+        problem::Problem,
+        validate,
+    },
+    service::{
+        self, BookingId, TutorId,
+        booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar},
+    },
+};
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// One student's place in a lesson.
+#[derive(Serialize, ToSchema)]
+pub struct Booking {
+    #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
+    id: Uuid,
+    lesson_id: Uuid,
+    status: Status,
+    #[schema(example = "2026-11-23T15:00:00Z")]
+    start: DateTime<Utc>,
+    #[schema(example = "2026-11-23T16:00:00Z")]
+    end: DateTime<Utc>,
+    /// IANA name of the tutor's zone.
+    #[schema(example = "Africa/Lagos")]
+    time_zone: String,
+    tutor: Named,
+    student: Named,
+    subject: SubjectName,
+    #[schema(example = "Bachelor")]
+    level: String,
+    /// How the booking stands in the tutor's Google Calendar.
+    calendar: CalendarState,
+    #[schema(required)]
+    cancelled_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    cancellation_reason: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+/// Whether the booking stands.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema, PartialEq)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BookingStatus)]
+enum Status {
+    Confirmed,
+    Cancelled,
+}
+
+/// How a booking stands in the tutor's Google Calendar: `current`, it says what the booking says; `pending`, it is
+/// being brought up to date; `not_connected`, the tutor has no working connection.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CalendarState {
+    Current,
+    Pending,
+    NotConnected,
+}
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+pub struct Named {
+    id: Uuid,
+    #[schema(example = "Amara Okafor")]
+    name: String,
+}
+
+impl From<Detail> for Booking {
+    fn from(detail: Detail) -> Self {
+        Self {
+            id: detail.id.0,
+            lesson_id: detail.lesson_id.0,
+            status: if detail.cancelled_at.is_some() { Status::Cancelled } else { Status::Confirmed },
+            start: detail.starts_at,
+            end: detail.ends_at,
+            calendar: match in_calendar(&detail) {
+                InCalendar::Current => CalendarState::Current,
+                InCalendar::Pending => CalendarState::Pending,
+                InCalendar::NotConnected => CalendarState::NotConnected,
+            },
+            time_zone: detail.tutor_time_zone,
+            tutor: Named { id: detail.tutor_id.0, name: detail.tutor_name },
+            student: Named { id: detail.student_id.0, name: detail.student_name },
+            subject: SubjectName { slug: detail.subject_slug, name: detail.subject_name },
+            level: detail.level,
+            cancelled_at: detail.cancelled_at,
+            cancellation_reason: detail.cancellation_reason,
+            created_at: detail.created_at,
+        }
+    }
+}
+
+fn answer(status: StatusCode, detail: Detail) -> Response {
+    (status, etag(detail.version), axum::Json(Booking::from(detail))).into_response()
+}
+
+/// What to book.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewBooking {
+    #[garde(skip)]
+    #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
+    tutor_id: Uuid,
+    /// Slug of a subject that the tutor teaches.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "mathematics")]
+    subject: String,
+    /// A level at which the tutor teaches it.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "Bachelor")]
+    level: String,
+    /// Start of a slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-23T15:00:00Z")]
+    start: DateTime<Utc>,
+    /// End of the same slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-23T16:00:00Z")]
+    end: DateTime<Utc>,
+}
+
+/// Book a lesson.
+///
+/// Takes a slot of a tutor for the signed-in person. Of several who want overlapping times one gets it; the others
+/// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`). The event
+/// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
+#[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
+    security(("session" = [])), request_body = NewBooking,
+    responses(
+        (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
+        (status = 409, description = "This time can't be booked (`slot_unavailable`), or the tutor is the caller (`own_lesson`).",
+            body = Problem, content_type = "application/problem+json",
+            example = json!({"title": "Conflict", "status": 409, "code": "slot_unavailable", "detail": "This time can't be booked; conflicts says why, alternatives what could be booked instead.",
+                "conflicts": [{"code": "lesson"}], "alternatives": [{"start": "2026-11-23T16:00:00Z", "end": "2026-11-23T17:00:00Z"}]})),
+        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+pub async fn create(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    _: Query<NoQuery>,
+    Json(new): Json<NewBooking>,
+) -> Result<Response, Error> {
+    let NewBooking { tutor_id, subject, level, start, end } = new;
+    let wanted = Wanted { tutor_id: TutorId(tutor_id), subject, level, start, end };
+    let detail = service::booking::create(&app, holder.user_id, wanted).await?;
+    let location = HeaderValue::from_str(&format!("/v1/bookings/{}", detail.id)).map_err(Error::internal)?;
+    Ok(([(header::LOCATION, location)], answer(StatusCode::CREATED, detail)).into_response())
+}
+
+/// A page of bookings.
+#[derive(Serialize, ToSchema)]
+pub struct BookingPage {
+    items: Vec<Booking>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// Which side of the lesson.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum As {
+    #[default]
+    Student,
+    Tutor,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BookingParams {
+    /// Bookings that I have as a student (the default), or on my lessons as a tutor.
+    #[garde(skip)]
+    #[serde(default, rename = "as")]
+    #[param(inline)]
+    side: As,
+    /// Only bookings with this status.
+    #[garde(skip)]
+    #[param(inline)]
+    status: Option<Status>,
+    /// Only bookings that end after this instant.
+    #[garde(custom(validate::optional_instant))]
+    #[param(example = "2026-11-23T00:00:00Z")]
+    from: Option<DateTime<Utc>>,
+    /// Only bookings that start before this instant.
+    #[garde(custom(validate::optional_instant))]
+    #[param(example = "2027-11-30T00:00:00Z")]
+    to: Option<DateTime<Utc>>,
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List my bookings.
+///
+/// By start, the earliest first; cancelled ones too, unless `status` says otherwise.
+#[utoipa::path(get, path = "/v1/bookings", tag = "bookings", operation_id = "list_bookings",
+    security(("session" = [])), params(BookingParams),
+    responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Query(params): Query<BookingParams>,
+) -> Result<axum::Json<BookingPage>, Error> {
+    let after = cursor::read(params.cursor.as_deref())?;
+    let side = match (params.side, holder.tutor_id) {
+        (As::Student, _) => Side::Student(holder.user_id),
+        (As::Tutor, Some(id)) => Side::Tutor(id),
+        (As::Tutor, None) => return Ok(axum::Json(BookingPage { items: Vec::new(), next_cursor: None })),
+    };
+    let listing = Listing {
+        side,
+        cancelled: params.status.map(|status| status == Status::Cancelled),
+        from: params.from,
+        until: params.to,
+        after,
+        limit: params.limit + 1,
+    };
+    let found = service::booking::list(&app, listing).await?;
+    let (items, next_cursor) = cursor::page(found, params.limit, |detail| (detail.starts_at, detail.id));
+    Ok(axum::Json(BookingPage { items: items.into_iter().map(Booking::from).collect(), next_cursor }))
+}
+
+/// Get a booking.
+///
+/// For its student and for the tutor of its lesson; for everybody else there is no such booking.
+#[utoipa::path(get, path = "/v1/bookings/{id}", tag = "bookings", operation_id = "get_booking",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the booking.")),
+    responses((status = 200, description = "The booking.", body = Booking, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn get(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<BookingId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    Ok(answer(StatusCode::OK, service::booking::get(&app, holder.user_id, id).await?))
+}
+
+/// Why it is cancelled.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCancellation {
+    /// For the other side to read.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[schema(min_length = 1, max_length = 500, example = "I am ill.")]
+    reason: Option<String>,
+}
+
+/// Cancel a booking.
+///
+/// By its student, or by the tutor of its lesson, before the lesson begins. The time is free at once, and the event
+/// leaves the tutor's Google Calendar shortly after.
+#[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\"")),
+    request_body = NewCancellation,
+    responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "It is cancelled already (`already_cancelled`), or has begun (`already_started`).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
+pub async fn cancel(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    _: Query<NoQuery>,
+    Json(new): Json<NewCancellation>,
+) -> Result<Response, Error> {
+    let detail = service::booking::cancel(&app, holder.user_id, id, version, new.reason.as_deref()).await?;
+    Ok(answer(StatusCode::OK, detail))
+}

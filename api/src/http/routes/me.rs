@@ -1,0 +1,106 @@
+//! The signed-in person's own account.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::SignedIn,
+        etag::{IfMatch, etag},
+        extract::{Json, NoQuery, Query},
+        openapi::{BadBody, CrossOrigin, Faults, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{
+        self,
+        session::Holder,
+        user::Changes,
+    },
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The signed-in person.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
+    id: Uuid,
+    #[schema(example = "Mia Keller")]
+    name: String,
+    /// The address that the sign-in provider tells.
+    #[schema(example = "mia@example.org")]
+    email: String,
+    /// IANA name of the zone in which this person wants to see times.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// Any of `student`, `tutor`, `guardian` and `admin`.
+    #[schema(example = json!(["student"]))]
+    roles: Vec<String>,
+    /// The tutor that this person is.
+    #[schema(required)]
+    tutor_id: Option<Uuid>,
+}
+
+fn answer(holder: Holder) -> Response {
+    let me = Me {
+        id: holder.user_id.0,
+        name: holder.name,
+        email: holder.email,
+        time_zone: holder.time_zone,
+        roles: holder.roles,
+        tutor_id: holder.tutor_id.map(|id| id.0),
+    };
+    (etag(holder.version), axum::Json(me)).into_response()
+}
+
+/// Who am I?
+///
+/// The signed-in person, with the roles that decide what may be done.
+#[utoipa::path(get, path = "/v1/me", tag = "me", operation_id = "get_me", security(("session" = [])),
+    responses((status = 200, description = "The signed-in person.", body = Me, headers(("ETag" = String))), NotSignedIn, Faults))]
+pub async fn get(SignedIn(holder): SignedIn, _: Query<NoQuery>) -> Response {
+    answer(holder)
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeChanges {
+    #[garde(custom(validate::optional_text(1, 200)))]
+    #[schema(min_length = 1, max_length = 200, example = "Mia Keller")]
+    name: Option<String>,
+    /// IANA name of a time zone.
+    #[garde(custom(validate::optional_time_zone))]
+    #[schema(max_length = 64, example = "Europe/Berlin")]
+    time_zone: Option<String>,
+}
+
+/// Change my account.
+///
+/// The name as others see it, and the zone in which times are shown.
+#[utoipa::path(patch, path = "/v1/me", tag = "me", operation_id = "edit_me", security(("session" = [])),
+    params(("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+    request_body = MeChanges,
+    responses((status = 200, description = "The person as changed.", body = Me, headers(("ETag" = String))),
+        NotSignedIn, CrossOrigin, BadBody, Precondition, Faults))]
+pub async fn edit(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    Json(changes): Json<MeChanges>,
+) -> Result<Response, Error> {
+    let changes = Changes { name: changes.name, time_zone: changes.time_zone };
+    service::user::update(&app, holder.user_id, version, changes.clone()).await?;
+    Ok(answer(Holder {
+        name: changes.name.unwrap_or(holder.name),
+        time_zone: changes.time_zone.unwrap_or(holder.time_zone),
+        version: version + 1,
+        ..holder
+    }))
+}

@@ -1,0 +1,138 @@
+//! What a tutor teaches.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::{OwnTutor, SignedIn},
+        etag::{IfMatch, etag},
+        extract::{Json, NoQuery, Path, Query},
+        openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{
+        self, TutorId, UserId,
+        tutor::{self, WantedOffer},
+    },
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// That a tutor teaches a subject at a level.
+#[derive(Serialize, ToSchema)]
+pub struct Offer {
+    subject: SubjectName,
+    #[schema(example = "Bachelor")]
+    level: String,
+    /// The lengths of lesson on offer, in minutes.
+    #[schema(example = json!([45, 60]))]
+    lesson_minutes: Vec<i16>,
+}
+
+/// The names of a subject.
+#[derive(Serialize, ToSchema)]
+pub struct SubjectName {
+    #[schema(example = "mathematics")]
+    pub slug: String,
+    #[schema(example = "Mathematics")]
+    pub name: String,
+}
+
+impl From<tutor::Offer> for Offer {
+    fn from(offer: tutor::Offer) -> Self {
+        Self {
+            subject: SubjectName { slug: offer.slug, name: offer.name },
+            level: offer.level,
+            lesson_minutes: offer.lesson_minutes,
+        }
+    }
+}
+
+/// All that a tutor teaches.
+#[derive(Serialize, ToSchema)]
+pub struct OfferList {
+    items: Vec<Offer>,
+}
+
+async fn answer(app: &App, viewer: UserId, id: TutorId) -> Result<Response, Error> {
+    let tutor = service::tutor::get(app, viewer, id).await?;
+    let items = tutor.offers.into_iter().map(Offer::from).collect();
+    Ok((etag(tutor.profile.version), axum::Json(OfferList { items })).into_response())
+}
+
+/// List what a tutor teaches.
+///
+/// At most 100 offers, so there are no pages.
+#[utoipa::path(get, path = "/v1/tutors/{id}/offers", tag = "tutors", operation_id = "list_offers",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "All offers.", body = OfferList, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<TutorId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer(&app, holder.user_id, id).await
+}
+
+/// All that a tutor is to teach.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOffers {
+    #[garde(custom(validate::items(0, 100)), dive)]
+    #[schema(max_items = 100)]
+    offers: Vec<NewOffer>,
+}
+
+/// A subject and level to be taught.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOffer {
+    /// Slug of the subject.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "mathematics")]
+    subject: String,
+    /// One of the subject's levels.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "Bachelor")]
+    level: String,
+    /// The lengths of lesson on offer, in minutes.
+    #[garde(custom(validate::items(1, 10)), inner(custom(validate::number(5, 480))))]
+    #[schema(min_items = 1, max_items = 10, example = json!([45, 60]))]
+    lesson_minutes: Vec<i16>,
+}
+
+/// Replace what I teach.
+///
+/// All offers at once; those left out end. Lessons that are booked stay.
+#[utoipa::path(put, path = "/v1/tutors/{id}/offers", tag = "tutors", operation_id = "replace_offers",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+    request_body = NewOffers,
+    responses((status = 200, description = "All offers as they are now.", body = OfferList, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn replace(
+    State(app): State<App>,
+    tutor: OwnTutor,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    Json(new): Json<NewOffers>,
+) -> Result<Response, Error> {
+    let wanted: Vec<WantedOffer> = new.offers.into_iter().map(WantedOffer::from).collect();
+    service::tutor::replace_offers(&app, tutor.id, version, &wanted).await?;
+    answer(&app, tutor.holder.user_id, tutor.id).await
+}
+
+impl From<NewOffer> for WantedOffer {
+    fn from(offer: NewOffer) -> Self {
+        Self { subject: offer.subject, level: offer.level, lesson_minutes: offer.lesson_minutes }
+    }
+}

@@ -1,0 +1,180 @@
+//! Who teaches.
+
+use super::offers::Offer;
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::{OwnTutor, SignedIn},
+        cursor::{self, LONGEST_PAGE, usual_page},
+        etag::{IfMatch, etag},
+        extract::{Json, NoQuery, Path, Query},
+        openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{
+        self, TutorId,
+        tutor::{Changes, Listing},
+    },
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Somebody who teaches.
+#[derive(Serialize, ToSchema)]
+pub struct Tutor {
+    #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
+    id: Uuid,
+    #[schema(example = "Amara Okafor")]
+    name: String,
+    #[schema(example = "Ten years of teaching analysis, patiently.")]
+    bio: String,
+    /// Languages of lessons, as BCP 47 tags.
+    #[schema(example = json!(["en", "de"]))]
+    languages: Vec<String>,
+    /// IANA name of the zone in which the tutor's weekly rules are meant.
+    #[schema(example = "Africa/Lagos")]
+    time_zone: String,
+    /// Whether students find this tutor.
+    visible: bool,
+    /// What the tutor teaches.
+    offers: Vec<Offer>,
+}
+
+impl From<service::tutor::Tutor> for Tutor {
+    fn from(tutor: service::tutor::Tutor) -> Self {
+        let profile = tutor.profile;
+        Self {
+            id: profile.id.0,
+            name: profile.name,
+            bio: profile.bio,
+            languages: profile.languages,
+            time_zone: profile.time_zone,
+            visible: profile.visible,
+            offers: tutor.offers.into_iter().map(Offer::from).collect(),
+        }
+    }
+}
+
+/// A page of tutors.
+#[derive(Serialize, ToSchema)]
+pub struct TutorPage {
+    items: Vec<Tutor>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TutorParams {
+    /// Only tutors who teach the subject with this slug.
+    #[garde(custom(validate::optional_text(1, 64)))]
+    #[param(max_length = 64, min_length = 1, example = "mathematics")]
+    subject: Option<String>,
+    /// Only tutors who teach the subject at this level. Needs `subject`.
+    #[garde(custom(validate::optional_text(1, 64)))]
+    #[param(max_length = 64, min_length = 1, example = "Bachelor")]
+    level: Option<String>,
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List tutors.
+///
+/// Those whom students may find, with what they teach.
+#[utoipa::path(get, path = "/v1/tutors", tag = "tutors", operation_id = "list_tutors",
+    security(("session" = [])), params(TutorParams),
+    responses((status = 200, description = "Tutors.", body = TutorPage), NotSignedIn, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    _: SignedIn,
+    Query(params): Query<TutorParams>,
+) -> Result<axum::Json<TutorPage>, Error> {
+    if params.level.is_some() && params.subject.is_none() {
+        return Err(Error::invalid("level", "needs_subject", "is of use together with subject only"));
+    }
+    let after = cursor::read(params.cursor.as_deref())?;
+    let TutorParams { subject, level, limit, .. } = params;
+    let found = service::tutor::list(&app, Listing { subject, level, after, limit: limit + 1 }).await?;
+    let (items, next_cursor) = cursor::page(found, limit, |tutor| tutor.profile.id);
+    Ok(axum::Json(TutorPage { items: items.into_iter().map(Tutor::from).collect(), next_cursor }))
+}
+
+async fn answer(app: &App, viewer: service::UserId, id: TutorId) -> Result<Response, Error> {
+    let tutor = service::tutor::get(app, viewer, id).await?;
+    Ok((etag(tutor.profile.version), axum::Json(Tutor::from(tutor))).into_response())
+}
+
+/// Get a tutor.
+///
+/// The profile with what the tutor teaches. A tutor who is not visible is seen by nobody else.
+#[utoipa::path(get, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "get_tutor",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "The tutor.", body = Tutor, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn get(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<TutorId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer(&app, holder.user_id, id).await
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TutorChanges {
+    #[garde(custom(validate::optional_text(0, 4000)))]
+    #[schema(max_length = 4000, example = "Ten years of teaching analysis, patiently.")]
+    bio: Option<String>,
+    /// Languages of lessons, as BCP 47 tags.
+    #[garde(inner(custom(validate::languages)))]
+    #[schema(max_items = 20, example = json!(["en", "de"]))]
+    languages: Option<Vec<String>>,
+    /// IANA name of a time zone. The weekly rules move with it; lessons that are booked keep their instants.
+    #[garde(custom(validate::optional_time_zone))]
+    #[schema(max_length = 64, example = "Africa/Lagos")]
+    time_zone: Option<String>,
+    /// Whether students find this tutor.
+    #[garde(skip)]
+    visible: Option<bool>,
+}
+
+/// Edit my tutor profile.
+///
+/// Only the tutor may.
+#[utoipa::path(patch, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "edit_tutor",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+    request_body = TutorChanges,
+    responses((status = 200, description = "The tutor as changed.", body = Tutor, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn edit(
+    State(app): State<App>,
+    tutor: OwnTutor,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    Json(changes): Json<TutorChanges>,
+) -> Result<Response, Error> {
+    let TutorChanges { bio, languages, time_zone, visible } = changes;
+    let changes = Changes { bio, languages, time_zone, visible };
+    service::tutor::update(&app, tutor.id, version, changes).await?;
+    answer(&app, tutor.holder.user_id, tutor.id).await
+}

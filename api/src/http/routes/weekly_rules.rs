@@ -1,0 +1,192 @@
+//! When a tutor is there, week by week.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::{OwnTutor, SignedIn},
+        etag::{IfMatch, etag},
+        extract::{Json, NoQuery, Path, Query},
+        openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{self, TutorId, UserId},
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::{NaiveDate, NaiveTime};
+use garde::Validate;
+use scheduling::availability;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A weekly span of availability, by the clock in the tutor's time zone.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeeklyRule {
+    /// The day on which the span begins.
+    #[garde(skip)]
+    weekday: Weekday,
+    /// `HH:MM`.
+    #[garde(skip)]
+    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
+    #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "16:00")]
+    local_start: NaiveTime,
+    /// `HH:MM`. When it is not after `local_start`, it is on the next day: `00:00` is the midnight that ends the day.
+    #[garde(skip)]
+    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
+    #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "20:00")]
+    local_end: NaiveTime,
+    /// The first date on which the rule begins a span.
+    #[garde(custom(validate::optional_date))]
+    #[serde(default)]
+    #[schema(example = "2026-09-01")]
+    valid_from: Option<NaiveDate>,
+    /// The last date on which the rule begins a span.
+    #[garde(custom(validate::optional_date), custom(not_before(&self.valid_from)))]
+    #[serde(default)]
+    #[schema(example = "2027-06-30")]
+    valid_until: Option<NaiveDate>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+fn write_time<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&time.format("%H:%M"))
+}
+
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
+    let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+    let is_hh_mm = text.len() == 5;
+    NaiveTime::parse_from_str(&text, "%H:%M")
+        .ok()
+        .filter(|_| is_hh_mm)
+        .ok_or_else(|| D::Error::custom("must be a time such as 16:00"))
+}
+
+fn not_before(from: &Option<NaiveDate>) -> impl Fn(&Option<NaiveDate>, &()) -> garde::Result + '_ {
+    move |until, ()| match (from, until) {
+        (Some(from), Some(until)) if until < from => {
+            Err(garde::Error::new("before_valid_from: must not be before valid_from"))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl From<availability::WeeklyRule> for WeeklyRule {
+    fn from(rule: availability::WeeklyRule) -> Self {
+        use chrono::Weekday as Day;
+        Self {
+            weekday: match rule.weekday {
+                Day::Mon => Weekday::Monday,
+                Day::Tue => Weekday::Tuesday,
+                Day::Wed => Weekday::Wednesday,
+                Day::Thu => Weekday::Thursday,
+                Day::Fri => Weekday::Friday,
+                Day::Sat => Weekday::Saturday,
+                Day::Sun => Weekday::Sunday,
+            },
+            local_start: rule.start,
+            local_end: rule.end,
+            valid_from: rule.valid_from,
+            valid_until: rule.valid_until,
+        }
+    }
+}
+
+impl From<WeeklyRule> for availability::WeeklyRule {
+    fn from(rule: WeeklyRule) -> Self {
+        use chrono::Weekday as Day;
+        Self {
+            weekday: match rule.weekday {
+                Weekday::Monday => Day::Mon,
+                Weekday::Tuesday => Day::Tue,
+                Weekday::Wednesday => Day::Wed,
+                Weekday::Thursday => Day::Thu,
+                Weekday::Friday => Day::Fri,
+                Weekday::Saturday => Day::Sat,
+                Weekday::Sunday => Day::Sun,
+            },
+            start: rule.local_start,
+            end: rule.local_end,
+            valid_from: rule.valid_from,
+            valid_until: rule.valid_until,
+        }
+    }
+}
+
+/// All weekly rules of a tutor.
+#[derive(Serialize, ToSchema)]
+pub struct WeeklyRuleList {
+    /// IANA name of the zone in which the rules are meant.
+    #[schema(example = "Africa/Lagos")]
+    time_zone: String,
+    items: Vec<WeeklyRule>,
+}
+
+async fn answer(app: &App, viewer: UserId, id: TutorId) -> Result<Response, Error> {
+    let profile = service::tutor::get(app, viewer, id).await?.profile;
+    let rules = service::tutor::weekly_rules(app, id).await?;
+    let items = rules.into_iter().map(WeeklyRule::from).collect();
+    Ok((etag(profile.version), axum::Json(WeeklyRuleList { time_zone: profile.time_zone, items })).into_response())
+}
+
+/// List when a tutor is there.
+///
+/// A tutor without rules is never free. At most 100 rules, so there are no pages.
+#[utoipa::path(get, path = "/v1/tutors/{id}/weekly-rules", tag = "tutors", operation_id = "list_weekly_rules",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "All weekly rules.", body = WeeklyRuleList, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<TutorId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer(&app, holder.user_id, id).await
+}
+
+/// All weekly rules that a tutor is to have.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWeeklyRules {
+    #[garde(custom(validate::items(0, 100)), dive)]
+    #[schema(max_items = 100)]
+    rules: Vec<WeeklyRule>,
+}
+
+/// Replace when I am there.
+///
+/// All rules at once. Two rules that overlap are refused, and named. Lessons that are booked stay.
+#[utoipa::path(put, path = "/v1/tutors/{id}/weekly-rules", tag = "tutors", operation_id = "replace_weekly_rules",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+    request_body = NewWeeklyRules,
+    responses((status = 200, description = "All weekly rules as they are now.", body = WeeklyRuleList, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn replace(
+    State(app): State<App>,
+    tutor: OwnTutor,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    Json(new): Json<NewWeeklyRules>,
+) -> Result<Response, Error> {
+    let rules: Vec<_> = new.rules.into_iter().map(availability::WeeklyRule::from).collect();
+    service::tutor::replace_weekly_rules(&app, tutor.id, version, &rules).await?;
+    answer(&app, tutor.holder.user_id, tutor.id).await
+}

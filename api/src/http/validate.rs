@@ -1,0 +1,117 @@
+//! Rules for single fields. A rule names its stable code in front of the text for people:
+//! `too_long: must have at most 200 characters`.
+
+use crate::error::{Error, FieldError};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono_tz::Tz;
+use garde::{Result, Validate};
+
+/// Runs all rules of a request and reports every field that breaks one.
+pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Error> {
+    let Err(report) = value.validate() else { return Ok(()) };
+    let errors = report.iter().map(|(path, error)| {
+        let message = error.message();
+        let (code, detail) = message.split_once(": ").unwrap_or(("unacceptable", message));
+        FieldError::new(path.to_string(), code.to_owned(), detail.to_owned())
+    });
+    Err(Error::Invalid(errors.collect()))
+}
+
+fn broken(code: &str, detail: &str) -> garde::Error {
+    garde::Error::new(format!("{code}: {detail}"))
+}
+
+/// Text of so many characters, with no control characters but line breaks and tabs.
+/// Postgres can't store U+0000, and no other one is ever meant.
+pub fn text(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
+    move |value, ()| {
+        let length = value.chars().count();
+        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err(broken("control_character", "must not contain control characters"));
+        }
+        if length > max {
+            return Err(broken("too_long", &format!("must have at most {max} characters")));
+        }
+        if length < min || (min > 0 && value.trim().is_empty()) {
+            return Err(broken("too_short", &format!("must have at least {min} characters that show")));
+        }
+        Ok(())
+    }
+}
+
+/// [`text`] where there is any.
+pub fn optional_text(min: usize, max: usize) -> impl Fn(&Option<String>, &()) -> Result {
+    move |value, ()| value.as_deref().map_or(Ok(()), |value| text(min, max)(value, &()))
+}
+
+/// A whole number within bounds.
+pub fn number<T: PartialOrd + std::fmt::Display + Copy>(min: T, max: T) -> impl Fn(&T, &()) -> Result {
+    move |value, ()| {
+        if (min..=max).contains(value) {
+            return Ok(());
+        }
+        Err(broken("out_of_range", &format!("must be from {min} to {max}")))
+    }
+}
+
+/// A list of so many items.
+pub fn items<T>(min: usize, max: usize) -> impl Fn(&Vec<T>, &()) -> Result {
+    move |value, ()| {
+        if (min..=max).contains(&value.len()) {
+            return Ok(());
+        }
+        Err(broken("wrong_count", &format!("must have {min} to {max} items")))
+    }
+}
+
+/// The IANA name of a time zone.
+pub fn time_zone(value: &str, (): &()) -> Result {
+    value.parse::<Tz>().map(|_| ()).map_err(|_| broken("unknown_time_zone", "must be the IANA name of a time zone"))
+}
+
+/// [`time_zone`] where there is one.
+pub fn optional_time_zone(value: &Option<String>, (): &()) -> Result {
+    value.as_deref().map_or(Ok(()), |value| time_zone(value, &()))
+}
+
+/// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.
+pub fn languages(value: &[String], (): &()) -> Result {
+    if value.len() > 20 {
+        return Err(broken("wrong_count", "must have at most 20 items"));
+    }
+    match value.iter().find(|tag| !is_language(tag)) {
+        Some(_) => Err(broken("not_a_language", "must be language tags such as de or pt-BR")),
+        None => Ok(()),
+    }
+}
+
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    let is_primary = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let are_subtags = parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    is_primary && are_subtags && tag.len() <= 20
+}
+
+/// An instant that people can mean. Postgres and calendars can't hold every year that RFC 3339 can write.
+pub fn instant(value: &DateTime<Utc>, (): &()) -> Result {
+    if (1970..2200).contains(&value.year()) {
+        return Ok(());
+    }
+    Err(broken("out_of_range", "must lie in the years 1970 to 2199"))
+}
+
+/// [`instant`] where there is one.
+pub fn optional_instant(value: &Option<DateTime<Utc>>, (): &()) -> Result {
+    value.as_ref().map_or(Ok(()), |value| instant(value, &()))
+}
+
+/// A date that people can mean, where there is one.
+pub fn optional_date(value: &Option<NaiveDate>, (): &()) -> Result {
+    match value {
+        Some(date) if !(1970..2200).contains(&date.year()) => {
+            Err(broken("out_of_range", "must lie in the years 1970 to 2199"))
+        }
+        _ => Ok(()),
+    }
+}

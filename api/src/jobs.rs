@@ -1,0 +1,65 @@
+//! Work outside requests: the workers, and one file per kind of job.
+
+mod read_busy_time;
+mod sync_lesson_event;
+
+use crate::{
+    app::App,
+    error::Error,
+    service::queue::{self, Job, Outcome, TIME_LIMIT, Work},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the workers of this instance until `stop`, and what they have begun to its end.
+pub async fn work(app: App, stop: CancellationToken) {
+    let mut workers = JoinSet::new();
+    for _ in 0..app.config.jobs.workers {
+        workers.spawn(worker(app.clone(), stop.clone()));
+    }
+    while workers.join_next().await.is_some() {}
+}
+
+async fn worker(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match queue::take(&app).await {
+            Ok(Some(job)) => {
+                // Where there is one there may be more: another worker looks.
+                app.work_enqueued.notify_one();
+                run(&app, &job).await;
+            }
+            Ok(None) => idle(&app, &stop).await,
+            Err(error) => {
+                tracing::warn!(%error, "the queue can't be read");
+                idle(&app, &stop).await;
+            }
+        }
+    }
+}
+
+async fn idle(app: &App, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = app.work_enqueued.notified() => {}
+        () = tokio::time::sleep(app.config.jobs.poll) => {}
+    }
+}
+
+async fn run(app: &App, job: &Job) {
+    let running = tokio::spawn(tokio::time::timeout(TIME_LIMIT, dispatch(app.clone(), job.work)));
+    let outcome = match running.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Outcome::Failed(Error::Unavailable { cause: anyhow::anyhow!("took longer than {TIME_LIMIT:?}") }),
+        Err(panic) => Outcome::Failed(Error::internal(panic)),
+    };
+    if let Err(error) = queue::settle(app, job, outcome).await {
+        tracing::error!(job = %job.id, %error, "how a job ended could not be written down; it runs again");
+    }
+}
+
+async fn dispatch(app: App, work: Work) -> Outcome {
+    match work {
+        Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
+        Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
+    }
+}

@@ -1,0 +1,215 @@
+//! Booking a lesson and giving it up again.
+
+use super::{
+    BookingId, TutorId, UserId, busy_time,
+    slot::{self, Time},
+    transaction,
+    tutor::visible,
+};
+use crate::{
+    app::App,
+    error::{Conflict, Error, Obstacle},
+    store::{
+        self,
+        booking::{Cancellation, Filter},
+        job::Work,
+        lesson::NewLesson,
+        tutor::Profile,
+        violated,
+    },
+};
+use ::entity::{booking::BookingStatus, google_grant::GrantState};
+use chrono::{DateTime, Utc};
+use scheduling::{
+    interval::Span,
+    lifecycle::{self, Actor, CancelRefusal},
+};
+use sea_orm::{DatabaseTransaction, DbErr};
+
+pub use crate::store::booking::{Detail, Side};
+
+/// What a student wants to book.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub tutor_id: TutorId,
+    /// Slug of the subject.
+    pub subject: String,
+    pub level: String,
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+}
+
+/// Books a lesson for a student. The lesson, the booking and the work on the tutor's calendar come to
+/// be in one transaction or not at all.
+///
+/// # Errors
+/// [`Error::NotFound`] for a tutor that the student may not see; [`Error::Invalid`] for what the tutor
+/// does not offer; [`Error::Conflict`] with `slot_unavailable`, its reasons and alternatives.
+pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail, Error> {
+    let span = Span::new(wanted.start, wanted.end)
+        .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
+    let profile = visible(&app.db, student, wanted.tutor_id).await?;
+    if profile.user_id == student {
+        return Err(Error::conflict("own_lesson", "Nobody can book a lesson with themselves."));
+    }
+    busy_time::read_if_stale(app, profile.id).await;
+    match transaction::run(&app.db, async |txn| insert(app, txn, student, &profile, &wanted, span).await).await {
+        Ok(id) => {
+            app.work_enqueued.notify_one();
+            get(app, student, id).await
+        }
+        Err(Error::Conflict(mut conflict)) => {
+            conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            Err(Error::Conflict(conflict))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn insert(
+    app: &App,
+    txn: &DatabaseTransaction,
+    student: UserId,
+    profile: &Profile,
+    wanted: &Wanted,
+    span: Span,
+) -> Result<BookingId, Error> {
+    store::lock_time_of(txn, &[profile.id.0, student.0]).await?;
+    let now = app.clock.now();
+    let offers = store::offer::of_tutors(txn, &[profile.id]).await?;
+    let offer = offers
+        .iter()
+        .find(|offer| offer.slug == wanted.subject && offer.level == wanted.level)
+        .ok_or_else(|| Error::invalid("subject", "not_offered", "this tutor does not teach this subject at this level"))?;
+    let mut obstacles = Time::load(app, txn, profile, student, span).await?.obstacles(span, now);
+    let offers_length = offer.lesson_minutes.iter().any(|minutes| chrono::TimeDelta::minutes((*minutes).into()) == span.duration());
+    if !offers_length {
+        obstacles.push(Obstacle { code: "length_not_offered", span: None });
+    }
+    if !obstacles.is_empty() {
+        return Err(unavailable(obstacles));
+    }
+    let lesson = NewLesson { tutor_id: profile.id, subject_id: offer.subject_id, level: wanted.level.clone(), span };
+    let lesson_id = store::lesson::insert(txn, lesson, now).await.map_err(translate)?;
+    let id = store::booking::insert(txn, lesson_id, student, span, now).await.map_err(translate)?;
+    store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
+    Ok(id)
+}
+
+/// The constraints have the last word.
+fn translate(error: DbErr) -> Error {
+    let code = match violated(&error) {
+        Some("lessons_tutor_no_overlap") => "lesson",
+        Some("bookings_student_no_overlap") => "student_busy",
+        _ => return error.into(),
+    };
+    unavailable(vec![Obstacle { code, span: None }])
+}
+
+fn unavailable(conflicts: Vec<Obstacle>) -> Error {
+    Error::Conflict(Box::new(Conflict {
+        code: "slot_unavailable",
+        detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
+        conflicts,
+        alternatives: Vec::new(),
+    }))
+}
+
+/// Which bookings are listed, and where the page begins.
+#[derive(Debug)]
+pub struct Listing {
+    pub side: Side,
+    pub cancelled: Option<bool>,
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    pub after: Option<(DateTime<Utc>, BookingId)>,
+    pub limit: u32,
+}
+
+/// Bookings by start, the earliest first. One query.
+pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
+    let status = listing.cancelled.map(|cancelled| {
+        if cancelled { BookingStatus::Cancelled } else { BookingStatus::Confirmed }
+    });
+    let Listing { side, from, until, after, limit, .. } = listing;
+    let filter = Filter { side, id: None, status, from, until, after, limit: limit.into() };
+    Ok(store::booking::list(&app.db, filter).await?)
+}
+
+/// A booking, if this viewer may see it.
+pub async fn get(app: &App, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
+    store::booking::visible_to(&app.db, viewer, id).await?.ok_or(Error::not_found("booking"))
+}
+
+/// Cancels a booking. A lesson that nobody is left on is cancelled with it, and leaves the calendar.
+/// `version`, where given, must be the booking's.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with `already_cancelled` or
+/// `already_started`.
+pub async fn cancel(
+    app: &App,
+    actor: UserId,
+    id: BookingId,
+    version: Option<i32>,
+    reason: Option<&str>,
+) -> Result<Detail, Error> {
+    transaction::run(&app.db, async |txn| {
+        let booking = store::booking::visible_to(txn, actor, id).await?.ok_or(Error::not_found("booking"))?;
+        store::lock_time_of(txn, &[booking.tutor_id.0, booking.student_id.0]).await?;
+        if version.is_some_and(|version| version != booking.version) {
+            return Err(Error::PreconditionFailed);
+        }
+        let now = app.clock.now();
+        check_cancel(&booking, actor, now)?;
+        let cancellation = Cancellation { by: actor, reason };
+        if !store::booking::cancel(txn, id, booking.version, cancellation, now).await? {
+            return Err(already_cancelled());
+        }
+        store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+        Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+    })
+    .await?;
+    app.work_enqueued.notify_one();
+    get(app, actor, id).await
+}
+
+fn check_cancel(booking: &Detail, actor: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    let status = match booking.status {
+        BookingStatus::Confirmed => lifecycle::BookingStatus::Confirmed,
+        BookingStatus::Cancelled => lifecycle::BookingStatus::Cancelled,
+    };
+    let actor = if actor == booking.student_id { Actor::Student } else { Actor::Tutor };
+    match lifecycle::cancel(status, actor, booking.starts_at, now) {
+        Ok(_) => Ok(()),
+        Err(CancelRefusal::AlreadyCancelled) => Err(already_cancelled()),
+        Err(CancelRefusal::AlreadyStarted) => {
+            Err(Error::conflict("already_started", "A lesson that has begun can't be cancelled."))
+        }
+    }
+}
+
+fn already_cancelled() -> Error {
+    Error::conflict("already_cancelled", "This booking is cancelled already.")
+}
+
+/// How the booking stands in the tutor's calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InCalendar {
+    /// The tutor has not connected a calendar, or the connection is dead.
+    NotConnected,
+    /// The calendar is being brought up to date.
+    Pending,
+    /// The calendar says what the booking says.
+    Current,
+}
+
+/// Whether the tutor's calendar says what the booking says.
+pub fn in_calendar(booking: &Detail) -> InCalendar {
+    let wanted = booking.status == BookingStatus::Confirmed;
+    match booking.grant_state {
+        _ if booking.in_calendar == wanted => InCalendar::Current,
+        Some(GrantState::Live) => InCalendar::Pending,
+        Some(GrantState::Dead) | None => InCalendar::NotConnected,
+    }
+}

@@ -1,0 +1,95 @@
+//! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
+
+use super::{TutorId, calendar_connection, transaction};
+use crate::{
+    app::{App, Google},
+    error::Error,
+    store,
+};
+use ::entity::id::UserId;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::interval::{Span, subtract, union};
+use std::time::Duration;
+
+/// A booking is made on busy time that was asked for at most this long ago. It is also the pause
+/// between questions about one tutor, so that a burst of bookings asks Google once.
+const STALE_AFTER: TimeDelta = TimeDelta::seconds(10);
+
+/// How long a booking waits for Google; after that it goes by what is known.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The calendar of which busy time is read.
+const CALENDAR: &str = "primary";
+
+/// Busy time is read from this long ago, so that what is under way is known.
+const PAST: TimeDelta = TimeDelta::days(1);
+
+/// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
+/// is no reason not to book: then what was read last decides.
+pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
+    match tokio::time::timeout(PATIENCE, read(app, tutor_id, STALE_AFTER)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last"),
+        Err(_) => tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow"),
+    }
+}
+
+/// Reads the busy time of a tutor from Google and replaces what was known. Whether the calendar is
+/// still connected.
+pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
+    read(app, tutor_id, TimeDelta::zero()).await
+}
+
+async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Error> {
+    let Some(google) = &app.google else { return Ok(false) };
+    let read_at = app.clock.now();
+    let Some(user_id) = store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await? else {
+        return Ok(false);
+    };
+    let Some(window) = window(app, read_at) else { return Ok(false) };
+    match ask(app, google, user_id, window).await {
+        Ok(busy) => {
+            store_busy(app, tutor_id, user_id, busy, window, read_at).await?;
+            Ok(true)
+        }
+        // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
+        Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
+        Err(error) => {
+            store::google_grant::note_failure(&app.db, user_id, read_at).await?;
+            Err(Error::Unavailable { cause: error.into() })
+        }
+    }
+}
+
+async fn ask(app: &App, google: &Google, user_id: UserId, window: Span) -> Result<Vec<Span>, google::Error> {
+    let busy = calendar_connection::with_token(app, google, user_id, async |token| {
+        google.calendar.busy(token, &[CALENDAR.to_owned()], window.start(), window.end()).await
+    })
+    .await?;
+    Ok(union(busy.iter().filter_map(|span| Span::new(span.start, span.end)).collect()))
+}
+
+/// Google counts our own events as busy. They are ours to count, so they are left out.
+async fn store_busy(
+    app: &App,
+    tutor_id: TutorId,
+    user_id: UserId,
+    busy: Vec<Span>,
+    window: Span,
+    read_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    transaction::run(&app.db, async |txn| {
+        store::lock_time_of(txn, &[tutor_id.0]).await?;
+        let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
+        let theirs = subtract(&busy, &union(ours));
+        store::busy_span::replace(txn, tutor_id, &theirs).await?;
+        Ok(store::google_grant::note_busy_read(txn, user_id, read_at).await?)
+    })
+    .await
+}
+
+fn window(app: &App, now: DateTime<Utc>) -> Option<Span> {
+    // The longest lesson that begins on the last day of the horizon still ends within two days.
+    let horizon = TimeDelta::days(i64::from(app.config.policy.horizon_days) + 2);
+    Span::new(now - PAST, now.checked_add_signed(horizon)?)
+}

@@ -1,0 +1,207 @@
+//! The connection of a tutor's Google Calendar.
+
+use super::{UserId, transaction};
+use crate::{
+    app::{App, Google},
+    error::Error,
+    seal::Sealed,
+    store::{self, google_grant::NewGrant, job::Work},
+};
+use ::entity::google_grant::{self, GrantState};
+use chrono::{DateTime, Utc};
+use google::{AccessToken, TokenError, scope};
+use sea_orm::DatabaseTransaction;
+use secrecy::{ExposeSecret, SecretString};
+
+/// What the seal of a refresh token is bound to.
+fn seal_context(user_id: UserId) -> Vec<u8> {
+    format!("google refresh token of {user_id}").into_bytes()
+}
+
+/// How a connection stands.
+#[derive(Debug)]
+pub enum State {
+    NotConnected,
+    /// All that was asked for was granted, and works.
+    Connected,
+    /// Some of what was asked for was not granted.
+    Limited,
+    /// Google no longer honours the grant: the tutor must connect again.
+    NeedsConsent,
+}
+
+/// A connection as its owner sees it.
+#[derive(Debug)]
+pub struct Connection {
+    pub state: State,
+    /// The Google account.
+    pub email: Option<String>,
+    /// What was asked for and not granted.
+    pub missing_scopes: Vec<&'static str>,
+    pub failing_since: Option<DateTime<Utc>>,
+    pub busy_read_at: Option<DateTime<Utc>>,
+    pub connected_at: Option<DateTime<Utc>>,
+}
+
+/// How the connection of this user stands.
+pub async fn get(app: &App, user_id: UserId) -> Result<Connection, Error> {
+    let grant = store::google_grant::of_user(&app.db, user_id).await?;
+    Ok(grant.map_or(
+        Connection {
+            state: State::NotConnected,
+            email: None,
+            missing_scopes: Vec::new(),
+            failing_since: None,
+            busy_read_at: None,
+            connected_at: None,
+        },
+        connection,
+    ))
+}
+
+fn connection(grant: google_grant::Model) -> Connection {
+    let missing_scopes: Vec<_> =
+        scope::CALENDAR.iter().copied().filter(|scope| !grant.scopes.iter().any(|granted| granted == scope)).collect();
+    let state = match grant.state {
+        GrantState::Dead => State::NeedsConsent,
+        GrantState::Live if missing_scopes.is_empty() => State::Connected,
+        GrantState::Live => State::Limited,
+    };
+    Connection {
+        state,
+        email: Some(grant.email),
+        missing_scopes,
+        failing_since: grant.failing_since,
+        busy_read_at: grant.busy_read_at,
+        connected_at: Some(grant.connected_at),
+    }
+}
+
+/// What a user granted.
+pub struct Grant {
+    /// The `sub` of the Google account.
+    pub subject: String,
+    pub email: String,
+    pub scopes: Vec<String>,
+    pub refresh_token: SecretString,
+}
+
+/// Keeps what a user granted, and sets to work on it: busy time is read, and lessons that stand go into
+/// the calendar.
+pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error> {
+    let sealed = seal(app, user_id, &grant.refresh_token)?;
+    let new = NewGrant {
+        user_id,
+        subject: grant.subject,
+        email: grant.email,
+        scopes: grant.scopes,
+        refresh_token: sealed.bytes,
+        refresh_token_key_id: sealed.key_id,
+    };
+    transaction::run(&app.db, async |txn| put(txn, &new, app.clock.now()).await).await?;
+    if let Some(google) = &app.google {
+        google.access_tokens.invalidate(user_id.0).await;
+    }
+    app.work_enqueued.notify_one();
+    Ok(())
+}
+
+async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> Result<(), Error> {
+    let tutor = store::tutor::of_user(txn, new.user_id).await?;
+    let before = store::google_grant::of_user(txn, new.user_id).await?;
+    store::google_grant::put(txn, new, now).await?;
+    let Some(tutor) = tutor else { return Ok(()) };
+    if before.is_some_and(|grant| grant.subject != new.subject) {
+        store::lesson::forget_calendar_events(txn, tutor).await?;
+    }
+    store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
+    for lesson in store::lesson::out_of_step_with_calendar(txn, tutor, now).await? {
+        store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
+    }
+    Ok(())
+}
+
+/// Ends the connection: Google is told, the token and the busy time are forgotten. Events of lessons
+/// stay in the calendar, which is now the tutor's own business.
+pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
+    let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else { return Ok(()) };
+    transaction::run(&app.db, async |txn| {
+        store::google_grant::delete(txn, user_id).await?;
+        if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
+            store::lock_time_of(txn, &[tutor.0]).await?;
+            store::busy_span::replace(txn, tutor, &[]).await?;
+            store::lesson::forget_calendar_events(txn, tutor).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    let Some(google) = &app.google else { return Ok(()) };
+    google.access_tokens.invalidate(user_id.0).await;
+    if let Err(error) = google.sign_in.revoke(&open(app, &grant)?).await {
+        tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
+    }
+    Ok(())
+}
+
+/// Calls Google with an access token of this user. A token that Google does not accept is replaced
+/// once; a grant that is dead is noted as such.
+pub(super) async fn with_token<T>(
+    app: &App,
+    google: &Google,
+    user_id: UserId,
+    call: impl AsyncFn(&AccessToken) -> Result<T, google::Error>,
+) -> Result<T, google::Error> {
+    let token = access_token(app, google, user_id).await?;
+    match call(&token).await {
+        Err(google::Error::Unauthorized) => {
+            google.access_tokens.invalidate(user_id.0).await;
+            call(&access_token(app, google, user_id).await?).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn access_token(app: &App, google: &Google, user_id: UserId) -> Result<AccessToken, google::Error> {
+    let now = app.clock.now();
+    let load = || refresh_token(app, user_id);
+    let replace = |rotated| keep_rotated(app, user_id, rotated, now);
+    match google.access_tokens.get(user_id.0, now, load, replace).await {
+        Ok(token) => Ok(token),
+        Err(TokenError::Provider(google::Error::GrantDead)) => {
+            tracing::warn!(user = %user_id, "Google no longer honours the grant");
+            let noted = store::google_grant::mark_dead(&app.db, user_id, now).await;
+            noted.map_err(|error| unreadable(&error.into()))?;
+            Err(google::Error::GrantDead)
+        }
+        Err(TokenError::Provider(error)) => Err(error),
+        Err(TokenError::Grant(error)) => match &*error {
+            Error::NotFound { .. } => Err(google::Error::GrantDead),
+            error => Err(unreadable(error)),
+        },
+    }
+}
+
+async fn refresh_token(app: &App, user_id: UserId) -> Result<SecretString, Error> {
+    let grant = store::google_grant::of_user(&app.db, user_id).await?;
+    open(app, &grant.filter(|grant| grant.state == GrantState::Live).ok_or(Error::not_found("grant"))?)
+}
+
+async fn keep_rotated(app: &App, user_id: UserId, rotated: SecretString, now: DateTime<Utc>) -> Result<(), Error> {
+    let sealed = seal(app, user_id, &rotated)?;
+    Ok(store::google_grant::rotate_refresh_token(&app.db, user_id, (sealed.key_id, sealed.bytes), now).await?)
+}
+
+/// Our own trouble with the grant, for callers that know only Google's.
+fn unreadable(error: &Error) -> google::Error {
+    google::Error::Unavailable { reason: format!("the grant can't be used: {error}"), retry_after: None }
+}
+
+fn seal(app: &App, user_id: UserId, token: &SecretString) -> Result<Sealed, Error> {
+    app.config.keys.seal(&seal_context(user_id), token.expose_secret().as_bytes()).map_err(Error::internal)
+}
+
+fn open(app: &App, grant: &google_grant::Model) -> Result<SecretString, Error> {
+    let sealed = Sealed { key_id: grant.refresh_token_key_id.clone(), bytes: grant.refresh_token.clone() };
+    let token = app.config.keys.open(&seal_context(grant.user_id), &sealed).map_err(Error::internal)?;
+    String::from_utf8(token).map(SecretString::from).map_err(Error::internal)
+}

@@ -1,0 +1,59 @@
+//! Sign-in sessions: opaque tokens, of which only hashes are stored.
+
+use super::UserId;
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, session::NewSession},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+pub use crate::store::session::Holder;
+
+/// How stale the time of last use may get, so that reading does not mean writing.
+const LAST_USE_PRECISION: TimeDelta = TimeDelta::minutes(5);
+
+/// The longest `User-Agent` that is kept.
+const USER_AGENT_LENGTH: usize = 300;
+
+/// Begins a session; the token is shown here and never again.
+pub async fn begin(app: &App, user_id: UserId, user_agent: Option<&str>) -> Result<SecretString, Error> {
+    let token = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+    let user_agent: Option<String> =
+        user_agent.map(|text| text.chars().filter(|c| !c.is_control()).take(USER_AGENT_LENGTH).collect());
+    let new = NewSession {
+        user_id,
+        token_hash: hash(&token),
+        user_agent: user_agent.as_deref(),
+        lifetime: app.config.server.session_lifetime,
+    };
+    let now = app.clock.now();
+    store::session::insert(&app.db, new, now).await?;
+    store::session::delete_expired(&app.db, now).await?;
+    Ok(token)
+}
+
+/// Who holds the session with this token.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when the session is unknown, ended or expired.
+pub async fn holder(app: &App, token: &SecretString) -> Result<Holder, Error> {
+    let now = app.clock.now();
+    let holder = store::session::holder(&app.db, &hash(token), now).await?.ok_or(Error::Unauthenticated)?;
+    if holder.last_used_at <= now - LAST_USE_PRECISION {
+        store::session::touch(&app.db, holder.session_id, now).await?;
+    }
+    Ok(holder)
+}
+
+/// Ends a session.
+pub async fn end(app: &App, holder: &Holder) -> Result<(), Error> {
+    Ok(store::session::delete(&app.db, holder.session_id).await?)
+}
+
+fn hash(token: &SecretString) -> Vec<u8> {
+    Sha256::digest(token.expose_secret()).to_vec()
+}

@@ -1,0 +1,188 @@
+//! Bookings.
+
+use super::busy_span::SpanRow;
+use ::entity::{
+    booking::{self, BookingStatus},
+    google_grant::GrantState,
+    id::{BookingId, LessonId, TutorId, UserId},
+};
+use chrono::{DateTime, Utc};
+use scheduling::interval::Span;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+};
+
+/// Spans of a student's bookings that overlap the window.
+pub async fn of_student(db: &impl ConnectionTrait, student_id: UserId, window: Span) -> Result<Vec<Span>, DbErr> {
+    let (from, until) = (window.start(), window.end());
+    let rows = SpanRow::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT starts_at, ends_at FROM bookings
+           WHERE student_id = {student_id} AND status <> 'cancelled'
+             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.iter().filter_map(SpanRow::span).collect())
+}
+
+/// # Errors
+/// `bookings_student_no_overlap` is for the caller to translate.
+pub async fn insert(
+    txn: &impl ConnectionTrait,
+    lesson_id: LessonId,
+    student_id: UserId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<BookingId, DbErr> {
+    let id = BookingId::generate();
+    let row = booking::ActiveModel {
+        id: Set(id),
+        lesson_id: Set(lesson_id),
+        student_id: Set(student_id),
+        starts_at: Set(span.start()),
+        ends_at: Set(span.end()),
+        status: Set(BookingStatus::Confirmed),
+        cancelled_at: Set(None),
+        cancelled_by: Set(None),
+        cancellation_reason: Set(None),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    booking::Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(id)
+}
+
+/// A booking with the names of all that it is about.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Detail {
+    pub id: BookingId,
+    pub lesson_id: LessonId,
+    pub status: BookingStatus,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub student_id: UserId,
+    pub student_name: String,
+    pub tutor_id: TutorId,
+    pub tutor_user_id: UserId,
+    pub tutor_name: String,
+    pub tutor_time_zone: String,
+    pub subject_slug: String,
+    pub subject_name: String,
+    pub level: String,
+    pub in_calendar: bool,
+    pub grant_state: Option<GrantState>,
+    pub cancelled_at: Option<DateTime<Utc>>,
+    pub cancellation_reason: Option<String>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Whose bookings. There is no way to ask for everybody's.
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    /// Those that this user has as a student.
+    Student(UserId),
+    /// Those on lessons of this tutor.
+    Tutor(TutorId),
+    /// Those that this user may see, as the student or as the tutor.
+    Either(UserId),
+}
+
+/// Which bookings are listed, and where the page begins.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub side: Side,
+    pub id: Option<BookingId>,
+    pub status: Option<BookingStatus>,
+    /// Bookings that end after this.
+    pub from: Option<DateTime<Utc>>,
+    /// Bookings that start before this.
+    pub until: Option<DateTime<Utc>>,
+    /// Bookings after this start and id.
+    pub after: Option<(DateTime<Utc>, BookingId)>,
+    pub limit: i64,
+}
+
+/// Bookings by start, the earliest first.
+pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detail>, DbErr> {
+    let (student_id, tutor_id, viewer) = match filter.side {
+        Side::Student(id) => (Some(id), None, None),
+        Side::Tutor(id) => (None, Some(id), None),
+        Side::Either(id) => (None, None, Some(id)),
+    };
+    let Filter { id, status, from, until, after, limit, .. } = filter;
+    let (after_start, after_id) = after.unzip();
+    Detail::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id, bookings.lesson_id, bookings.status, bookings.starts_at, bookings.ends_at,
+                  bookings.student_id, students.name AS student_name,
+                  lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
+                  tutors.time_zone AS tutor_time_zone,
+                  subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
+                  lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state,
+                  bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
+           FROM bookings
+           JOIN lessons ON lessons.id = bookings.lesson_id
+           JOIN tutors ON tutors.id = lessons.tutor_id
+           JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
+           JOIN users AS students ON students.id = bookings.student_id
+           JOIN subjects ON subjects.id = lessons.subject_id
+           LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id
+           WHERE ({student_id}::uuid IS NULL OR bookings.student_id = {student_id})
+             AND ({tutor_id}::uuid IS NULL OR lessons.tutor_id = {tutor_id})
+             AND ({viewer}::uuid IS NULL OR bookings.student_id = {viewer} OR tutors.user_id = {viewer})
+             AND ({id}::uuid IS NULL OR bookings.id = {id})
+             AND ({status}::text IS NULL OR bookings.status = {status})
+             AND ({from}::timestamptz IS NULL OR bookings.ends_at > {from})
+             AND ({until}::timestamptz IS NULL OR bookings.starts_at < {until})
+             AND ({after_start}::timestamptz IS NULL
+                  OR (bookings.starts_at, bookings.id) > ({after_start}, {after_id}))
+           ORDER BY bookings.starts_at, bookings.id LIMIT {limit}"#
+    ))
+    .all(db)
+    .await
+}
+
+/// A booking that this user may see, as the student or as the tutor.
+pub async fn visible_to(
+    db: &impl ConnectionTrait,
+    viewer: UserId,
+    id: BookingId,
+) -> Result<Option<Detail>, DbErr> {
+    let side = Side::Either(viewer);
+    let filter = Filter { side, id: Some(id), status: None, from: None, until: None, after: None, limit: 1 };
+    Ok(list(db, filter).await?.pop())
+}
+
+/// How a booking ends.
+pub struct Cancellation<'a> {
+    pub by: UserId,
+    pub reason: Option<&'a str>,
+}
+
+/// Cancels a booking that is still at `version`; whether it was.
+pub async fn cancel(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    version: i32,
+    cancellation: Cancellation<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let updated = booking::Entity::update_many()
+        .set(booking::ActiveModel {
+            status: Set(BookingStatus::Cancelled),
+            cancelled_at: Set(Some(now)),
+            cancelled_by: Set(Some(cancellation.by)),
+            cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
+            version: Set(version + 1),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(booking::COLUMN.id.eq(id))
+        .filter(booking::COLUMN.version.eq(version))
+        .exec(txn)
+        .await?;
+    Ok(updated.rows_affected == 1)
+}

@@ -1,0 +1,153 @@
+//! What users let the service do with their Google Calendar.
+
+use ::entity::{
+    google_grant::{self, GrantState},
+    id::{TutorId, UserId},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    sea_query::OnConflict,
+};
+
+pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<google_grant::Model>, DbErr> {
+    google_grant::Entity::find_by_id(user_id).one(db).await
+}
+
+/// A grant to be kept.
+pub struct NewGrant {
+    pub user_id: UserId,
+    pub subject: String,
+    pub email: String,
+    pub scopes: Vec<String>,
+    pub refresh_token: Vec<u8>,
+    pub refresh_token_key_id: String,
+}
+
+/// Keeps a grant in place of the one that the user gave before.
+pub async fn put(txn: &impl ConnectionTrait, new: &NewGrant, now: DateTime<Utc>) -> Result<(), DbErr> {
+    use google_grant::Column;
+    let row = google_grant::ActiveModel {
+        user_id: Set(new.user_id),
+        subject: Set(new.subject.clone()),
+        email: Set(new.email.clone()),
+        scopes: Set(new.scopes.clone()),
+        refresh_token: Set(new.refresh_token.clone()),
+        refresh_token_key_id: Set(new.refresh_token_key_id.clone()),
+        state: Set(GrantState::Live),
+        failing_since: Set(None),
+        busy_read_at: Set(None),
+        busy_attempted_at: Set(None),
+        connected_at: Set(now),
+        updated_at: Set(now),
+    };
+    let every_column = [
+        Column::Subject,
+        Column::Email,
+        Column::Scopes,
+        Column::RefreshToken,
+        Column::RefreshTokenKeyId,
+        Column::State,
+        Column::FailingSince,
+        Column::BusyReadAt,
+        Column::BusyAttemptedAt,
+        Column::ConnectedAt,
+        Column::UpdatedAt,
+    ];
+    google_grant::Entity::insert(row)
+        .on_conflict(OnConflict::column(Column::UserId).update_columns(every_column).to_owned())
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Replaces the refresh token of a grant that was given before `now`.
+pub async fn rotate_refresh_token(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    (key_id, sealed): (String, Vec<u8>),
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    google_grant::Entity::update_many()
+        .set(google_grant::ActiveModel {
+            refresh_token: Set(sealed),
+            refresh_token_key_id: Set(key_id),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
+        .filter(google_grant::COLUMN.connected_at.lte(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that Google no longer honours a grant that was given before `now`.
+pub async fn mark_dead(db: &impl ConnectionTrait, user_id: UserId, now: DateTime<Utc>) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants
+           SET state = 'dead', failing_since = coalesce(failing_since, {now}), updated_at = {now}
+           WHERE user_id = {user_id} AND connected_at <= {now}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
+    google_grant::Entity::delete_by_id(user_id).exec(txn).await.map(|_| ())
+}
+
+#[derive(FromQueryResult)]
+struct Claimed {
+    user_id: UserId,
+}
+
+/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`.
+/// The user whose grant to use.
+pub async fn claim_busy_read(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    pause: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>, DbErr> {
+    let before = now - pause;
+    let claimed = Claimed::find_by_statement(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
+           WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
+             AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
+           RETURNING google_grants.user_id"#
+    ))
+    .one(db)
+    .await?;
+    Ok(claimed.map(|row| row.user_id))
+}
+
+/// Notes that busy time was read, as of `read_at`.
+pub async fn note_busy_read(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    read_at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    google_grant::Entity::update_many()
+        .set(google_grant::ActiveModel {
+            busy_read_at: Set(Some(read_at)),
+            failing_since: Set(None),
+            ..Default::default()
+        })
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
+        .exec(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that Google could not be read.
+pub async fn note_failure(db: &impl ConnectionTrait, user_id: UserId, now: DateTime<Utc>) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET failing_since = {now} WHERE user_id = {user_id} AND failing_since IS NULL"#
+    ))
+    .await
+    .map(|_| ())
+}

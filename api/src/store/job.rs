@@ -1,0 +1,168 @@
+//! The queue: one row per kind of work and key.
+//!
+//! Asking again for work that is already queued makes its revision grow and its time come. A worker
+//! leases a row; while the lease lasts nobody else runs that work, so two runs about one lesson never
+//! overlap. A run that began under an older revision does not end the job.
+
+use ::entity::id::{JobId, LessonId, TutorId};
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use uuid::Uuid;
+
+/// Work to be done outside a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Make the event in the tutor's calendar what the lesson says.
+    SyncLessonEvent(LessonId),
+    /// Read the busy time of the tutor's calendar.
+    ReadBusyTime(TutorId),
+}
+
+impl Work {
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::SyncLessonEvent(_) => "sync_lesson_event",
+            Self::ReadBusyTime(_) => "read_busy_time",
+        }
+    }
+
+    fn key(self) -> Uuid {
+        match self {
+            Self::SyncLessonEvent(id) => id.0,
+            Self::ReadBusyTime(id) => id.0,
+        }
+    }
+
+    fn parse(kind: &str, key: &str) -> Option<Self> {
+        let key = key.parse().ok()?;
+        match kind {
+            "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
+            "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
+            _ => None,
+        }
+    }
+}
+
+/// Asks for work on the caller's transaction: it is queued exactly when that commits.
+pub async fn enqueue(txn: &impl ConnectionTrait, work: Work, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let (id, kind, key) = (JobId::generate(), work.kind().to_owned(), work.key().to_string());
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ({id}, {kind}, {key}, {now}, {now})
+           ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
+           SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, dead_at = NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// A job that this worker has to itself until `leased_until`.
+#[derive(Debug)]
+pub struct Leased {
+    pub id: JobId,
+    pub work: Work,
+    pub attempts: i32,
+    revision: i32,
+    leased_until: DateTime<Utc>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: JobId,
+    kind: String,
+    key: String,
+    revision: i32,
+    attempts: i32,
+}
+
+/// Leases the job that has waited longest.
+pub async fn lease(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
+) -> Result<Option<Leased>, DbErr> {
+    let row = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"UPDATE jobs SET leased_until = {leased_until}, attempts = attempts + 1
+           WHERE id = (
+               SELECT id FROM jobs
+               WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
+                 AND kind IN ('sync_lesson_event', 'read_busy_time')
+               ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING id, kind, key, revision, attempts"#
+    ))
+    .one(db)
+    .await?;
+    row.map(|row| {
+        let work = Work::parse(&row.kind, &row.key)
+            .ok_or_else(|| DbErr::Type(format!("job {} has the key {:?}", row.id, row.key)))?;
+        Ok(Leased { id: row.id, work, attempts: row.attempts, revision: row.revision, leased_until })
+    })
+    .transpose()
+}
+
+/// What becomes of a job after a run.
+pub enum Settlement {
+    /// It is done.
+    Done,
+    /// It is to run again at this time, as the first attempt.
+    Again(DateTime<Utc>),
+    /// It failed and is to be tried again at this time.
+    Retry { at: DateTime<Utc>, error: String },
+    /// It failed for good.
+    Dead { error: String },
+}
+
+/// Ends the lease. If the work was asked for again meanwhile, the job stays and runs at once.
+/// Nothing happens when the lease was lost.
+pub async fn settle(
+    db: &impl ConnectionTrait,
+    job: &Leased,
+    settlement: Settlement,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let (id, revision, leased_until) = (job.id, job.revision, job.leased_until);
+    let (run_at, attempts, error, dead_at) = match settlement {
+        Settlement::Done => {
+            let deleted = db
+                .execute_raw(raw_sql!(
+                    Postgres,
+                    r#"DELETE FROM jobs
+                       WHERE id = {id} AND leased_until = {leased_until} AND revision = {revision}"#
+                ))
+                .await?;
+            if deleted.rows_affected() == 1 {
+                return Ok(());
+            }
+            (now, 0, None, None)
+        }
+        Settlement::Again(at) => (at, 0, None, None),
+        Settlement::Retry { at, error } => (at, job.attempts, Some(error), None),
+        Settlement::Dead { error } => (now, job.attempts, Some(error), Some(now)),
+    };
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE jobs SET leased_until = NULL, attempts = {attempts}, last_error = {error},
+               run_at = CASE WHEN revision = {revision} THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
+               dead_at = CASE WHEN revision = {revision} THEN {dead_at}::timestamptz END
+           WHERE id = {id} AND leased_until = {leased_until}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+/// How many jobs wait or run.
+pub async fn unsettled(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<i64, DbErr> {
+    let row = Count::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT count(*) AS count FROM jobs WHERE dead_at IS NULL AND (run_at <= {now} OR leased_until > {now})"#
+    ))
+    .one(db)
+    .await?;
+    Ok(row.map_or(0, |row| row.count))
+}

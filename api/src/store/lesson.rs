@@ -1,0 +1,181 @@
+//! Lessons.
+
+use super::busy_span::SpanRow;
+use ::entity::{
+    google_grant::GrantState,
+    id::{LessonId, SubjectId, TutorId, UserId},
+    lesson::{self, LessonStatus},
+};
+use chrono::{DateTime, Utc};
+use scheduling::interval::Span;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+};
+
+/// Spans of a tutor's lessons that overlap the window.
+pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId, window: Span) -> Result<Vec<Span>, DbErr> {
+    let (from, until) = (window.start(), window.end());
+    let rows = SpanRow::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT starts_at, ends_at FROM lessons
+           WHERE tutor_id = {tutor_id} AND status <> 'cancelled'
+             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.iter().filter_map(SpanRow::span).collect())
+}
+
+/// Spans in which Google may show one of our own events: of lessons that stand, of cancelled ones whose
+/// event is not yet known to be gone, and of those changed since `read_at`, when Google was asked.
+pub async fn perhaps_in_calendar(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    window: Span,
+    read_at: DateTime<Utc>,
+) -> Result<Vec<Span>, DbErr> {
+    let (from, until) = (window.start(), window.end());
+    let rows = SpanRow::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT starts_at, ends_at FROM lessons
+           WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from}
+             AND (status <> 'cancelled' OR calendar_event_id IS NOT NULL OR updated_at >= {read_at})"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.iter().filter_map(SpanRow::span).collect())
+}
+
+/// A lesson to be made.
+#[derive(Clone, Debug)]
+pub struct NewLesson {
+    pub tutor_id: TutorId,
+    pub subject_id: SubjectId,
+    pub level: String,
+    pub span: Span,
+}
+
+/// # Errors
+/// `lessons_tutor_no_overlap` is for the caller to translate.
+pub async fn insert(txn: &impl ConnectionTrait, new: NewLesson, now: DateTime<Utc>) -> Result<LessonId, DbErr> {
+    let id = LessonId::generate();
+    let row = lesson::ActiveModel {
+        id: Set(id),
+        tutor_id: Set(new.tutor_id),
+        subject_id: Set(new.subject_id),
+        level: Set(new.level),
+        starts_at: Set(new.span.start()),
+        ends_at: Set(new.span.end()),
+        status: Set(LessonStatus::Scheduled),
+        capacity: Set(1),
+        calendar_event_id: Set(None),
+        calendar_event_attempt: Set(0),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    lesson::Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(id)
+}
+
+/// Cancels the lesson when nobody is booked on it any more.
+pub async fn cancel_if_empty(txn: &impl ConnectionTrait, id: LessonId, now: DateTime<Utc>) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET status = 'cancelled', updated_at = {now}
+           WHERE id = {id} AND status <> 'cancelled'
+             AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = {id} AND status <> 'cancelled')"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// A lesson with all that its event in the calendar is made of.
+#[derive(Debug, FromQueryResult)]
+pub struct ForCalendar {
+    pub id: LessonId,
+    pub tutor_user_id: UserId,
+    pub tutor_id: TutorId,
+    pub time_zone: String,
+    pub subject: String,
+    pub level: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub status: LessonStatus,
+    pub calendar_event_id: Option<String>,
+    pub calendar_event_attempt: i16,
+    pub student_names: Vec<String>,
+    pub student_emails: Vec<String>,
+    pub grant_state: Option<GrantState>,
+}
+
+pub async fn for_calendar(db: &impl ConnectionTrait, id: LessonId) -> Result<Option<ForCalendar>, DbErr> {
+    ForCalendar::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT lessons.id, tutors.user_id AS tutor_user_id, tutors.id AS tutor_id, tutors.time_zone,
+                  subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
+                  calendar_event_attempt, google_grants.state AS grant_state, student_names, student_emails
+           FROM lessons
+           JOIN tutors ON tutors.id = lessons.tutor_id
+           JOIN subjects ON subjects.id = lessons.subject_id
+           LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id
+           CROSS JOIN LATERAL (
+               SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
+                      coalesce(array_agg(users.email ORDER BY bookings.id), ARRAY[]::text[]) AS student_emails
+               FROM bookings JOIN users ON users.id = bookings.student_id
+               WHERE bookings.lesson_id = lessons.id AND bookings.status <> 'cancelled') AS students
+           WHERE lessons.id = {id}"#
+    ))
+    .one(db)
+    .await
+}
+
+/// Notes which event stands in the calendar, and how many event ids are used up.
+pub async fn set_calendar_event(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    event_id: Option<String>,
+    attempt: i16,
+) -> Result<(), DbErr> {
+    lesson::Entity::update_many()
+        .set(lesson::ActiveModel {
+            calendar_event_id: Set(event_id),
+            calendar_event_attempt: Set(attempt),
+            ..Default::default()
+        })
+        .filter(lesson::COLUMN.id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Lessons of a tutor that are not over and not in the calendar as they should be.
+pub async fn out_of_step_with_calendar(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: LessonId,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM lessons
+           WHERE tutor_id = {tutor_id} AND ends_at > {now}
+             AND (status <> 'cancelled') = (calendar_event_id IS NULL)"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Forgets which events stand in the calendar of a tutor: it is no longer ours, or another one.
+pub async fn forget_calendar_events(txn: &impl ConnectionTrait, tutor_id: TutorId) -> Result<(), DbErr> {
+    lesson::Entity::update_many()
+        .set(lesson::ActiveModel { calendar_event_id: Set(None), ..Default::default() })
+        .filter(lesson::COLUMN.tutor_id.eq(tutor_id))
+        .filter(lesson::COLUMN.calendar_event_id.is_not_null())
+        .exec(txn)
+        .await
+        .map(|_| ())
+}

@@ -1,0 +1,57 @@
+//! The only queries. Every function takes the connection or the transaction on which it runs.
+
+pub mod booking;
+pub mod busy_span;
+pub mod google_grant;
+pub mod job;
+pub mod lesson;
+pub mod offer;
+pub mod session;
+pub mod subject;
+pub mod tutor;
+pub mod user;
+pub mod weekly_rule;
+
+use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, raw_sql};
+use sqlx::postgres::PgDatabaseError;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// Takes locks that last until the end of the transaction, on people and tutors whose time is about to
+/// be written. All of them in one call, so that every transaction takes them in the same order.
+///
+/// The exclusion constraints alone are right, but deadlock under contention: two inserts wait for each
+/// other's index entries. With the lock first, they queue.
+pub async fn lock_time_of(txn: &impl ConnectionTrait, owners: &[Uuid]) -> Result<(), DbErr> {
+    let mut keys: Vec<i64> = owners.iter().map(|id| i64::from_be_bytes(low_half(*id))).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    for key in keys {
+        txn.query_one_raw(raw_sql!(Postgres, r#"SELECT pg_advisory_xact_lock({key})"#)).await?;
+    }
+    Ok(())
+}
+
+/// The random half of a `UUIDv7`.
+fn low_half(id: Uuid) -> [u8; 8] {
+    let mut half = [0; 8];
+    half.copy_from_slice(&id.as_bytes()[8..]);
+    half
+}
+
+/// The SQLSTATE of a database error.
+pub fn sql_state(error: &DbErr) -> Option<Cow<'_, str>> {
+    postgres(error).map(|error| error.code().into())
+}
+
+/// The name of the constraint that was violated.
+pub fn violated(error: &DbErr) -> Option<&str> {
+    postgres(error).and_then(PgDatabaseError::constraint)
+}
+
+fn postgres(error: &DbErr) -> Option<&PgDatabaseError> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return None;
+    };
+    error.as_database_error()?.try_downcast_ref()
+}
