@@ -31,6 +31,7 @@ mod watchdog;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::iter;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process;
@@ -107,12 +108,17 @@ impl Postgres {
     /// A `static` is fine: the server stops and the directory goes when the process ends.
     pub fn temporary(settings: &[(&str, &str)]) -> Result<Self, Error> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "tutoring-test-{}-{}",
-            process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let data_dir = env::temp_dir().join(name);
+        let names = iter::repeat_with(|| {
+            format!(
+                "tutoring-test-{}-{}",
+                process::id(),
+                COUNT.fetch_add(1, Ordering::Relaxed)
+            )
+        });
+        let mut unused = names
+            .map(|name| env::temp_dir().join(name))
+            .filter(|dir| !dir.exists());
+        let data_dir = unused.next().unwrap_or_default();
         let settings: Vec<_> = UNSAFE_BUT_FAST.iter().chain(settings).copied().collect();
         Self::start(Options {
             settings: &settings,

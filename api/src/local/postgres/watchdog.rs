@@ -20,6 +20,7 @@ use super::log::Log;
 use super::search_path;
 
 /// Arguments: the lock file, what to write into it, directories to remove. Input: a process id per line, or `-`; the last one counts.
+/// Each leads a process group, and signals go to the group: a pip that is a script wouldn't pass them on.
 /// A process that has ended but that nobody has waited for (state Z, in containers without an init) doesn't count as running.
 /// Postgres takes an interrupt as "end all connections, write everything, stop"; if it hasn't after 10 s, it is told more firmly.
 const SCRIPT: &str = r#"
@@ -34,13 +35,13 @@ runs() {
 }
 while read -r line; do pid=$line; done
 echo "$stopping" >"$lock"
-if [ "$pid" != - ] && kill -INT "$pid"; then
+if [ "$pid" != - ] && kill -s INT -- "-$pid"; then
     polls=0
     while runs; do
         polls=$((polls + 1))
         case $polls in
-            500) kill -QUIT "$pid" ;;
-            750) kill -KILL "$pid" ;;
+            500) kill -s QUIT -- "-$pid" ;;
+            750) kill -s KILL -- "-$pid" ;;
             800) break ;;
         esac
         sleep 0.02 || { sleep 1; polls=$((polls + 49)); }
