@@ -30,8 +30,18 @@ pub struct Google {
 
 impl App {
     pub fn new(config: Config, db: DatabaseConnection, clock: Clock) -> anyhow::Result<Self> {
-        let google = config.google.as_ref().map(|settings| Google::new(settings, &config)).transpose()?;
-        Ok(Self(Arc::new(Inner { config, db, clock, google, work_enqueued: Notify::new() })))
+        let google = config
+            .google
+            .as_ref()
+            .map(|settings| Google::new(settings, &config))
+            .transpose()?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            db,
+            clock,
+            google,
+            work_enqueued: Notify::new(),
+        })))
     }
 }
 
@@ -45,7 +55,11 @@ impl std::ops::Deref for App {
 
 impl Google {
     fn new(settings: &crate::config::Google, config: &Config) -> anyhow::Result<Self> {
-        let redirect_url = config.server.public_url.join("v1/auth/callback").context("redirect URL")?;
+        let redirect_url = config
+            .server
+            .public_url
+            .join("v1/auth/callback")
+            .context("redirect URL")?;
         let provider = ProviderConfig {
             issuer: settings.issuer.clone(),
             client_id: settings.client_id.clone(),

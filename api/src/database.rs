@@ -50,9 +50,14 @@ pub async fn connect(settings: &config::Database) -> anyhow::Result<DatabaseConn
 /// Brings the schema up to date. Of several that do so at once, one works and the others wait.
 pub async fn migrate(settings: &config::Database) -> anyhow::Result<()> {
     let mut lock = plain_connection(&settings.url).await?;
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .execute(&mut lock)
+        .await?;
     let db = connect(settings).await?;
-    Migrator::up(&db, None).await.context("the schema could not be brought up to date")?;
+    Migrator::up(&db, None)
+        .await
+        .context("the schema could not be brought up to date")?;
     db.close().await?;
     lock.close().await?;
     Ok(())

@@ -12,11 +12,17 @@ pub enum Error {
     /// Nobody is signed in.
     Unauthenticated,
     /// Signed in, and not allowed.
-    Forbidden { code: &'static str, detail: Cow<'static, str> },
+    Forbidden {
+        code: &'static str,
+        detail: Cow<'static, str>,
+    },
     /// There is no such thing, or the caller may not know that there is.
     NotFound { what: &'static str },
     /// Could not be read at all.
-    Malformed { code: &'static str, detail: Cow<'static, str> },
+    Malformed {
+        code: &'static str,
+        detail: Cow<'static, str>,
+    },
     /// Too much to be read at all.
     TooLarge,
     /// Well-formed, but not acceptable.
@@ -52,7 +58,11 @@ impl FieldError {
         code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { field: field.into(), code: code.into(), detail: detail.into() }
+        Self {
+            field: field.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -104,12 +114,16 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable { cause: error.into() },
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable {
+                cause: error.into(),
+            },
             other => match crate::store::sql_state(&other).as_deref() {
                 // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
                 Some("40001" | "40P01") => Self::Contention { cause: other },
                 // Admin shutdown, crash shutdown, cannot connect now, too many connections.
-                Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable { cause: other.into() },
+                Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable {
+                    cause: other.into(),
+                },
                 _ => Self::Internal(other.into()),
             },
         }
@@ -127,7 +141,9 @@ impl fmt::Display for Error {
             Self::TooLarge => f.write_str("too large"),
             Self::Invalid(fields) => {
                 write!(f, "invalid:")?;
-                fields.iter().try_for_each(|field| write!(f, " {} {}", field.field, field.code))
+                fields
+                    .iter()
+                    .try_for_each(|field| write!(f, " {} {}", field.field, field.code))
             }
             Self::Conflict(conflict) => write!(f, "conflict: {}", conflict.code),
             Self::PreconditionFailed => f.write_str("precondition failed"),

@@ -12,7 +12,9 @@ mod routes;
 mod validate;
 
 use crate::app::App;
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::IntoResponse};
+use axum::{
+    Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::IntoResponse,
+};
 use problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::{
@@ -38,15 +40,27 @@ pub fn router(app: App) -> Router {
     // The first is outermost.
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(TraceLayer::new_for_http().make_span_with(layers::span).on_request(()).on_response(layers::log))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(layers::span)
+                .on_request(())
+                .on_response(layers::log),
+        )
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(middleware::from_fn(layers::security_headers))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn(layers::time_limit))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::same_origin))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            layers::same_origin,
+        ))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     router
-        .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
+        .merge(
+            SwaggerUi::new("/docs")
+                .config(docs)
+                .url("/openapi.json", document),
+        )
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(layers)
@@ -54,7 +68,11 @@ pub fn router(app: App) -> Router {
 }
 
 async fn no_such_route() -> impl IntoResponse {
-    Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is nothing at this address; /docs shows what there is.")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        "There is nothing at this address; /docs shows what there is.",
+    )
 }
 
 async fn method_not_allowed() -> impl IntoResponse {

@@ -46,10 +46,15 @@ async fn idle(app: &App, stop: &CancellationToken) {
 }
 
 async fn run(app: &App, job: &Job) {
-    let running = tokio::spawn(tokio::time::timeout(TIME_LIMIT, dispatch(app.clone(), job.work)));
+    let running = tokio::spawn(tokio::time::timeout(
+        TIME_LIMIT,
+        dispatch(app.clone(), job.work),
+    ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Outcome::Failed(Error::Unavailable { cause: anyhow::anyhow!("took longer than {TIME_LIMIT:?}") }),
+        Ok(Err(_)) => Outcome::Failed(Error::Unavailable {
+            cause: anyhow::anyhow!("took longer than {TIME_LIMIT:?}"),
+        }),
         Err(panic) => Outcome::Failed(Error::internal(panic)),
     };
     if let Err(error) = queue::settle(app, job, outcome).await {

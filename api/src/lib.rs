@@ -2,7 +2,10 @@
 //!
 //! One rule of direction: `main` -> [`http`], [`jobs`] -> [`service`] -> `store` and the `google`
 //! crate -> `entity` and `scheduling`. Never back, never sideways. `tests/api/layering.rs` enforces it.
-#![allow(missing_docs, reason = "the only reader of these items is this crate; what a name cannot say stands in a comment")]
+#![allow(
+    missing_docs,
+    reason = "the only reader of these items is this crate; what a name cannot say stands in a comment"
+)]
 
 pub mod app;
 pub mod clock;

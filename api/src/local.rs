@@ -24,9 +24,6 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
-
-
-
 /// What can be set in the local mode.
 #[derive(Debug)]
 pub struct Settings {
@@ -43,8 +40,14 @@ impl Settings {
     pub fn load(vars: &mut Vars<'_>, bind: SocketAddr) -> Self {
         Self {
             bind,
-            data_dir: vars.text("DATA_DIR").map_or_else(|| PathBuf::from(".data"), PathBuf::from),
-            google_port: vars.parsed("LOCAL_GOOGLE_PORT", bind.port().wrapping_add(1), "a port number"),
+            data_dir: vars
+                .text("DATA_DIR")
+                .map_or_else(|| PathBuf::from(".data"), PathBuf::from),
+            google_port: vars.parsed(
+                "LOCAL_GOOGLE_PORT",
+                bind.port().wrapping_add(1),
+                "a port number",
+            ),
             policy: Policy::load(vars),
         }
     }
@@ -53,9 +56,9 @@ impl Settings {
 /// Starts everything, serves until `stop`, and stops everything.
 pub async fn serve(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let bind = settings.bind;
-    let listener = TcpListener::bind(bind)
-        .await
-        .with_context(|| format!("can't listen on {bind}; BIND=127.0.0.1:PORT chooses another address"))?;
+    let listener = TcpListener::bind(bind).await.with_context(|| {
+        format!("can't listen on {bind}; BIND=127.0.0.1:PORT chooses another address")
+    })?;
     let mut postgres = start_postgres(&settings).await?;
     let outcome = with_postgres(&settings, &postgres, listener, stop).await;
     tokio::task::spawn_blocking(move || postgres.stop()).await??;
@@ -69,9 +72,14 @@ async fn with_postgres(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let public_url = config::at(settings.bind);
-    let sandbox = demo::start_sandbox(settings.bind.ip(), settings.google_port, postgres.data_dir(), &public_url)
-        .await
-        .context("the stand-in for Google can't start; LOCAL_GOOGLE_PORT chooses another port")?;
+    let sandbox = demo::start_sandbox(
+        settings.bind.ip(),
+        settings.google_port,
+        postgres.data_dir(),
+        &public_url,
+    )
+    .await
+    .context("the stand-in for Google can't start; LOCAL_GOOGLE_PORT chooses another port")?;
     let config = config(settings, postgres, &sandbox)?;
     database::migrate(&config.database).await?;
     let db = database::connect(&config.database).await?;
@@ -86,7 +94,10 @@ async fn with_postgres(
 }
 
 /// Stops also when Postgres dies, for nothing works without it.
-fn or_postgres_gone(stop: impl Future<Output = ()>, postgres: &Postgres) -> impl Future<Output = ()> {
+fn or_postgres_gone(
+    stop: impl Future<Output = ()>,
+    postgres: &Postgres,
+) -> impl Future<Output = ()> {
     let (tell, gone) = oneshot::channel();
     postgres.on_exit(move |why| {
         let _ = tell.send(why);
@@ -119,7 +130,11 @@ async fn start_postgres(settings: &Settings) -> anyhow::Result<Postgres> {
 }
 
 fn database_settings(postgres: &Postgres) -> Database {
-    Database { url: postgres.url("postgres").into(), max_connections: 10, migrate_on_start: true }
+    Database {
+        url: postgres.url("postgres").into(),
+        max_connections: 10,
+        migrate_on_start: true,
+    }
 }
 
 fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow::Result<Config> {
@@ -140,17 +155,28 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
         policy: settings.policy.clone(),
         // Cheap here, and a developer who drops an event into a calendar wants to see it count.
-        jobs: Jobs { workers: 4, poll: Duration::from_secs(1), calendar_poll: Duration::from_secs(5) },
+        jobs: Jobs {
+            workers: 4,
+            poll: Duration::from_secs(1),
+            calendar_poll: Duration::from_secs(5),
+        },
     })
 }
 
 /// The key of this data directory, made at the first start.
 fn keyring(path: &Path) -> anyhow::Result<Keyring> {
     if !path.exists() {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(Keyring::generate().as_bytes())?;
     }
-    std::fs::read_to_string(path)?.trim().parse().with_context(|| format!("the key in {}", path.display()))
+    std::fs::read_to_string(path)?
+        .trim()
+        .parse()
+        .with_context(|| format!("the key in {}", path.display()))
 }
 
 fn greet(public_url: &url::Url, sandbox: &Sandbox, postgres: &Postgres) {

@@ -46,7 +46,9 @@ enum Command {
 fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
     let run = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(run(command))
     };
     match run() {
@@ -83,9 +85,16 @@ async fn serve() -> anyhow::Result<()> {
             }
             let db = database::connect(&config.database).await?;
             let bind = config.server.bind;
-            let listener = TcpListener::bind(bind).await.with_context(|| format!("can't listen on {bind}"))?;
+            let listener = TcpListener::bind(bind)
+                .await
+                .with_context(|| format!("can't listen on {bind}"))?;
             tracing::info!(address = %bind, public_url = %config.server.public_url, "listening");
-            server::serve(App::new(*config, db, Clock::System)?, listener, stop_signal()?).await
+            server::serve(
+                App::new(*config, db, Clock::System)?,
+                listener,
+                stop_signal()?,
+            )
+            .await
         }
         #[cfg(feature = "local")]
         Mode::Local(settings) => api::local::serve(*settings, stop_signal()?).await,
@@ -114,7 +123,10 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 async fn healthcheck() -> anyhow::Result<()> {
-    let port = std::env::var("PORT").ok().map_or(Ok(8080), |port| port.parse()).context("PORT")?;
+    let port = std::env::var("PORT")
+        .ok()
+        .map_or(Ok(8080), |port| port.parse())
+        .context("PORT")?;
     let ask = async {
         let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
@@ -122,7 +134,9 @@ async fn healthcheck() -> anyhow::Result<()> {
         stream.read_exact(&mut status_line).await?;
         anyhow::Ok(status_line)
     };
-    let status_line = tokio::time::timeout(Duration::from_secs(3), ask).await.context("no answer")??;
+    let status_line = tokio::time::timeout(Duration::from_secs(3), ask)
+        .await
+        .context("no answer")??;
     if !status_line.ends_with(b" 200") {
         bail!("not ready: {}", String::from_utf8_lossy(&status_line));
     }

@@ -25,7 +25,10 @@ pub struct Sealed {
 impl Keyring {
     /// A ring of one random key, written as [`FromStr`] reads it.
     pub fn generate() -> String {
-        format!("1:{}", BASE64_STANDARD.encode(XChaCha20Poly1305::generate_key(&mut OsRng)))
+        format!(
+            "1:{}",
+            BASE64_STANDARD.encode(XChaCha20Poly1305::generate_key(&mut OsRng))
+        )
     }
 
     /// Seals `plain` for one purpose: it opens only with the same `context`.
@@ -33,9 +36,18 @@ impl Keyring {
         let (key_id, cipher) = self.0.first().context("a keyring is never empty")?;
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let sealed = cipher
-            .encrypt(&nonce, Payload { msg: plain, aad: context })
+            .encrypt(
+                &nonce,
+                Payload {
+                    msg: plain,
+                    aad: context,
+                },
+            )
             .map_err(|_| anyhow!("sealing failed"))?;
-        Ok(Sealed { key_id: key_id.clone(), bytes: [nonce.as_slice(), &sealed].concat() })
+        Ok(Sealed {
+            key_id: key_id.clone(),
+            bytes: [nonce.as_slice(), &sealed].concat(),
+        })
     }
 
     /// Opens what [`Keyring::seal`] made with the same `context`.
@@ -48,11 +60,25 @@ impl Keyring {
             .iter()
             .find(|(id, _)| *id == sealed.key_id)
             .with_context(|| format!("no encryption key {:?}", sealed.key_id))?;
-        ensure!(sealed.bytes.len() > NONCE_LENGTH, "sealed bytes are too short");
+        ensure!(
+            sealed.bytes.len() > NONCE_LENGTH,
+            "sealed bytes are too short"
+        );
         let (nonce, bytes) = sealed.bytes.split_at(NONCE_LENGTH);
         cipher
-            .decrypt(nonce.into(), Payload { msg: bytes, aad: context })
-            .map_err(|_| anyhow!("sealed bytes were not made by key {:?} for this purpose", sealed.key_id))
+            .decrypt(
+                nonce.into(),
+                Payload {
+                    msg: bytes,
+                    aad: context,
+                },
+            )
+            .map_err(|_| {
+                anyhow!(
+                    "sealed bytes were not made by key {:?} for this purpose",
+                    sealed.key_id
+                )
+            })
     }
 }
 
@@ -61,28 +87,41 @@ impl FromStr for Keyring {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let keys = text.split(',').map(|entry| parse_key(entry.trim())).collect::<Result<Vec<_>, _>>()?;
+        let keys = text
+            .split(',')
+            .map(|entry| parse_key(entry.trim()))
+            .collect::<Result<Vec<_>, _>>()?;
         for (at, (id, _)) in keys.iter().enumerate() {
-            ensure!(keys.iter().skip(at + 1).all(|(other, _)| other != id), "key id {id:?} stands twice");
+            ensure!(
+                keys.iter().skip(at + 1).all(|(other, _)| other != id),
+                "key id {id:?} stands twice"
+            );
         }
         Ok(Self(keys.into()))
     }
 }
 
 fn parse_key(entry: &str) -> anyhow::Result<(String, XChaCha20Poly1305)> {
-    let (id, key) = entry.split_once(':').context("a key is written id:base64")?;
+    let (id, key) = entry
+        .split_once(':')
+        .context("a key is written id:base64")?;
     ensure!(
         (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
         "a key id is 1 to 32 letters, digits and hyphens"
     );
-    let key = BASE64_STANDARD.decode(key).map_err(|_| anyhow!("key {id:?} is not base64"))?;
-    let cipher = XChaCha20Poly1305::new_from_slice(&key).map_err(|_| anyhow!("key {id:?} must have 32 bytes"))?;
+    let key = BASE64_STANDARD
+        .decode(key)
+        .map_err(|_| anyhow!("key {id:?} is not base64"))?;
+    let cipher = XChaCha20Poly1305::new_from_slice(&key)
+        .map_err(|_| anyhow!("key {id:?} must have 32 bytes"))?;
     Ok((id.to_owned(), cipher))
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|(id, _)| id))
+            .finish()
     }
 }
 
@@ -112,7 +151,10 @@ mod tests {
     fn a_rotated_ring_still_opens_what_the_old_key_sealed() {
         let old = Keyring::generate();
         let sealed = ring(&old).seal(b"a", b"secret").expect("seals");
-        let rotated = ring(&format!("{},{old}", Keyring::generate().replacen("1:", "2:", 1)));
+        let rotated = ring(&format!(
+            "{},{old}",
+            Keyring::generate().replacen("1:", "2:", 1)
+        ));
         assert_eq!(rotated.open(b"a", &sealed).expect("opens"), b"secret");
         assert_eq!(rotated.seal(b"a", b"x").expect("seals").key_id, "2");
     }

@@ -8,7 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Serves requests and runs jobs until `stop`; then lets what is under way come to its end, for the
 /// configured grace at most.
-pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let grace = app.config.server.shutdown_grace;
     let requests = axum::serve(listener, http::router(app.clone()))
@@ -24,7 +28,10 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     match tokio::time::timeout(grace, both).await {
         Ok(ended) => ended.context("the server ended badly"),
         Err(_) => {
-            tracing::warn!(?grace, "stopped before everything under way had ended; jobs run again elsewhere");
+            tracing::warn!(
+                ?grace,
+                "stopped before everything under way had ended; jobs run again elsewhere"
+            );
             Ok(())
         }
     }

@@ -5,16 +5,25 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 /// `RUST_LOG`: what is logged; `info` when not set. `LOG_FORMAT`: `json` or `text`; `json` on Cloud Run,
 /// `text` elsewhere.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sea_orm_migration=warn,sqlx=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sea_orm_migration=warn,sqlx=warn"));
     let json = match std::env::var("LOG_FORMAT").as_deref() {
         Ok("json") => true,
         Ok(_) => false,
         Err(_) => std::env::var_os("K_SERVICE").is_some(),
     };
     let layer = if json {
-        fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .boxed()
     } else {
         fmt::layer().with_target(false).boxed()
     };
-    tracing_subscriber::registry().with(filter).with(layer).init();
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(layer)
+        .init();
 }

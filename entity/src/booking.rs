@@ -1,7 +1,7 @@
 //! The place of one student in a lesson.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{BookingId, LessonId, UserId};
+use sea_orm::entity::prelude::*;
 
 /// Every status but `Cancelled` occupies the time of the student.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

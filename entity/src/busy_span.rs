@@ -1,7 +1,7 @@
 //! A span in which the Google calendar of a tutor blocks.
 
-use sea_orm::entity::prelude::*;
 use crate::id::TutorId;
+use sea_orm::entity::prelude::*;
 
 /// A row of `busy_spans`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! That a user lets the service act on their Google Calendar.
 
-use sea_orm::entity::prelude::*;
 use crate::id::UserId;
+use sea_orm::entity::prelude::*;
 
 /// Whether Google still honours the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

@@ -1,7 +1,7 @@
 //! An account at a sign-in provider by which a user signs in.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{IdentityId, UserId};
+use sea_orm::entity::prelude::*;
 
 /// A row of `identities`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! Work to be done outside a request.
 
-use sea_orm::entity::prelude::*;
 use crate::id::JobId;
+use sea_orm::entity::prelude::*;
 
 /// A row of `jobs`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! One meeting of a tutor, at a time, with room for `capacity` students.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{LessonId, SubjectId, TutorId};
+use sea_orm::entity::prelude::*;
 
 /// Every status but `Cancelled` occupies the time of the tutor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

@@ -1,5 +1,8 @@
 //! The tables as SeaORM entities, one file per table, and the ids. No queries and no HTTP.
-#![allow(missing_docs, reason = "a column says what it is by its name, or has a comment")]
+#![allow(
+    missing_docs,
+    reason = "a column says what it is by its name, or has a comment"
+)]
 
 pub mod booking;
 pub mod busy_span;

@@ -1,7 +1,7 @@
 //! That a tutor teaches a subject at a level.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{OfferId, SubjectId, TutorId};
+use sea_orm::entity::prelude::*;
 
 /// A row of `offers`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! A sign-in session. Only the hash of its token is stored.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{SessionId, UserId};
+use sea_orm::entity::prelude::*;
 
 /// A row of `sessions`.
 #[sea_orm::model]

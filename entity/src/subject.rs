@@ -1,7 +1,7 @@
 //! What is taught.
 
-use sea_orm::entity::prelude::*;
 use crate::id::SubjectId;
+use sea_orm::entity::prelude::*;
 
 /// A row of `subjects`.
 #[sea_orm::model]

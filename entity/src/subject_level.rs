@@ -1,7 +1,7 @@
 //! A level at which a subject is taught.
 
-use sea_orm::entity::prelude::*;
 use crate::id::SubjectId;
+use sea_orm::entity::prelude::*;
 
 /// A row of `subject_levels`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! A user who teaches.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{TutorId, UserId};
+use sea_orm::entity::prelude::*;
 
 /// A row of `tutors`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! A person who signs in.
 
-use sea_orm::entity::prelude::*;
 use crate::id::UserId;
+use sea_orm::entity::prelude::*;
 
 /// A row of `users`.
 #[sea_orm::model]

@@ -1,7 +1,7 @@
 //! A role of a user; a user may have several.
 
-use sea_orm::entity::prelude::*;
 use crate::id::UserId;
+use sea_orm::entity::prelude::*;
 
 /// What a user may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]

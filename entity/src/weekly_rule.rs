@@ -1,7 +1,7 @@
 //! A weekly span of availability, in local time of the tutor.
 
-use sea_orm::entity::prelude::*;
 use crate::id::{TutorId, WeeklyRuleId};
+use sea_orm::entity::prelude::*;
 
 /// A row of `weekly_rules`.
 #[sea_orm::model]

@@ -47,6 +47,8 @@ pub enum OccupiedBy {
     Lesson,
     /// Something in one of the tutor's own calendars.
     CalendarBusy,
+    /// A lesson that the student who wants to book has with somebody else.
+    StudentBusy,
 }
 
 /// A reason why a slot can't be booked.
@@ -64,6 +66,11 @@ pub enum Refusal {
         /// When it says so.
         conflict: Span,
     },
+    /// The student has a lesson.
+    StudentBusy {
+        /// When that lesson is.
+        conflict: Span,
+    },
     /// It begins too soon, or has begun.
     Notice,
     /// It begins too far ahead.
@@ -79,6 +86,7 @@ impl Refusal {
             Self::OutsideAvailability => "outside_availability",
             Self::Lesson { .. } => "lesson",
             Self::CalendarBusy { .. } => "calendar_busy",
+            Self::StudentBusy { .. } => "student_busy",
             Self::Notice => "notice",
             Self::Horizon => "horizon",
             Self::Grid => "grid",
@@ -88,7 +96,9 @@ impl Refusal {
     /// The span that stands in the way, if the reason is one.
     pub fn conflict(&self) -> Option<Span> {
         match *self {
-            Self::Lesson { conflict } | Self::CalendarBusy { conflict } => Some(conflict),
+            Self::Lesson { conflict }
+            | Self::CalendarBusy { conflict }
+            | Self::StudentBusy { conflict } => Some(conflict),
             Self::OutsideAvailability | Self::Notice | Self::Horizon | Self::Grid => None,
         }
     }
@@ -100,6 +110,7 @@ impl From<Occupied> for Refusal {
         match occupied.by {
             OccupiedBy::Lesson => Self::Lesson { conflict },
             OccupiedBy::CalendarBusy => Self::CalendarBusy { conflict },
+            OccupiedBy::StudentBusy => Self::StudentBusy { conflict },
         }
     }
 }

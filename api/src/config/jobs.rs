@@ -20,7 +20,9 @@ impl Jobs {
         Self {
             workers: vars.number("JOB_WORKERS", 4, 0..=64),
             poll: Duration::from_secs(vars.number("JOB_POLL_SECONDS", 2, 1..=60).into()),
-            calendar_poll: Duration::from_secs(vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into()),
+            calendar_poll: Duration::from_secs(
+                vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into(),
+            ),
         }
     }
 }

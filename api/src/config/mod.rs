@@ -51,7 +51,10 @@ impl Config {
         let mut vars = Vars::new(lookup);
         let bind = server::bind(&mut vars);
         #[cfg(feature = "local")]
-        if vars.text("DATABASE_URL").is_none() && vars.text("K_SERVICE").is_none() && bind.ip().is_loopback() {
+        if vars.text("DATABASE_URL").is_none()
+            && vars.text("K_SERVICE").is_none()
+            && bind.ip().is_loopback()
+        {
             let settings = crate::local::Settings::load(&mut vars, bind);
             return vars.finish(Mode::Local(Box::new(settings)));
         }
@@ -61,7 +64,16 @@ impl Config {
         let keys = keys(&mut vars, google.is_some());
         let policy = Policy::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
-        vars.finish(()).map(|()| Mode::Production(Box::new(Config { server, database, google, keys, policy, jobs })))
+        vars.finish(()).map(|()| {
+            Mode::Production(Box::new(Config {
+                server,
+                database,
+                google,
+                keys,
+                policy,
+                jobs,
+            }))
+        })
     }
 }
 
@@ -69,7 +81,11 @@ impl Config {
 /// The first seals; all of them open. Required wherever people can sign in. To rotate, put a new key in
 /// front and keep the old ones.
 fn keys(vars: &mut Vars<'_>, required: bool) -> Keyring {
-    let fallback = || Keyring::generate().parse().unwrap_or_else(|_| unreachable!("a generated key is valid"));
+    let fallback = || {
+        Keyring::generate()
+            .parse()
+            .unwrap_or_else(|_| unreachable!("a generated key is valid"))
+    };
     match vars.text("ENCRYPTION_KEYS") {
         Some(text) => text.parse().unwrap_or_else(|error| {
             vars.mistake("ENCRYPTION_KEYS", &format!("{error}"));

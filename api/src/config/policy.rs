@@ -24,7 +24,11 @@ impl Policy {
             minimum_notice_minutes: vars.number("MINIMUM_NOTICE_MINUTES", 120, 0..=43_200),
             horizon_days: vars.number("HORIZON_DAYS", 60, 1..=730),
             start_grid_minutes: vars.number("START_GRID_MINUTES", 30, 1..=1440),
-            time_zone: vars.parsed("TIME_ZONE", Tz::UTC, "the IANA name of a time zone, such as Europe/Berlin"),
+            time_zone: vars.parsed(
+                "TIME_ZONE",
+                Tz::UTC,
+                "the IANA name of a time zone, such as Europe/Berlin",
+            ),
         };
         if 1440 % policy.start_grid_minutes != 0 {
             vars.mistake("START_GRID_MINUTES", "must divide a day of 1440 minutes");

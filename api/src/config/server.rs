@@ -34,14 +34,25 @@ impl Server {
     /// `SHUTDOWN_GRACE_SECONDS`: 8 when not set, because Cloud Run kills after 10.
     /// `SESSION_DAYS`: how long a sign-in lasts; 30 when not set.
     pub fn load(vars: &mut Vars<'_>, bind: SocketAddr) -> Self {
-        let text = vars.required("PUBLIC_URL", "how browsers reach this server, such as https://book.example.org");
+        let text = vars.required(
+            "PUBLIC_URL",
+            "how browsers reach this server, such as https://book.example.org",
+        );
         let fallback = at(bind);
-        let public_url = if text.is_empty() { fallback } else { public_url(vars, &text).unwrap_or(fallback) };
+        let public_url = if text.is_empty() {
+            fallback
+        } else {
+            public_url(vars, &text).unwrap_or(fallback)
+        };
         Self {
             bind,
             public_url,
-            shutdown_grace: Duration::from_secs(vars.number("SHUTDOWN_GRACE_SECONDS", 8, 1..=300).into()),
-            session_lifetime: chrono::TimeDelta::days(vars.number("SESSION_DAYS", 30, 1..=365).into()),
+            shutdown_grace: Duration::from_secs(
+                vars.number("SHUTDOWN_GRACE_SECONDS", 8, 1..=300).into(),
+            ),
+            session_lifetime: chrono::TimeDelta::days(
+                vars.number("SESSION_DAYS", 30, 1..=365).into(),
+            ),
         }
     }
 
@@ -62,8 +73,12 @@ fn public_url(vars: &mut Vars<'_>, text: &str) -> Option<Url> {
         Ok(url) if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
             "must have no path, query or fragment"
         }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => "must hold no user or password",
-        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => return Some(url),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "must hold no user or password"
+        }
+        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => {
+            return Some(url);
+        }
         Ok(_) => "must be https, or http on a loopback address",
     };
     vars.mistake("PUBLIC_URL", problem);
@@ -73,6 +88,9 @@ fn public_url(vars: &mut Vars<'_>, text: &str) -> Option<Url> {
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
     })
 }

@@ -33,7 +33,8 @@ impl CookieName {
     }
 
     pub fn read(self, app: &App, jar: &CookieJar) -> Option<String> {
-        jar.get(self.text(app)).map(|cookie| cookie.value().to_owned())
+        jar.get(self.text(app))
+            .map(|cookie| cookie.value().to_owned())
     }
 
     /// A cookie for `seconds`. Lax, so that it comes along when the provider sends the browser back.
@@ -43,7 +44,9 @@ impl CookieName {
             .secure(app.config.server.is_https())
             .http_only(true)
             .same_site(SameSite::Lax)
-            .max_age(axum_extra::extract::cookie::time::Duration::seconds(seconds))
+            .max_age(axum_extra::extract::cookie::time::Duration::seconds(
+                seconds,
+            ))
             .build()
     }
 
@@ -67,8 +70,12 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let jar = CookieJar::from_headers(&parts.headers);
-        let token = CookieName::Session.read(app, &jar).ok_or(Error::Unauthenticated)?;
-        Ok(Self(service::session::holder(app, &SecretString::from(token)).await?))
+        let token = CookieName::Session
+            .read(app, &jar)
+            .ok_or(Error::Unauthenticated)?;
+        Ok(Self(
+            service::session::holder(app, &SecretString::from(token)).await?,
+        ))
     }
 }
 
@@ -94,12 +101,16 @@ impl FromRequestParts<App> for OwnTutor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let SignedIn(holder) = <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        let SignedIn(holder) =
+            <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         let super::extract::Path(id) = parts.extract::<super::extract::Path<TutorId>>().await?;
         // What the caller may not see is not there; what they see is not theirs to edit.
         service::tutor::get(app, holder.user_id, id).await?;
         if holder.tutor_id != Some(id) {
-            return Err(Error::Forbidden { code: "not_your_profile", detail: "Only the tutor edits this.".into() });
+            return Err(Error::Forbidden {
+                code: "not_your_profile",
+                detail: "Only the tutor edits this.".into(),
+            });
         }
         Ok(Self { holder, id })
     }

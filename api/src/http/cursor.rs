@@ -16,7 +16,9 @@ pub fn usual_page() -> u32 {
 
 /// Where a page ended, as clients carry it.
 pub fn write(key: &impl Serialize) -> Option<String> {
-    serde_json::to_vec(key).ok().map(|json| BASE64_URL_SAFE_NO_PAD.encode(json))
+    serde_json::to_vec(key)
+        .ok()
+        .map(|json| BASE64_URL_SAFE_NO_PAD.encode(json))
 }
 
 /// # Errors
@@ -28,11 +30,21 @@ pub fn read<K: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<K>, Erro
         .ok()
         .and_then(|json| serde_json::from_slice(&json).ok())
         .map(Some)
-        .ok_or_else(|| Error::invalid("cursor", "unknown_cursor", "must be the next_cursor of a page of this list"))
+        .ok_or_else(|| {
+            Error::invalid(
+                "cursor",
+                "unknown_cursor",
+                "must be the next_cursor of a page of this list",
+            )
+        })
 }
 
 /// Cuts what was read with one item more than asked for, and makes the cursor of the next page.
-pub fn page<T, K: Serialize>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> (Vec<T>, Option<String>) {
+pub fn page<T, K: Serialize>(
+    mut items: Vec<T>,
+    limit: u32,
+    key: impl Fn(&T) -> K,
+) -> (Vec<T>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if items.len() <= limit {
         return (items, None);

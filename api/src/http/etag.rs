@@ -8,7 +8,8 @@ use axum::{
 
 /// The header that tells a version.
 pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
-    let tag = HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
+    let tag = HeaderValue::from_str(&format!("\"{version}\""))
+        .unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, tag)]
 }
 
@@ -19,7 +20,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let header = parts.headers.get(header::IF_MATCH).ok_or(Error::PreconditionRequired)?;
+        let header = parts
+            .headers
+            .get(header::IF_MATCH)
+            .ok_or(Error::PreconditionRequired)?;
         version(header).map(Self).ok_or(Error::PreconditionFailed)
     }
 }
@@ -31,12 +35,23 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let Some(header) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
-        version(header).map(|version| Self(Some(version))).ok_or(Error::PreconditionFailed)
+        let Some(header) = parts.headers.get(header::IF_MATCH) else {
+            return Ok(Self(None));
+        };
+        version(header)
+            .map(|version| Self(Some(version)))
+            .ok_or(Error::PreconditionFailed)
     }
 }
 
 /// A tag that we did not make matches nothing.
 fn version(header: &HeaderValue) -> Option<i32> {
-    header.to_str().ok()?.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    header
+        .to_str()
+        .ok()?
+        .trim()
+        .strip_prefix('"')?
+        .strip_suffix('"')?
+        .parse()
+        .ok()
 }

@@ -7,7 +7,10 @@ use crate::{
 use axum::{
     RequestPartsExt,
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::{BytesRejection, FailedToBufferBody}},
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{BytesRejection, FailedToBufferBody},
+    },
     http::{HeaderMap, header, request::Parts},
 };
 use garde::Validate;
@@ -30,21 +33,37 @@ where
                 detail: "Send a JSON body with Content-Type: application/json.".into(),
             });
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Error::TooLarge,
-            _ => Error::Malformed { code: "body_unreadable", detail: "The body could not be read.".into() },
-        })?;
+        let body =
+            Bytes::from_request(request, state)
+                .await
+                .map_err(|rejection| match rejection {
+                    BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+                        Error::TooLarge
+                    }
+                    _ => Error::Malformed {
+                        code: "body_unreadable",
+                        detail: "The body could not be read.".into(),
+                    },
+                })?;
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let (path, cause) = (error.path().to_string(), error.into_inner());
             match cause.classify() {
-                serde_json::error::Category::Data => {
-                    Error::Invalid(vec![FieldError::new(path, "unacceptable", without_position(&cause))])
-                }
-                _ => Error::Malformed { code: "malformed_json", detail: "The body is not JSON.".into() },
+                serde_json::error::Category::Data => Error::Invalid(vec![FieldError::new(
+                    path,
+                    "unacceptable",
+                    without_position(&cause),
+                )]),
+                _ => Error::Malformed {
+                    code: "malformed_json",
+                    detail: "The body is not JSON.".into(),
+                },
             }
         })?;
-        json.end().map_err(|_| Error::Malformed { code: "malformed_json", detail: "The body is not JSON.".into() })?;
+        json.end().map_err(|_| Error::Malformed {
+            code: "malformed_json",
+            detail: "The body is not JSON.".into(),
+        })?;
         validate::check(&value)?;
         Ok(Self(value))
     }
@@ -52,9 +71,14 @@ where
 
 /// RFC 9110 section 8.3 and RFC 6838: the media type without its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
-    })
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value.split(';').next().is_some_and(|media_type| {
+                media_type.trim().eq_ignore_ascii_case("application/json")
+            })
+        })
 }
 
 fn without_position(error: &serde_json::Error) -> String {
@@ -85,7 +109,11 @@ where
         let value: T = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let path = error.path().to_string();
             let field = if path == "." { String::new() } else { path };
-            Error::Invalid(vec![FieldError::new(field, "unacceptable", shortened(&error.into_inner().to_string()))])
+            Error::Invalid(vec![FieldError::new(
+                field,
+                "unacceptable",
+                shortened(&error.into_inner().to_string()),
+            )])
         })?;
         validate::check(&value)?;
         Ok(Self(value))
@@ -103,8 +131,10 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let axum::extract::Path(value) =
-            parts.extract::<axum::extract::Path<T>>().await.map_err(|_| Error::not_found("thing"))?;
+        let axum::extract::Path(value) = parts
+            .extract::<axum::extract::Path<T>>()
+            .await
+            .map_err(|_| Error::not_found("thing"))?;
         Ok(Self(value))
     }
 }

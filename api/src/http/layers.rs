@@ -17,7 +17,11 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A span with the path but without the query, which may hold a code.
 pub fn span(request: &Request) -> Span {
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
     tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
@@ -29,31 +33,55 @@ pub fn log(response: &Response, latency: Duration, _: &Span) {
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     response
 }
 
 /// Answers 503 when a request takes too long. Its transaction, if any, is rolled back.
 pub async fn time_limit(request: Request, next: Next) -> Response {
-    tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-        tracing::error!("request took too long");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_slow", "This took too long. Try again in a moment.")
+    tokio::time::timeout(TIME_LIMIT, next.run(request))
+        .await
+        .unwrap_or_else(|_| {
+            tracing::error!("request took too long");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_slow",
+                "This took too long. Try again in a moment.",
+            )
             .into_response()
-    })
+        })
 }
 
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
-    let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    let text = cause
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| cause.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("?"), "request panicked");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "This is a fault of ours.").into_response()
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "This is a fault of ours.",
+    )
+    .into_response()
 }
 
 /// Refuses changes that a page of another site asks for: the session cookie would speak for somebody
 /// who did not mean it. Clients that are no browsers send neither header.
 pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_origin(&app, &request) {
+    if matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) || is_same_origin(&app, &request)
+    {
         return next.run(request).await;
     }
     let detail = "Changes are accepted from pages of this server only.";
@@ -63,7 +91,16 @@ pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -
 fn is_same_origin(app: &App, request: &Request) -> bool {
     let headers = request.headers();
     if let Some(origin) = headers.get(header::ORIGIN) {
-        return origin.as_bytes() == app.config.server.public_url.origin().ascii_serialization().as_bytes();
+        return origin.as_bytes()
+            == app
+                .config
+                .server
+                .public_url
+                .origin()
+                .ascii_serialization()
+                .as_bytes();
     }
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+    headers
+        .get("sec-fetch-site")
+        .is_none_or(|site| site == "same-origin" || site == "none")
 }

@@ -67,8 +67,14 @@ fn problem(status: StatusCode, code: &str, description: &str) -> (String, RefOr<
     let example = serde_json::json!({
         "title": status.canonical_reason(), "status": status.as_u16(), "code": code, "detail": description,
     });
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(Some(example)).build();
-    let response = ResponseBuilder::new().description(description).content("application/problem+json", content).build();
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .example(Some(example))
+        .build();
+    let response = ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build();
     (status.as_u16().to_string(), response.into())
 }
 

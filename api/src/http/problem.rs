@@ -76,7 +76,11 @@ pub struct Alternative {
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -90,16 +94,35 @@ impl Problem {
 
     fn invalid(fields: Vec<FieldError>) -> Self {
         let detail = "Some fields can't be accepted; errors names them.";
-        let errors = fields.into_iter().map(|FieldError { field, code, detail }| FieldProblem { field, code, detail });
-        Self { errors: errors.collect(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail) }
+        let errors = fields.into_iter().map(
+            |FieldError {
+                 field,
+                 code,
+                 detail,
+             }| FieldProblem {
+                field,
+                code,
+                detail,
+            },
+        );
+        Self {
+            errors: errors.collect(),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail)
+        }
     }
 
     fn conflict(conflict: Conflict) -> Self {
-        let conflicts = conflict.conflicts.into_iter().map(|Obstacle { code, span }| {
-            let (start, end) = span.unzip();
-            ConflictingSpan { code, start, end }
-        });
-        let alternatives = conflict.alternatives.into_iter().map(|(start, end)| Alternative { start, end });
+        let conflicts = conflict
+            .conflicts
+            .into_iter()
+            .map(|Obstacle { code, span }| {
+                let (start, end) = span.unzip();
+                ConflictingSpan { code, start, end }
+            });
+        let alternatives = conflict
+            .alternatives
+            .into_iter()
+            .map(|(start, end)| Alternative { start, end });
         Self {
             conflicts: conflicts.collect(),
             alternatives: alternatives.collect(),
@@ -112,7 +135,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let content_type = (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         let mut response = (status, [content_type], body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -133,13 +159,17 @@ impl IntoResponse for Problem {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let problem = match self {
-            Self::Unauthenticated => {
-                Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", "Sign in at /v1/auth/sign-in first.")
-            }
+            Self::Unauthenticated => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "not_signed_in",
+                "Sign in at /v1/auth/sign-in first.",
+            ),
             Self::Forbidden { code, detail } => Problem::new(StatusCode::FORBIDDEN, code, detail),
-            Self::NotFound { what } => {
-                Problem::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
-            }
+            Self::NotFound { what } => Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                format!("There is no such {what}."),
+            ),
             Self::Malformed { code, detail } => Problem::new(StatusCode::BAD_REQUEST, code, detail),
             Self::TooLarge => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -160,7 +190,8 @@ impl IntoResponse for Error {
             ),
             error @ (Self::Unavailable { .. } | Self::Contention { .. }) => {
                 tracing::warn!(%error, "answered 503");
-                let detail = "Something that is needed here does not answer. Try again in a moment.";
+                let detail =
+                    "Something that is needed here does not answer. Try again in a moment.";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             }
             error @ Self::Internal(_) => {

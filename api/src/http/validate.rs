@@ -8,10 +8,14 @@ use garde::{Result, Validate};
 
 /// Runs all rules of a request and reports every field that breaks one.
 pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Error> {
-    let Err(report) = value.validate() else { return Ok(()) };
+    let Err(report) = value.validate() else {
+        return Ok(());
+    };
     let errors = report.iter().map(|(path, error)| {
         let message = error.message();
-        let (code, detail) = message.split_once(": ").unwrap_or(("unacceptable", message));
+        let (code, detail) = message
+            .split_once(": ")
+            .unwrap_or(("unacceptable", message));
         FieldError::new(path.to_string(), code.to_owned(), detail.to_owned())
     });
     Err(Error::Invalid(errors.collect()))
@@ -26,14 +30,26 @@ fn broken(code: &str, detail: &str) -> garde::Error {
 pub fn text(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
     move |value, ()| {
         let length = value.chars().count();
-        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            return Err(broken("control_character", "must not contain control characters"));
+        if value
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        {
+            return Err(broken(
+                "control_character",
+                "must not contain control characters",
+            ));
         }
         if length > max {
-            return Err(broken("too_long", &format!("must have at most {max} characters")));
+            return Err(broken(
+                "too_long",
+                &format!("must have at most {max} characters"),
+            ));
         }
         if length < min || (min > 0 && value.trim().is_empty()) {
-            return Err(broken("too_short", &format!("must have at least {min} characters that show")));
+            return Err(broken(
+                "too_short",
+                &format!("must have at least {min} characters that show"),
+            ));
         }
         Ok(())
     }
@@ -41,16 +57,26 @@ pub fn text(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
 
 /// [`text`] where there is any.
 pub fn optional_text(min: usize, max: usize) -> impl Fn(&Option<String>, &()) -> Result {
-    move |value, ()| value.as_deref().map_or(Ok(()), |value| text(min, max)(value, &()))
+    move |value, ()| {
+        value
+            .as_deref()
+            .map_or(Ok(()), |value| text(min, max)(value, &()))
+    }
 }
 
 /// A whole number within bounds.
-pub fn number<T: PartialOrd + std::fmt::Display + Copy>(min: T, max: T) -> impl Fn(&T, &()) -> Result {
+pub fn number<T: PartialOrd + std::fmt::Display + Copy>(
+    min: T,
+    max: T,
+) -> impl Fn(&T, &()) -> Result {
     move |value, ()| {
         if (min..=max).contains(value) {
             return Ok(());
         }
-        Err(broken("out_of_range", &format!("must be from {min} to {max}")))
+        Err(broken(
+            "out_of_range",
+            &format!("must be from {min} to {max}"),
+        ))
     }
 }
 
@@ -60,18 +86,26 @@ pub fn items<T>(min: usize, max: usize) -> impl Fn(&Vec<T>, &()) -> Result {
         if (min..=max).contains(&value.len()) {
             return Ok(());
         }
-        Err(broken("wrong_count", &format!("must have {min} to {max} items")))
+        Err(broken(
+            "wrong_count",
+            &format!("must have {min} to {max} items"),
+        ))
     }
 }
 
 /// The IANA name of a time zone.
 pub fn time_zone(value: &str, (): &()) -> Result {
-    value.parse::<Tz>().map(|_| ()).map_err(|_| broken("unknown_time_zone", "must be the IANA name of a time zone"))
+    value
+        .parse::<Tz>()
+        .map(|_| ())
+        .map_err(|_| broken("unknown_time_zone", "must be the IANA name of a time zone"))
 }
 
 /// [`time_zone`] where there is one.
 pub fn optional_time_zone(value: &Option<String>, (): &()) -> Result {
-    value.as_deref().map_or(Ok(()), |value| time_zone(value, &()))
+    value
+        .as_deref()
+        .map_or(Ok(()), |value| time_zone(value, &()))
 }
 
 /// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.
@@ -80,7 +114,10 @@ pub fn languages(value: &[String], (): &()) -> Result {
         return Err(broken("wrong_count", "must have at most 20 items"));
     }
     match value.iter().find(|tag| !is_language(tag)) {
-        Some(_) => Err(broken("not_a_language", "must be language tags such as de or pt-BR")),
+        Some(_) => Err(broken(
+            "not_a_language",
+            "must be language tags such as de or pt-BR",
+        )),
         None => Ok(()),
     }
 }
@@ -88,8 +125,11 @@ pub fn languages(value: &[String], (): &()) -> Result {
 fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
-    let is_primary = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
-    let are_subtags = parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let is_primary =
+        (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let are_subtags = parts.all(|part| {
+        (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
     is_primary && are_subtags && tag.len() <= 20
 }
 

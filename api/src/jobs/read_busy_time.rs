@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 
 pub async fn run(app: &App, tutor: TutorId) -> Outcome {
     match busy_time::refresh(app, tutor).await {
-        Ok(true) => TimeDelta::from_std(app.config.jobs.calendar_poll).map_or(Outcome::Done, Outcome::Again),
+        Ok(true) => {
+            TimeDelta::from_std(app.config.jobs.calendar_poll).map_or(Outcome::Done, Outcome::Again)
+        }
         Ok(false) => Outcome::Done,
         Err(error) => Outcome::Failed(error),
     }

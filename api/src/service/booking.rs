@@ -50,10 +50,17 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
         .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
     let profile = visible(&app.db, student, wanted.tutor_id).await?;
     if profile.user_id == student {
-        return Err(Error::conflict("own_lesson", "Nobody can book a lesson with themselves."));
+        return Err(Error::conflict(
+            "own_lesson",
+            "Nobody can book a lesson with themselves.",
+        ));
     }
     busy_time::read_if_stale(app, profile.id).await;
-    match transaction::run(&app.db, async |txn| insert(app, txn, student, &profile, &wanted, span).await).await {
+    match transaction::run(&app.db, async |txn| {
+        insert(app, txn, student, &profile, &wanted, span).await
+    })
+    .await
+    {
         Ok(id) => {
             app.work_enqueued.notify_one();
             get(app, student, id).await
@@ -80,18 +87,41 @@ async fn insert(
     let offer = offers
         .iter()
         .find(|offer| offer.slug == wanted.subject && offer.level == wanted.level)
-        .ok_or_else(|| Error::invalid("subject", "not_offered", "this tutor does not teach this subject at this level"))?;
-    let mut obstacles = Time::load(app, txn, profile, student, span).await?.obstacles(span, now);
-    let offers_length = offer.lesson_minutes.iter().any(|minutes| chrono::TimeDelta::minutes((*minutes).into()) == span.duration());
+        .ok_or_else(|| {
+            Error::invalid(
+                "subject",
+                "not_offered",
+                "this tutor does not teach this subject at this level",
+            )
+        })?;
+    let mut obstacles = Time::load(app, txn, profile, student, span)
+        .await?
+        .obstacles(span, now);
+    let offers_length = offer
+        .lesson_minutes
+        .iter()
+        .any(|minutes| chrono::TimeDelta::minutes((*minutes).into()) == span.duration());
     if !offers_length {
-        obstacles.push(Obstacle { code: "length_not_offered", span: None });
+        obstacles.push(Obstacle {
+            code: "length_not_offered",
+            span: None,
+        });
     }
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }
-    let lesson = NewLesson { tutor_id: profile.id, subject_id: offer.subject_id, level: wanted.level.clone(), span };
-    let lesson_id = store::lesson::insert(txn, lesson, now).await.map_err(translate)?;
-    let id = store::booking::insert(txn, lesson_id, student, span, now).await.map_err(translate)?;
+    let lesson = NewLesson {
+        tutor_id: profile.id,
+        subject_id: offer.subject_id,
+        level: wanted.level.clone(),
+        span,
+    };
+    let lesson_id = store::lesson::insert(txn, lesson, now)
+        .await
+        .map_err(translate)?;
+    let id = store::booking::insert(txn, lesson_id, student, span, now)
+        .await
+        .map_err(translate)?;
     store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
     Ok(id)
 }
@@ -129,16 +159,37 @@ pub struct Listing {
 /// Bookings by start, the earliest first. One query.
 pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     let status = listing.cancelled.map(|cancelled| {
-        if cancelled { BookingStatus::Cancelled } else { BookingStatus::Confirmed }
+        if cancelled {
+            BookingStatus::Cancelled
+        } else {
+            BookingStatus::Confirmed
+        }
     });
-    let Listing { side, from, until, after, limit, .. } = listing;
-    let filter = Filter { side, id: None, status, from, until, after, limit: limit.into() };
+    let Listing {
+        side,
+        from,
+        until,
+        after,
+        limit,
+        ..
+    } = listing;
+    let filter = Filter {
+        side,
+        id: None,
+        status,
+        from,
+        until,
+        after,
+        limit: limit.into(),
+    };
     Ok(store::booking::list(&app.db, filter).await?)
 }
 
 /// A booking, if this viewer may see it.
 pub async fn get(app: &App, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
-    store::booking::visible_to(&app.db, viewer, id).await?.ok_or(Error::not_found("booking"))
+    store::booking::visible_to(&app.db, viewer, id)
+        .await?
+        .ok_or(Error::not_found("booking"))
 }
 
 /// Cancels a booking. A lesson that nobody is left on is cancelled with it, and leaves the calendar.
@@ -155,7 +206,9 @@ pub async fn cancel(
     reason: Option<&str>,
 ) -> Result<Detail, Error> {
     transaction::run(&app.db, async |txn| {
-        let booking = store::booking::visible_to(txn, actor, id).await?.ok_or(Error::not_found("booking"))?;
+        let booking = store::booking::visible_to(txn, actor, id)
+            .await?
+            .ok_or(Error::not_found("booking"))?;
         store::lock_time_of(txn, &[booking.tutor_id.0, booking.student_id.0]).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
@@ -179,13 +232,18 @@ fn check_cancel(booking: &Detail, actor: UserId, now: DateTime<Utc>) -> Result<(
         BookingStatus::Confirmed => lifecycle::BookingStatus::Confirmed,
         BookingStatus::Cancelled => lifecycle::BookingStatus::Cancelled,
     };
-    let actor = if actor == booking.student_id { Actor::Student } else { Actor::Tutor };
+    let actor = if actor == booking.student_id {
+        Actor::Student
+    } else {
+        Actor::Tutor
+    };
     match lifecycle::cancel(status, actor, booking.starts_at, now) {
         Ok(_) => Ok(()),
         Err(CancelRefusal::AlreadyCancelled) => Err(already_cancelled()),
-        Err(CancelRefusal::AlreadyStarted) => {
-            Err(Error::conflict("already_started", "A lesson that has begun can't be cancelled."))
-        }
+        Err(CancelRefusal::AlreadyStarted) => Err(Error::conflict(
+            "already_started",
+            "A lesson that has begun can't be cancelled.",
+        )),
     }
 }
 

@@ -29,8 +29,12 @@ const PAST: TimeDelta = TimeDelta::days(1);
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
     match tokio::time::timeout(PATIENCE, read(app, tutor_id, STALE_AFTER)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last"),
-        Err(_) => tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow"),
+        Ok(Err(error)) => {
+            tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last")
+        }
+        Err(_) => {
+            tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow")
+        }
     }
 }
 
@@ -41,12 +45,18 @@ pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
 }
 
 async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Error> {
-    let Some(google) = &app.google else { return Ok(false) };
-    let read_at = app.clock.now();
-    let Some(user_id) = store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await? else {
+    let Some(google) = &app.google else {
         return Ok(false);
     };
-    let Some(window) = window(app, read_at) else { return Ok(false) };
+    let read_at = app.clock.now();
+    let Some(user_id) =
+        store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await?
+    else {
+        return Ok(false);
+    };
+    let Some(window) = window(app, read_at) else {
+        return Ok(false);
+    };
     match ask(app, google, user_id, window).await {
         Ok(busy) => {
             store_busy(app, tutor_id, user_id, busy, window, read_at).await?;
@@ -56,17 +66,31 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
         Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
         Err(error) => {
             store::google_grant::note_failure(&app.db, user_id, read_at).await?;
-            Err(Error::Unavailable { cause: error.into() })
+            Err(Error::Unavailable {
+                cause: error.into(),
+            })
         }
     }
 }
 
-async fn ask(app: &App, google: &Google, user_id: UserId, window: Span) -> Result<Vec<Span>, google::Error> {
+async fn ask(
+    app: &App,
+    google: &Google,
+    user_id: UserId,
+    window: Span,
+) -> Result<Vec<Span>, google::Error> {
     let busy = calendar_connection::with_token(app, google, user_id, async |token| {
-        google.calendar.busy(token, &[CALENDAR.to_owned()], window.start(), window.end()).await
+        google
+            .calendar
+            .busy(token, &[CALENDAR.to_owned()], window.start(), window.end())
+            .await
     })
     .await?;
-    Ok(union(busy.iter().filter_map(|span| Span::new(span.start, span.end)).collect()))
+    Ok(union(
+        busy.iter()
+            .filter_map(|span| Span::new(span.start, span.end))
+            .collect(),
+    ))
 }
 
 /// Google counts our own events as busy. They are ours to count, so they are left out.

@@ -60,8 +60,11 @@ pub async fn get(app: &App, user_id: UserId) -> Result<Connection, Error> {
 }
 
 fn connection(grant: google_grant::Model) -> Connection {
-    let missing_scopes: Vec<_> =
-        scope::CALENDAR.iter().copied().filter(|scope| !grant.scopes.iter().any(|granted| granted == scope)).collect();
+    let missing_scopes: Vec<_> = scope::CALENDAR
+        .iter()
+        .copied()
+        .filter(|scope| !grant.scopes.iter().any(|granted| granted == scope))
+        .collect();
     let state = match grant.state {
         GrantState::Dead => State::NeedsConsent,
         GrantState::Live if missing_scopes.is_empty() => State::Connected,
@@ -124,7 +127,9 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
 /// Ends the connection: Google is told, the token and the busy time are forgotten. Events of lessons
 /// stay in the calendar, which is now the tutor's own business.
 pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
-    let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else { return Ok(()) };
+    let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else {
+        return Ok(());
+    };
     transaction::run(&app.db, async |txn| {
         store::google_grant::delete(txn, user_id).await?;
         if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
@@ -135,7 +140,9 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         Ok(())
     })
     .await?;
-    let Some(google) = &app.google else { return Ok(()) };
+    let Some(google) = &app.google else {
+        return Ok(());
+    };
     google.access_tokens.invalidate(user_id.0).await;
     if let Err(error) = google.sign_in.revoke(&open(app, &grant)?).await {
         tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
@@ -161,11 +168,19 @@ pub(super) async fn with_token<T>(
     }
 }
 
-async fn access_token(app: &App, google: &Google, user_id: UserId) -> Result<AccessToken, google::Error> {
+async fn access_token(
+    app: &App,
+    google: &Google,
+    user_id: UserId,
+) -> Result<AccessToken, google::Error> {
     let now = app.clock.now();
     let load = || refresh_token(app, user_id);
     let replace = |rotated| keep_rotated(app, user_id, rotated, now);
-    match google.access_tokens.get(user_id.0, now, load, replace).await {
+    match google
+        .access_tokens
+        .get(user_id.0, now, load, replace)
+        .await
+    {
         Ok(token) => Ok(token),
         Err(TokenError::Provider(google::Error::GrantDead)) => {
             tracing::warn!(user = %user_id, "Google no longer honours the grant");
@@ -183,25 +198,56 @@ async fn access_token(app: &App, google: &Google, user_id: UserId) -> Result<Acc
 
 async fn refresh_token(app: &App, user_id: UserId) -> Result<SecretString, Error> {
     let grant = store::google_grant::of_user(&app.db, user_id).await?;
-    open(app, &grant.filter(|grant| grant.state == GrantState::Live).ok_or(Error::not_found("grant"))?)
+    open(
+        app,
+        &grant
+            .filter(|grant| grant.state == GrantState::Live)
+            .ok_or(Error::not_found("grant"))?,
+    )
 }
 
-async fn keep_rotated(app: &App, user_id: UserId, rotated: SecretString, now: DateTime<Utc>) -> Result<(), Error> {
+async fn keep_rotated(
+    app: &App,
+    user_id: UserId,
+    rotated: SecretString,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let sealed = seal(app, user_id, &rotated)?;
-    Ok(store::google_grant::rotate_refresh_token(&app.db, user_id, (sealed.key_id, sealed.bytes), now).await?)
+    Ok(store::google_grant::rotate_refresh_token(
+        &app.db,
+        user_id,
+        (sealed.key_id, sealed.bytes),
+        now,
+    )
+    .await?)
 }
 
 /// Our own trouble with the grant, for callers that know only Google's.
 fn unreadable(error: &Error) -> google::Error {
-    google::Error::Unavailable { reason: format!("the grant can't be used: {error}"), retry_after: None }
+    google::Error::Unavailable {
+        reason: format!("the grant can't be used: {error}"),
+        retry_after: None,
+    }
 }
 
 fn seal(app: &App, user_id: UserId, token: &SecretString) -> Result<Sealed, Error> {
-    app.config.keys.seal(&seal_context(user_id), token.expose_secret().as_bytes()).map_err(Error::internal)
+    app.config
+        .keys
+        .seal(&seal_context(user_id), token.expose_secret().as_bytes())
+        .map_err(Error::internal)
 }
 
 fn open(app: &App, grant: &google_grant::Model) -> Result<SecretString, Error> {
-    let sealed = Sealed { key_id: grant.refresh_token_key_id.clone(), bytes: grant.refresh_token.clone() };
-    let token = app.config.keys.open(&seal_context(grant.user_id), &sealed).map_err(Error::internal)?;
-    String::from_utf8(token).map(SecretString::from).map_err(Error::internal)
+    let sealed = Sealed {
+        key_id: grant.refresh_token_key_id.clone(),
+        bytes: grant.refresh_token.clone(),
+    };
+    let token = app
+        .config
+        .keys
+        .open(&seal_context(grant.user_id), &sealed)
+        .map_err(Error::internal)?;
+    String::from_utf8(token)
+        .map(SecretString::from)
+        .map_err(Error::internal)
 }

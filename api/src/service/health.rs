@@ -18,13 +18,24 @@ pub async fn pending_migrations(app: &App) -> Result<Vec<String>, Error> {
         Ok(applied) => applied,
         // The table is not there yet: 42P01 undefined_table.
         Err(error) if crate::store::sql_state(&error).as_deref() == Some("42P01") => Vec::new(),
-        Err(error) => return Err(Error::Unavailable { cause: error.into() }),
+        Err(error) => {
+            return Err(Error::Unavailable {
+                cause: error.into(),
+            });
+        }
     };
-    let wanted = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+    let wanted = Migrator::migrations()
+        .into_iter()
+        .map(|migration| migration.name().to_owned());
     Ok(wanted.filter(|name| !applied.contains(name)).collect())
 }
 
 async fn applied(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let rows = Applied::find_by_statement(raw_sql!(Postgres, r#"SELECT version FROM seaql_migrations"#)).all(db).await?;
+    let rows = Applied::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT version FROM seaql_migrations"#
+    ))
+    .all(db)
+    .await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }

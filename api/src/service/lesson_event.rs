@@ -4,11 +4,7 @@ use super::{LessonId, calendar_connection::with_token};
 use crate::{
     app::{App, Google},
     error::Error,
-    store::{
-        self,
-        job::Work,
-        lesson::ForCalendar,
-    },
+    store::{self, job::Work, lesson::ForCalendar},
 };
 use ::entity::{google_grant::GrantState, lesson::LessonStatus};
 use google::{Attendee, EventStatus, NewEvent, event_id};
@@ -27,8 +23,12 @@ const MOST_IDS: i16 = 20;
 /// Makes the calendar say what the lesson says. May be repeated at any time: the event's id follows
 /// from the lesson, so there is never a second event.
 pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
-    let Some(google) = &app.google else { return Ok(()) };
-    let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else { return Ok(()) };
+    let Some(google) = &app.google else {
+        return Ok(());
+    };
+    let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
+        return Ok(());
+    };
     if lesson.grant_state != Some(GrantState::Live) {
         // Connecting the calendar enqueues this again.
         return Ok(());
@@ -42,8 +42,11 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
         // Only the tutor can mend these; connecting again enqueues this again.
         Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
         Err(Failure::Google(error)) => {
-            store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now()).await?;
-            Err(Error::Unavailable { cause: error.into() })
+            store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now())
+                .await?;
+            Err(Error::Unavailable {
+                cause: error.into(),
+            })
         }
         Err(Failure::Ours(error)) => Err(error),
         Ok(()) => Ok(()),
@@ -88,24 +91,38 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
             Err(google::Error::Duplicate) => continue,
             Err(error) => return Err(error.into()),
         }
-        return Ok(store::lesson::set_calendar_event(&app.db, lesson.id, Some(event.id), attempt).await?);
+        return Ok(
+            store::lesson::set_calendar_event(&app.db, lesson.id, Some(event.id), attempt).await?,
+        );
     }
-    Err(Failure::Ours(Error::internal(anyhow::anyhow!("all event ids of lesson {} are used up", lesson.id))))
+    Err(Failure::Ours(Error::internal(anyhow::anyhow!(
+        "all event ids of lesson {} are used up",
+        lesson.id
+    ))))
 }
 
 /// Whether the event with this id is the one of this lesson and has not been deleted.
-async fn stands(app: &App, google: &Google, lesson: &ForCalendar, id: &str) -> Result<bool, google::Error> {
+async fn stands(
+    app: &App,
+    google: &Google,
+    lesson: &ForCalendar,
+    id: &str,
+) -> Result<bool, google::Error> {
     let event = with_token(app, google, lesson.tutor_user_id, async |token| {
         google.calendar.event(token, CALENDAR, id).await
     })
     .await?;
-    Ok(event.status != EventStatus::Cancelled && event.private.get(MARK) == Some(&lesson.id.to_string()))
+    Ok(event.status != EventStatus::Cancelled
+        && event.private.get(MARK) == Some(&lesson.id.to_string()))
 }
 
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one.
 async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
-    let id = lesson.calendar_event_id.clone().map_or_else(|| event_id_of(lesson, attempt), Ok)?;
+    let id = lesson
+        .calendar_event_id
+        .clone()
+        .map_or_else(|| event_id_of(lesson, attempt), Ok)?;
     let deleted = with_token(app, google, lesson.tutor_user_id, async |token| {
         google.calendar.delete_event(token, CALENDAR, &id).await
     })
@@ -115,11 +132,19 @@ async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
         Err(error) => return Err(error.into()),
     }
     store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
-    Ok(store::job::enqueue(&app.db, Work::ReadBusyTime(lesson.tutor_id), app.clock.now()).await?)
+    Ok(store::job::enqueue(
+        &app.db,
+        Work::ReadBusyTime(lesson.tutor_id),
+        app.clock.now(),
+    )
+    .await?)
 }
 
 fn event_id_of(lesson: &ForCalendar, attempt: i16) -> Result<String, Error> {
-    Ok(event_id(lesson.id.0, u16::try_from(attempt).map_err(Error::internal)?))
+    Ok(event_id(
+        lesson.id.0,
+        u16::try_from(attempt).map_err(Error::internal)?,
+    ))
 }
 
 fn event(lesson: &ForCalendar, attempt: i16) -> Result<NewEvent, Error> {
@@ -137,7 +162,11 @@ fn event(lesson: &ForCalendar, attempt: i16) -> Result<NewEvent, Error> {
         start: lesson.starts_at,
         end: lesson.ends_at,
         time_zone: lesson.time_zone.parse().map_err(|_| {
-            Error::internal(anyhow::anyhow!("lesson {} has a tutor in the unknown zone {:?}", lesson.id, lesson.time_zone))
+            Error::internal(anyhow::anyhow!(
+                "lesson {} has a tutor in the unknown zone {:?}",
+                lesson.id,
+                lesson.time_zone
+            ))
         })?,
         attendees: attendees.collect(),
         attendees_see_each_other: false,

@@ -53,7 +53,10 @@ pub async fn settle(app: &App, job: &Leased, outcome: Outcome) -> Result<(), Err
                 tracing::error!(job = %job.id, kind = job.work.kind(), "job is given up");
                 Settlement::Dead { error }
             } else {
-                Settlement::Retry { at: now + pause(attempts), error }
+                Settlement::Retry {
+                    at: now + pause(attempts),
+                    error,
+                }
             }
         }
     };

@@ -20,10 +20,18 @@ const LAST_USE_PRECISION: TimeDelta = TimeDelta::minutes(5);
 const USER_AGENT_LENGTH: usize = 300;
 
 /// Begins a session; the token is shown here and never again.
-pub async fn begin(app: &App, user_id: UserId, user_agent: Option<&str>) -> Result<SecretString, Error> {
+pub async fn begin(
+    app: &App,
+    user_id: UserId,
+    user_agent: Option<&str>,
+) -> Result<SecretString, Error> {
     let token = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-    let user_agent: Option<String> =
-        user_agent.map(|text| text.chars().filter(|c| !c.is_control()).take(USER_AGENT_LENGTH).collect());
+    let user_agent: Option<String> = user_agent.map(|text| {
+        text.chars()
+            .filter(|c| !c.is_control())
+            .take(USER_AGENT_LENGTH)
+            .collect()
+    });
     let new = NewSession {
         user_id,
         token_hash: hash(&token),
@@ -42,7 +50,9 @@ pub async fn begin(app: &App, user_id: UserId, user_agent: Option<&str>) -> Resu
 /// [`Error::Unauthenticated`] when the session is unknown, ended or expired.
 pub async fn holder(app: &App, token: &SecretString) -> Result<Holder, Error> {
     let now = app.clock.now();
-    let holder = store::session::holder(&app.db, &hash(token), now).await?.ok_or(Error::Unauthenticated)?;
+    let holder = store::session::holder(&app.db, &hash(token), now)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
     if holder.last_used_at <= now - LAST_USE_PRECISION {
         store::session::touch(&app.db, holder.session_id, now).await?;
     }

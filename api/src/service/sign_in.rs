@@ -72,20 +72,40 @@ pub async fn start_calendar(app: &App, holder: &Holder, return_to: &str) -> Resu
             detail: "Only tutors connect a calendar.".into(),
         });
     }
-    let ask = Ask::Calendar { login_hint: &holder.email };
-    begin(app, Purpose::ConnectCalendar(holder.user_id), ask, return_to).await
+    let ask = Ask::Calendar {
+        login_hint: &holder.email,
+    };
+    begin(
+        app,
+        Purpose::ConnectCalendar(holder.user_id),
+        ask,
+        return_to,
+    )
+    .await
 }
 
-async fn begin(app: &App, purpose: Purpose, ask: Ask<'_>, return_to: &str) -> Result<Started, Error> {
+async fn begin(
+    app: &App,
+    purpose: Purpose,
+    ask: Ask<'_>,
+    return_to: &str,
+) -> Result<Started, Error> {
     let return_to = return_path(&app.config.server.public_url, return_to)?;
-    let request = google(app)?.sign_in.authorization_request(ask).await.map_err(provider_error)?;
+    let request = google(app)?
+        .sign_in
+        .authorization_request(ask)
+        .await
+        .map_err(provider_error)?;
     let pending = Pending {
         purpose,
         authorization: request.pending,
         return_to,
         expires_at: app.clock.now() + TIME_LIMIT,
     };
-    Ok(Started { authorization_url: request.url, sealed: seal(app, &pending)? })
+    Ok(Started {
+        authorization_url: request.url,
+        sealed: seal(app, &pending)?,
+    })
 }
 
 /// What the provider sent the browser back with.
@@ -119,22 +139,35 @@ pub async fn finish(
     holder: Option<&Holder>,
     user_agent: Option<&str>,
 ) -> Result<Finished, Error> {
-    let pending = sealed.and_then(|sealed| open(app, sealed)).ok_or_else(stale)?;
+    let pending = sealed
+        .and_then(|sealed| open(app, sealed))
+        .ok_or_else(stale)?;
     if !pending.authorization.state_matches(&answer.state) || pending.expires_at < app.clock.now() {
         return Err(stale());
     }
     let return_to = pending.return_to.clone();
     let code = match (answer.code, answer.error.as_deref()) {
         (Some(code), None) => code,
-        (_, Some("access_denied")) => return Ok(Finished { return_to, session: None, refused: true }),
+        (_, Some("access_denied")) => {
+            return Ok(Finished {
+                return_to,
+                session: None,
+                refused: true,
+            });
+        }
         (_, error) => {
-            tracing::warn!(error = error.map(|text| text.chars().take(80).collect::<String>()), "provider refused");
+            tracing::warn!(
+                error = error.map(|text| text.chars().take(80).collect::<String>()),
+                "provider refused"
+            );
             return Err(stale());
         }
     };
     let sign_in = &google(app)?.sign_in;
-    let authorized =
-        sign_in.exchange(&code, &pending.authorization, app.clock.now()).await.map_err(provider_error)?;
+    let authorized = sign_in
+        .exchange(&code, &pending.authorization, app.clock.now())
+        .await
+        .map_err(provider_error)?;
     let session = match pending.purpose {
         Purpose::SignIn => Some(sign_in_as(app, authorized.identity, user_agent).await?),
         Purpose::ConnectCalendar(user_id) => {
@@ -142,7 +175,11 @@ pub async fn finish(
             None
         }
     };
-    Ok(Finished { return_to, session, refused: false })
+    Ok(Finished {
+        return_to,
+        session,
+        refused: false,
+    })
 }
 
 async fn connect_calendar(
@@ -172,11 +209,17 @@ async fn connect_calendar(
     calendar_connection::keep(app, user_id, grant).await
 }
 
-async fn sign_in_as(app: &App, identity: Identity, user_agent: Option<&str>) -> Result<SecretString, Error> {
+async fn sign_in_as(
+    app: &App,
+    identity: Identity,
+    user_agent: Option<&str>,
+) -> Result<SecretString, Error> {
     if !identity.email_verified {
         return Err(Error::Forbidden {
             code: "email_not_verified",
-            detail: "The provider has not verified this address. Verify it there and sign in again.".into(),
+            detail:
+                "The provider has not verified this address. Verify it there and sign in again."
+                    .into(),
         });
     }
     let user_id = match known_user(app, &identity).await? {
@@ -187,7 +230,8 @@ async fn sign_in_as(app: &App, identity: Identity, user_agent: Option<&str>) -> 
 }
 
 async fn known_user(app: &App, identity: &Identity) -> Result<Option<UserId>, Error> {
-    let Some(known) = store::user::identity(&app.db, &identity.issuer, &identity.subject).await? else {
+    let Some(known) = store::user::identity(&app.db, &identity.issuer, &identity.subject).await?
+    else {
         return Ok(None);
     };
     transaction::run(&app.db, async |txn| {
@@ -204,9 +248,17 @@ async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
     let made = transaction::run(&app.db, async |txn| {
         let name = display_name(identity);
         let time_zone = app.config.policy.time_zone.name();
-        let new = NewUser { name: &name, email: &identity.email, time_zone };
+        let new = NewUser {
+            name: &name,
+            email: &identity.email,
+            time_zone,
+        };
         let user_id = store::user::insert(txn, new, &[Role::Student], now).await?;
-        let account = (identity.issuer.as_str(), identity.subject.as_str(), identity.email.as_str());
+        let account = (
+            identity.issuer.as_str(),
+            identity.subject.as_str(),
+            identity.email.as_str(),
+        );
         match store::user::insert_identity(txn, user_id, account, now).await {
             Err(error) if violated(&error) == Some("identities_issuer_subject_key") => {
                 Err(Error::conflict("signed_up", "This account has signed up."))
@@ -216,22 +268,35 @@ async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
     })
     .await;
     match made {
-        Err(Error::Conflict(_)) => {
-            known_user(app, identity).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("identity came and went")))
-        }
+        Err(Error::Conflict(_)) => known_user(app, identity)
+            .await?
+            .ok_or_else(|| Error::internal(anyhow::anyhow!("identity came and went"))),
         outcome => outcome,
     }
 }
 
 fn display_name(identity: &Identity) -> String {
     let given = identity.name.as_deref().unwrap_or_default();
-    let clean = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned();
+    let clean = |text: &str| {
+        text.chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect::<String>()
+            .trim()
+            .to_owned()
+    };
     let name = clean(given);
-    if name.is_empty() { clean(identity.email.split('@').next().unwrap_or("?")) } else { name }
+    if name.is_empty() {
+        clean(identity.email.split('@').next().unwrap_or("?"))
+    } else {
+        name
+    }
 }
 
 fn google(app: &App) -> Result<&Google, Error> {
-    app.google.as_ref().ok_or_else(|| Error::Unavailable { cause: anyhow::anyhow!("SIGN_IN is off") })
+    app.google.as_ref().ok_or_else(|| Error::Unavailable {
+        cause: anyhow::anyhow!("SIGN_IN is off"),
+    })
 }
 
 /// Whether anybody can sign in here.
@@ -241,8 +306,17 @@ pub fn is_configured(app: &App) -> bool {
 
 /// A path on this server, and nothing that a browser takes for another server's address.
 fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
-    let refused = || Error::invalid("return_to", "not_a_local_path", "must be a path on this server, such as /docs/");
-    if !path.starts_with('/') || path.len() > RETURN_PATH_LENGTH || path.chars().any(|c| c.is_control() || c == '\\') {
+    let refused = || {
+        Error::invalid(
+            "return_to",
+            "not_a_local_path",
+            "must be a path on this server, such as /docs/",
+        )
+    };
+    if !path.starts_with('/')
+        || path.len() > RETURN_PATH_LENGTH
+        || path.chars().any(|c| c.is_control() || c == '\\')
+    {
         return Err(refused());
     }
     let url = public_url.join(path).map_err(|_| refused())?;
@@ -254,7 +328,9 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
 
 fn provider_error(error: google::Error) -> Error {
     if error.is_transient() {
-        return Error::Unavailable { cause: error.into() };
+        return Error::Unavailable {
+            cause: error.into(),
+        };
     }
     match error {
         google::Error::Refused(_) | google::Error::GrantDead => stale(),
@@ -271,13 +347,24 @@ fn stale() -> Error {
 
 fn seal(app: &App, pending: &Pending) -> Result<String, Error> {
     let plain = serde_json::to_vec(pending).map_err(Error::internal)?;
-    let sealed = app.config.keys.seal(SEAL_CONTEXT, &plain).map_err(Error::internal)?;
-    Ok(format!("{}.{}", sealed.key_id, BASE64_URL_SAFE_NO_PAD.encode(sealed.bytes)))
+    let sealed = app
+        .config
+        .keys
+        .seal(SEAL_CONTEXT, &plain)
+        .map_err(Error::internal)?;
+    Ok(format!(
+        "{}.{}",
+        sealed.key_id,
+        BASE64_URL_SAFE_NO_PAD.encode(sealed.bytes)
+    ))
 }
 
 fn open(app: &App, text: &str) -> Option<Pending> {
     let (key_id, bytes) = text.split_once('.')?;
-    let sealed = Sealed { key_id: key_id.to_owned(), bytes: BASE64_URL_SAFE_NO_PAD.decode(bytes).ok()? };
+    let sealed = Sealed {
+        key_id: key_id.to_owned(),
+        bytes: BASE64_URL_SAFE_NO_PAD.decode(bytes).ok()?,
+    };
     serde_json::from_slice(&app.config.keys.open(SEAL_CONTEXT, &sealed).ok()?).ok()
 }
 
@@ -297,7 +384,16 @@ mod tests {
             assert_eq!(return_path(&public_url, path).expect("accepted"), expected);
         }
         let long = format!("/{}", "a".repeat(1000));
-        for path in ["", "docs", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example/", "/a\nb", &long] {
+        for path in [
+            "",
+            "docs",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "https://evil.example/",
+            "/a\nb",
+            &long,
+        ] {
             assert!(return_path(&public_url, path).is_err(), "{path:?}");
         }
     }

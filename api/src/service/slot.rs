@@ -12,7 +12,9 @@ use scheduling::{
     availability::WeeklyRule,
     interval::Span,
     policy::{Policy, reach},
-    slots::{ALTERNATIVES_WITHIN, Occupied, OccupiedBy, Refusal, Schedule, alternatives, refusals, slots},
+    slots::{
+        ALTERNATIVES_WITHIN, Occupied, OccupiedBy, Refusal, Schedule, alternatives, refusals, slots,
+    },
 };
 use sea_orm::ConnectionTrait;
 
@@ -41,16 +43,28 @@ pub async fn search(app: &App, student: UserId, search: Search) -> Result<Vec<Sp
     let window = Span::new(search.from, search.to)
         .ok_or_else(|| Error::invalid("to", "not_after_from", "must be after from"))?;
     if window.duration() > LONGEST_WINDOW {
-        let detail = format!("must be at most {} days after from", LONGEST_WINDOW.num_days());
+        let detail = format!(
+            "must be at most {} days after from",
+            LONGEST_WINDOW.num_days()
+        );
         return Err(Error::invalid("to", "window_too_long", detail));
     }
     let profile = visible(&app.db, student, search.tutor_id).await?;
     let offers = store::offer::of_tutors(&app.db, &[search.tutor_id]).await?;
-    if !offers.iter().any(|offer| offer.lesson_minutes.contains(&search.minutes)) {
-        return Err(Error::invalid("minutes", "length_not_offered", "this tutor offers no lesson of this length"));
+    if !offers
+        .iter()
+        .any(|offer| offer.lesson_minutes.contains(&search.minutes))
+    {
+        return Err(Error::invalid(
+            "minutes",
+            "length_not_offered",
+            "this tutor offers no lesson of this length",
+        ));
     }
     let length = TimeDelta::minutes(search.minutes.into());
-    let Some(needed) = reach(window, length) else { return Ok(Vec::new()) };
+    let Some(needed) = reach(window, length) else {
+        return Ok(Vec::new());
+    };
     let time = Time::load(app, &app.db, &profile, student, needed).await?;
     Ok(slots(&time.schedule(), window, length, app.clock.now()).collect())
 }
@@ -74,21 +88,45 @@ impl Time {
     ) -> Result<Self, Error> {
         let rules = store::weekly_rule::of_tutor(db, profile.id).await?;
         let sources = [
-            (OccupiedBy::Lesson, store::lesson::of_tutor(db, profile.id, needed).await?),
-            (OccupiedBy::CalendarBusy, store::busy_span::of_tutor(db, profile.id, needed).await?),
-            (OccupiedBy::StudentBusy, store::booking::of_student(db, student, needed).await?),
+            (
+                OccupiedBy::Lesson,
+                store::lesson::of_tutor(db, profile.id, needed).await?,
+            ),
+            (
+                OccupiedBy::CalendarBusy,
+                store::busy_span::of_tutor(db, profile.id, needed).await?,
+            ),
+            (
+                OccupiedBy::StudentBusy,
+                store::booking::of_student(db, student, needed).await?,
+            ),
         ];
-        let occupied = sources.into_iter().flat_map(|(by, spans)| spans.into_iter().map(move |span| Occupied { span, by }));
-        Ok(Self { zone: zone(profile)?, rules, occupied: occupied.collect(), policy: policy(app) })
+        let occupied = sources
+            .into_iter()
+            .flat_map(|(by, spans)| spans.into_iter().map(move |span| Occupied { span, by }));
+        Ok(Self {
+            zone: zone(profile)?,
+            rules,
+            occupied: occupied.collect(),
+            policy: policy(app),
+        })
     }
 
     fn schedule(&self) -> Schedule<'_> {
-        Schedule { zone: self.zone, rules: &self.rules, occupied: &self.occupied, policy: &self.policy }
+        Schedule {
+            zone: self.zone,
+            rules: &self.rules,
+            occupied: &self.occupied,
+            policy: &self.policy,
+        }
     }
 
     /// Why this slot can't be booked; empty when it can.
     pub(super) fn obstacles(&self, slot: Span, now: DateTime<Utc>) -> Vec<Obstacle> {
-        refusals(&self.schedule(), slot, now).iter().map(obstacle).collect()
+        refusals(&self.schedule(), slot, now)
+            .iter()
+            .map(obstacle)
+            .collect()
     }
 }
 
@@ -104,10 +142,15 @@ pub(super) async fn alternatives_to(
         .checked_sub_signed(ALTERNATIVES_WITHIN)
         .zip(wanted.end().checked_add_signed(ALTERNATIVES_WITHIN))
         .and_then(|(from, until)| Span::new(from, until));
-    let Some(around) = around else { return Ok(Vec::new()) };
+    let Some(around) = around else {
+        return Ok(Vec::new());
+    };
     let time = Time::load(app, &app.db, profile, student, around).await?;
     let found = alternatives(&time.schedule(), wanted, app.clock.now(), ALTERNATIVES);
-    Ok(found.into_iter().map(|slot| (slot.start(), slot.end())).collect())
+    Ok(found
+        .into_iter()
+        .map(|slot| (slot.start(), slot.end()))
+        .collect())
 }
 
 /// What the tutor has in that time is nobody's business, so only the student's own clash is told with
@@ -117,12 +160,19 @@ fn obstacle(refusal: &Refusal) -> Obstacle {
         Refusal::StudentBusy { conflict } => Some((conflict.start(), conflict.end())),
         _ => None,
     };
-    Obstacle { code: refusal.code(), span }
+    Obstacle {
+        code: refusal.code(),
+        span,
+    }
 }
 
 fn zone(profile: &Profile) -> Result<Tz, Error> {
     profile.time_zone.parse().map_err(|_| {
-        Error::internal(anyhow::anyhow!("tutor {} has the unknown zone {:?}", profile.id, profile.time_zone))
+        Error::internal(anyhow::anyhow!(
+            "tutor {} has the unknown zone {:?}",
+            profile.id,
+            profile.time_zone
+        ))
     })
 }
 

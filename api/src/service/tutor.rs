@@ -41,15 +41,25 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Tutor>, Error> {
             None => return Ok(Vec::new()),
         },
     };
-    let filter = Filter { subject_id, level: listing.level, after: listing.after, limit: listing.limit.into() };
+    let filter = Filter {
+        subject_id,
+        level: listing.level,
+        after: listing.after,
+        limit: listing.limit.into(),
+    };
     let profiles = store::tutor::list(&app.db, filter).await?;
     let ids: Vec<TutorId> = profiles.iter().map(|profile| profile.id).collect();
     let mut offers = store::offer::of_tutors(&app.db, &ids).await?;
     Ok(profiles
         .into_iter()
         .map(|profile| {
-            let own = offers.extract_if(.., |offer| offer.tutor_id == profile.id).collect();
-            Tutor { profile, offers: own }
+            let own = offers
+                .extract_if(.., |offer| offer.tutor_id == profile.id)
+                .collect();
+            Tutor {
+                profile,
+                offers: own,
+            }
         })
         .collect())
 }
@@ -61,7 +71,11 @@ pub async fn get(app: &App, viewer: UserId, id: TutorId) -> Result<Tutor, Error>
     Ok(Tutor { profile, offers })
 }
 
-pub(super) async fn visible(db: &impl ConnectionTrait, viewer: UserId, id: TutorId) -> Result<Profile, Error> {
+pub(super) async fn visible(
+    db: &impl ConnectionTrait,
+    viewer: UserId,
+    id: TutorId,
+) -> Result<Profile, Error> {
     store::tutor::profile(db, id)
         .await?
         .filter(|profile| profile.visible || profile.user_id == viewer)
@@ -71,7 +85,11 @@ pub(super) async fn visible(db: &impl ConnectionTrait, viewer: UserId, id: Tutor
 /// Edits the profile if it is still at `version`.
 pub async fn update(app: &App, id: TutorId, version: i32, changes: Changes) -> Result<(), Error> {
     let updated = store::tutor::update(&app.db, id, version, changes, app.clock.now()).await?;
-    if updated { Ok(()) } else { Err(Error::PreconditionFailed) }
+    if updated {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
 }
 
 /// What a tutor wants to teach, by the slug of the subject.
@@ -86,7 +104,12 @@ pub struct WantedOffer {
 ///
 /// # Errors
 /// [`Error::Invalid`] naming each offer whose subject or level is unknown or stands twice.
-pub async fn replace_offers(app: &App, id: TutorId, version: i32, wanted: &[WantedOffer]) -> Result<(), Error> {
+pub async fn replace_offers(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    wanted: &[WantedOffer],
+) -> Result<(), Error> {
     transaction::run(&app.db, async |txn| {
         let offers = resolve(txn, wanted).await?;
         bump(app, txn, id, version).await?;
@@ -95,24 +118,44 @@ pub async fn replace_offers(app: &App, id: TutorId, version: i32, wanted: &[Want
     .await
 }
 
-async fn resolve(txn: &DatabaseTransaction, wanted: &[WantedOffer]) -> Result<Vec<NewOffer>, Error> {
+async fn resolve(
+    txn: &DatabaseTransaction,
+    wanted: &[WantedOffer],
+) -> Result<Vec<NewOffer>, Error> {
     let subjects = store::subject::list(txn, None, i64::MAX).await?;
     let mut errors = Vec::new();
     let mut offers: Vec<NewOffer> = Vec::with_capacity(wanted.len());
     for (at, want) in wanted.iter().enumerate() {
         let Some(subject) = subjects.iter().find(|subject| subject.slug == want.subject) else {
             let field = format!("offers[{at}].subject");
-            errors.push(FieldError::new(field, "unknown_subject", "there is no such subject"));
+            errors.push(FieldError::new(
+                field,
+                "unknown_subject",
+                "there is no such subject",
+            ));
             continue;
         };
         if !subject.levels.contains(&want.level) {
-            let detail = format!("{} is taught at: {}", subject.name, subject.levels.join(", "));
-            errors.push(FieldError::new(format!("offers[{at}].level"), "unknown_level", detail));
-        } else if let Some(first) =
-            offers.iter().position(|offer| offer.subject_id == subject.id && offer.level == want.level)
+            let detail = format!(
+                "{} is taught at: {}",
+                subject.name,
+                subject.levels.join(", ")
+            );
+            errors.push(FieldError::new(
+                format!("offers[{at}].level"),
+                "unknown_level",
+                detail,
+            ));
+        } else if let Some(first) = offers
+            .iter()
+            .position(|offer| offer.subject_id == subject.id && offer.level == want.level)
         {
             let detail = format!("offers[{first}] is for the same subject and level");
-            errors.push(FieldError::new(format!("offers[{at}]"), "duplicate", detail));
+            errors.push(FieldError::new(
+                format!("offers[{at}]"),
+                "duplicate",
+                detail,
+            ));
         }
         offers.push(NewOffer {
             subject_id: subject.id,
@@ -120,7 +163,11 @@ async fn resolve(txn: &DatabaseTransaction, wanted: &[WantedOffer]) -> Result<Ve
             lesson_minutes: want.lesson_minutes.clone(),
         });
     }
-    if errors.is_empty() { Ok(offers) } else { Err(Error::Invalid(errors)) }
+    if errors.is_empty() {
+        Ok(offers)
+    } else {
+        Err(Error::Invalid(errors))
+    }
 }
 
 /// The weekly rules of a tutor.
@@ -132,10 +179,19 @@ pub async fn weekly_rules(app: &App, id: TutorId) -> Result<Vec<WeeklyRule>, Err
 ///
 /// # Errors
 /// [`Error::Invalid`] naming two rules that overlap.
-pub async fn replace_weekly_rules(app: &App, id: TutorId, version: i32, rules: &[WeeklyRule]) -> Result<(), Error> {
+pub async fn replace_weekly_rules(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    rules: &[WeeklyRule],
+) -> Result<(), Error> {
     if let Some((one, other)) = overlapping_rules(rules) {
         let detail = format!("overlaps rules[{one}]");
-        return Err(Error::Invalid(vec![FieldError::new(format!("rules[{other}]"), "overlaps", detail)]));
+        return Err(Error::Invalid(vec![FieldError::new(
+            format!("rules[{other}]"),
+            "overlaps",
+            detail,
+        )]));
     }
     transaction::run(&app.db, async |txn| {
         bump(app, txn, id, version).await?;
@@ -145,7 +201,16 @@ pub async fn replace_weekly_rules(app: &App, id: TutorId, version: i32, rules: &
 }
 
 /// Moves the version on, so that of two edits of one version one is refused.
-async fn bump(app: &App, txn: &DatabaseTransaction, id: TutorId, version: i32) -> Result<(), Error> {
+async fn bump(
+    app: &App,
+    txn: &DatabaseTransaction,
+    id: TutorId,
+    version: i32,
+) -> Result<(), Error> {
     let moved = store::tutor::update(txn, id, version, Changes::default(), app.clock.now()).await?;
-    if moved { Ok(()) } else { Err(Error::PreconditionFailed) }
+    if moved {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
 }

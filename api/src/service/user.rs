@@ -14,5 +14,9 @@ pub struct Changes {
 pub async fn update(app: &App, id: UserId, version: i32, changes: Changes) -> Result<(), Error> {
     let changes = (changes.name.as_deref(), changes.time_zone.as_deref());
     let updated = store::user::update(&app.db, id, version, changes, app.clock.now()).await?;
-    if updated { Ok(()) } else { Err(Error::PreconditionFailed) }
+    if updated {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
 }

@@ -9,11 +9,16 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// Spans of a student's bookings that overlap the window.
-pub async fn of_student(db: &impl ConnectionTrait, student_id: UserId, window: Span) -> Result<Vec<Span>, DbErr> {
+pub async fn of_student(
+    db: &impl ConnectionTrait,
+    student_id: UserId,
+    window: Span,
+) -> Result<Vec<Span>, DbErr> {
     let (from, until) = (window.start(), window.end());
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
@@ -50,7 +55,9 @@ pub async fn insert(
         created_at: Set(now),
         updated_at: Set(now),
     };
-    booking::Entity::insert(row).exec_without_returning(txn).await?;
+    booking::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
     Ok(id)
 }
 
@@ -112,7 +119,15 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
         Side::Tutor(id) => (None, Some(id), None),
         Side::Either(id) => (None, None, Some(id)),
     };
-    let Filter { id, status, from, until, after, limit, .. } = filter;
+    let Filter {
+        id,
+        status,
+        from,
+        until,
+        after,
+        limit,
+        ..
+    } = filter;
     let (after_start, after_id) = after.unzip();
     Detail::find_by_statement(raw_sql!(
         Postgres,
@@ -152,7 +167,15 @@ pub async fn visible_to(
     id: BookingId,
 ) -> Result<Option<Detail>, DbErr> {
     let side = Side::Either(viewer);
-    let filter = Filter { side, id: Some(id), status: None, from: None, until: None, after: None, limit: 1 };
+    let filter = Filter {
+        side,
+        id: Some(id),
+        status: None,
+        from: None,
+        until: None,
+        after: None,
+        limit: 1,
+    };
     Ok(list(db, filter).await?.pop())
 }
 

@@ -4,7 +4,8 @@ use ::entity::{busy_span, id::TutorId};
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// A start and an end, as rows have them.
@@ -22,7 +23,11 @@ impl SpanRow {
 }
 
 /// Busy spans that overlap the window.
-pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId, window: Span) -> Result<Vec<Span>, DbErr> {
+pub async fn of_tutor(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    window: Span,
+) -> Result<Vec<Span>, DbErr> {
     let (from, until) = (window.start(), window.end());
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
@@ -35,8 +40,15 @@ pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId, window: Span
 }
 
 /// Replaces the busy time of a tutor. The spans must not overlap each other.
-pub async fn replace(txn: &impl ConnectionTrait, tutor_id: TutorId, spans: &[Span]) -> Result<(), DbErr> {
-    busy_span::Entity::delete_many().filter(busy_span::COLUMN.tutor_id.eq(tutor_id)).exec(txn).await?;
+pub async fn replace(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    spans: &[Span],
+) -> Result<(), DbErr> {
+    busy_span::Entity::delete_many()
+        .filter(busy_span::COLUMN.tutor_id.eq(tutor_id))
+        .exec(txn)
+        .await?;
     // Three parameters a row, of 65,535 at most.
     for part in spans.chunks(10_000) {
         let rows = part.iter().map(|span| busy_span::ActiveModel {
@@ -44,7 +56,9 @@ pub async fn replace(txn: &impl ConnectionTrait, tutor_id: TutorId, spans: &[Spa
             starts_at: Set(span.start()),
             ends_at: Set(span.end()),
         });
-        busy_span::Entity::insert_many(rows).exec_without_returning(txn).await?;
+        busy_span::Entity::insert_many(rows)
+            .exec_without_returning(txn)
+            .await?;
     }
     Ok(())
 }

@@ -6,11 +6,14 @@ use ::entity::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
-    sea_query::OnConflict,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql, sea_query::OnConflict,
 };
 
-pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<google_grant::Model>, DbErr> {
+pub async fn of_user(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+) -> Result<Option<google_grant::Model>, DbErr> {
     google_grant::Entity::find_by_id(user_id).one(db).await
 }
 
@@ -25,7 +28,11 @@ pub struct NewGrant {
 }
 
 /// Keeps a grant in place of the one that the user gave before.
-pub async fn put(txn: &impl ConnectionTrait, new: &NewGrant, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn put(
+    txn: &impl ConnectionTrait,
+    new: &NewGrant,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     use google_grant::Column;
     let row = google_grant::ActiveModel {
         user_id: Set(new.user_id),
@@ -55,7 +62,11 @@ pub async fn put(txn: &impl ConnectionTrait, new: &NewGrant, now: DateTime<Utc>)
         Column::UpdatedAt,
     ];
     google_grant::Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::UserId).update_columns(every_column).to_owned())
+        .on_conflict(
+            OnConflict::column(Column::UserId)
+                .update_columns(every_column)
+                .to_owned(),
+        )
         .exec_without_returning(txn)
         .await
         .map(|_| ())
@@ -83,7 +94,11 @@ pub async fn rotate_refresh_token(
 }
 
 /// Notes that Google no longer honours a grant that was given before `now`.
-pub async fn mark_dead(db: &impl ConnectionTrait, user_id: UserId, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn mark_dead(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants
@@ -95,7 +110,10 @@ pub async fn mark_dead(db: &impl ConnectionTrait, user_id: UserId, now: DateTime
 }
 
 pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
-    google_grant::Entity::delete_by_id(user_id).exec(txn).await.map(|_| ())
+    google_grant::Entity::delete_by_id(user_id)
+        .exec(txn)
+        .await
+        .map(|_| ())
 }
 
 #[derive(FromQueryResult)]
@@ -143,7 +161,11 @@ pub async fn note_busy_read(
 }
 
 /// Notes that Google could not be read.
-pub async fn note_failure(db: &impl ConnectionTrait, user_id: UserId, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn note_failure(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET failing_since = {now} WHERE user_id = {user_id} AND failing_since IS NULL"#

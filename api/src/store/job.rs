@@ -44,8 +44,16 @@ impl Work {
 }
 
 /// Asks for work on the caller's transaction: it is queued exactly when that commits.
-pub async fn enqueue(txn: &impl ConnectionTrait, work: Work, now: DateTime<Utc>) -> Result<(), DbErr> {
-    let (id, kind, key) = (JobId::generate(), work.kind().to_owned(), work.key().to_string());
+pub async fn enqueue(
+    txn: &impl ConnectionTrait,
+    work: Work,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let (id, kind, key) = (
+        JobId::generate(),
+        work.kind().to_owned(),
+        work.key().to_string(),
+    );
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ({id}, {kind}, {key}, {now}, {now})
@@ -96,7 +104,13 @@ pub async fn lease(
     row.map(|row| {
         let work = Work::parse(&row.kind, &row.key)
             .ok_or_else(|| DbErr::Type(format!("job {} has the key {:?}", row.id, row.key)))?;
-        Ok(Leased { id: row.id, work, attempts: row.attempts, revision: row.revision, leased_until })
+        Ok(Leased {
+            id: row.id,
+            work,
+            attempts: row.attempts,
+            revision: row.revision,
+            leased_until,
+        })
     })
     .transpose()
 }

@@ -9,11 +9,16 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// Spans of a tutor's lessons that overlap the window.
-pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId, window: Span) -> Result<Vec<Span>, DbErr> {
+pub async fn of_tutor(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    window: Span,
+) -> Result<Vec<Span>, DbErr> {
     let (from, until) = (window.start(), window.end());
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
@@ -57,7 +62,11 @@ pub struct NewLesson {
 
 /// # Errors
 /// `lessons_tutor_no_overlap` is for the caller to translate.
-pub async fn insert(txn: &impl ConnectionTrait, new: NewLesson, now: DateTime<Utc>) -> Result<LessonId, DbErr> {
+pub async fn insert(
+    txn: &impl ConnectionTrait,
+    new: NewLesson,
+    now: DateTime<Utc>,
+) -> Result<LessonId, DbErr> {
     let id = LessonId::generate();
     let row = lesson::ActiveModel {
         id: Set(id),
@@ -73,12 +82,18 @@ pub async fn insert(txn: &impl ConnectionTrait, new: NewLesson, now: DateTime<Ut
         created_at: Set(now),
         updated_at: Set(now),
     };
-    lesson::Entity::insert(row).exec_without_returning(txn).await?;
+    lesson::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
     Ok(id)
 }
 
 /// Cancels the lesson when nobody is booked on it any more.
-pub async fn cancel_if_empty(txn: &impl ConnectionTrait, id: LessonId, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn cancel_if_empty(
+    txn: &impl ConnectionTrait,
+    id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET status = 'cancelled', updated_at = {now}
@@ -108,7 +123,10 @@ pub struct ForCalendar {
     pub grant_state: Option<GrantState>,
 }
 
-pub async fn for_calendar(db: &impl ConnectionTrait, id: LessonId) -> Result<Option<ForCalendar>, DbErr> {
+pub async fn for_calendar(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+) -> Result<Option<ForCalendar>, DbErr> {
     ForCalendar::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT lessons.id, tutors.user_id AS tutor_user_id, tutors.id AS tutor_id, tutors.time_zone,
@@ -170,9 +188,15 @@ pub async fn out_of_step_with_calendar(
 }
 
 /// Forgets which events stand in the calendar of a tutor: it is no longer ours, or another one.
-pub async fn forget_calendar_events(txn: &impl ConnectionTrait, tutor_id: TutorId) -> Result<(), DbErr> {
+pub async fn forget_calendar_events(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+) -> Result<(), DbErr> {
     lesson::Entity::update_many()
-        .set(lesson::ActiveModel { calendar_event_id: Set(None), ..Default::default() })
+        .set(lesson::ActiveModel {
+            calendar_event_id: Set(None),
+            ..Default::default()
+        })
         .filter(lesson::COLUMN.tutor_id.eq(tutor_id))
         .filter(lesson::COLUMN.calendar_event_id.is_not_null())
         .exec(txn)

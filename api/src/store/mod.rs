@@ -23,11 +23,15 @@ use uuid::Uuid;
 /// The exclusion constraints alone are right, but deadlock under contention: two inserts wait for each
 /// other's index entries. With the lock first, they queue.
 pub async fn lock_time_of(txn: &impl ConnectionTrait, owners: &[Uuid]) -> Result<(), DbErr> {
-    let mut keys: Vec<i64> = owners.iter().map(|id| i64::from_be_bytes(low_half(*id))).collect();
+    let mut keys: Vec<i64> = owners
+        .iter()
+        .map(|id| i64::from_be_bytes(low_half(*id)))
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     for key in keys {
-        txn.query_one_raw(raw_sql!(Postgres, r#"SELECT pg_advisory_xact_lock({key})"#)).await?;
+        txn.query_one_raw(raw_sql!(Postgres, r#"SELECT pg_advisory_xact_lock({key})"#))
+            .await?;
     }
     Ok(())
 }
@@ -50,7 +54,9 @@ pub fn violated(error: &DbErr) -> Option<&str> {
 }
 
 fn postgres(error: &DbErr) -> Option<&PgDatabaseError> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
         return None;
     };
     error.as_database_error()?.try_downcast_ref()

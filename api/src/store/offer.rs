@@ -6,7 +6,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 use uuid::Uuid;
 
@@ -55,7 +56,10 @@ pub async fn replace(
     offers: &[NewOffer],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    offer::Entity::delete_many().filter(offer::COLUMN.tutor_id.eq(tutor_id)).exec(txn).await?;
+    offer::Entity::delete_many()
+        .filter(offer::COLUMN.tutor_id.eq(tutor_id))
+        .exec(txn)
+        .await?;
     if offers.is_empty() {
         return Ok(());
     }
@@ -67,5 +71,8 @@ pub async fn replace(
         lesson_minutes: Set(new.lesson_minutes.clone()),
         created_at: Set(now),
     });
-    offer::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+    offer::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
 }

@@ -6,7 +6,8 @@ use ::entity::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// Who holds a session.
@@ -52,7 +53,11 @@ pub struct NewSession<'a> {
     pub lifetime: TimeDelta,
 }
 
-pub async fn insert(db: &impl ConnectionTrait, new: NewSession<'_>, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn insert(
+    db: &impl ConnectionTrait,
+    new: NewSession<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     let row = session::ActiveModel {
         id: Set(SessionId::generate()),
         user_id: Set(new.user_id),
@@ -62,12 +67,22 @@ pub async fn insert(db: &impl ConnectionTrait, new: NewSession<'_>, now: DateTim
         last_used_at: Set(now),
         expires_at: Set(now + new.lifetime),
     };
-    session::Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+    session::Entity::insert(row)
+        .exec_without_returning(db)
+        .await
+        .map(|_| ())
 }
 
-pub async fn touch(db: &impl ConnectionTrait, id: SessionId, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn touch(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     session::Entity::update_many()
-        .set(session::ActiveModel { last_used_at: Set(now), ..Default::default() })
+        .set(session::ActiveModel {
+            last_used_at: Set(now),
+            ..Default::default()
+        })
         .filter(session::COLUMN.id.eq(id))
         .exec(db)
         .await

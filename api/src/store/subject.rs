@@ -3,7 +3,8 @@
 use ::entity::{id::SubjectId, subject, subject_level};
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// A subject with its levels, easiest first.
@@ -33,8 +34,14 @@ pub async fn list(
     .await
 }
 
-pub async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<subject::Model>, DbErr> {
-    subject::Entity::find().filter(subject::COLUMN.slug.eq(slug)).one(db).await
+pub async fn by_slug(
+    db: &impl ConnectionTrait,
+    slug: &str,
+) -> Result<Option<subject::Model>, DbErr> {
+    subject::Entity::find()
+        .filter(subject::COLUMN.slug.eq(slug))
+        .one(db)
+        .await
 }
 
 /// A subject to be made.
@@ -58,12 +65,20 @@ pub async fn insert(
         name: Set(new.name.to_owned()),
         created_at: Set(now),
     };
-    subject::Entity::insert(row).exec_without_returning(txn).await?;
-    let levels = new.levels.iter().zip(0_i16..).map(|(level, position)| subject_level::ActiveModel {
-        subject_id: Set(id),
-        level: Set((*level).to_owned()),
-        position: Set(position),
-    });
-    subject_level::Entity::insert_many(levels).exec_without_returning(txn).await?;
+    subject::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    let levels =
+        new.levels
+            .iter()
+            .zip(0_i16..)
+            .map(|(level, position)| subject_level::ActiveModel {
+                subject_id: Set(id),
+                level: Set((*level).to_owned()),
+                position: Set(position),
+            });
+    subject_level::Entity::insert_many(levels)
+        .exec_without_returning(txn)
+        .await?;
     Ok(id)
 }

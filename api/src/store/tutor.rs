@@ -6,7 +6,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    raw_sql,
 };
 
 /// A tutor as others see them.
@@ -34,7 +35,10 @@ pub async fn profile(db: &impl ConnectionTrait, id: TutorId) -> Result<Option<Pr
 
 /// The tutor that a user is, if any.
 pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<TutorId>, DbErr> {
-    let row = tutor::Entity::find().filter(tutor::COLUMN.user_id.eq(user_id)).one(db).await?;
+    let row = tutor::Entity::find()
+        .filter(tutor::COLUMN.user_id.eq(user_id))
+        .one(db)
+        .await?;
     Ok(row.map(|row| row.id))
 }
 
@@ -50,7 +54,12 @@ pub struct Filter {
 
 /// Visible tutors, the longest-serving first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Profile>, DbErr> {
-    let Filter { subject_id, level, after, limit } = filter;
+    let Filter {
+        subject_id,
+        level,
+        after,
+        limit,
+    } = filter;
     Profile::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, tutors.version
@@ -92,7 +101,9 @@ pub async fn insert(
         created_at: Set(now),
         updated_at: Set(now),
     };
-    tutor::Entity::insert(row).exec_without_returning(txn).await?;
+    tutor::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
     Ok(id)
 }
 
@@ -114,7 +125,11 @@ pub async fn update(
     changes: Changes,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let mut row = tutor::ActiveModel { version: Set(version + 1), updated_at: Set(now), ..Default::default() };
+    let mut row = tutor::ActiveModel {
+        version: Set(version + 1),
+        updated_at: Set(now),
+        ..Default::default()
+    };
     if let Some(bio) = changes.bio {
         row.bio = Set(bio);
     }

@@ -52,7 +52,9 @@ pub async fn insert(
         created_at: Set(now),
         updated_at: Set(now),
     };
-    user::Entity::insert(row).exec_without_returning(txn).await?;
+    user::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
     for role in roles {
         grant_role(txn, id, *role, now).await?;
     }
@@ -66,10 +68,16 @@ pub async fn grant_role(
     role: Role,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let row = user_role::ActiveModel { user_id: Set(user_id), role: Set(role), created_at: Set(now) };
+    let row = user_role::ActiveModel {
+        user_id: Set(user_id),
+        role: Set(role),
+        created_at: Set(now),
+    };
     user_role::Entity::insert(row)
         .on_conflict(
-            OnConflict::columns([user_role::Column::UserId, user_role::Column::Role]).do_nothing().to_owned(),
+            OnConflict::columns([user_role::Column::UserId, user_role::Column::Role])
+                .do_nothing()
+                .to_owned(),
         )
         .exec_without_returning(txn)
         .await
@@ -92,7 +100,10 @@ pub async fn insert_identity(
         created_at: Set(now),
         last_sign_in_at: Set(None),
     };
-    identity::Entity::insert(row).exec_without_returning(txn).await.map(|_| ())
+    identity::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
 }
 
 /// Notes a sign-in, and the address that the provider now tells.
@@ -110,7 +121,10 @@ pub async fn note_sign_in(
     };
     identity::Entity::update(row).exec(txn).await?;
     user::Entity::update_many()
-        .set(user::ActiveModel { email: Set(email.to_owned()), ..Default::default() })
+        .set(user::ActiveModel {
+            email: Set(email.to_owned()),
+            ..Default::default()
+        })
         .filter(user::COLUMN.id.eq(identity.user_id))
         .filter(user::COLUMN.email.eq(identity.email.as_str()))
         .exec(txn)
@@ -126,7 +140,11 @@ pub async fn update(
     (name, time_zone): (Option<&str>, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let mut row = user::ActiveModel { version: Set(version + 1), updated_at: Set(now), ..Default::default() };
+    let mut row = user::ActiveModel {
+        version: Set(version + 1),
+        updated_at: Set(now),
+        ..Default::default()
+    };
     if let Some(name) = name {
         row.name = Set(name.to_owned());
     }
@@ -140,4 +158,22 @@ pub async fn update(
         .exec(db)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Makes identities at a stand-in for Google that has moved to another port belong to where it is now.
+#[cfg(feature = "local")]
+pub async fn move_loopback_identities(
+    db: &impl ConnectionTrait,
+    issuer: &str,
+) -> Result<(), DbErr> {
+    identity::Entity::update_many()
+        .set(identity::ActiveModel {
+            issuer: Set(issuer.to_owned()),
+            ..Default::default()
+        })
+        .filter(identity::COLUMN.issuer.starts_with("http://127.0.0.1:"))
+        .filter(identity::COLUMN.issuer.ne(issuer))
+        .exec(db)
+        .await
+        .map(|_| ())
 }

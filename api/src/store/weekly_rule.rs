@@ -6,9 +6,14 @@ use ::entity::{
 };
 use chrono::Weekday;
 use scheduling::availability::WeeklyRule;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+};
 
-pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId) -> Result<Vec<WeeklyRule>, DbErr> {
+pub async fn of_tutor(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+) -> Result<Vec<WeeklyRule>, DbErr> {
     let rows = weekly_rule::Entity::find()
         .filter(weekly_rule::COLUMN.tutor_id.eq(tutor_id))
         .order_by_asc(weekly_rule::COLUMN.weekday)
@@ -39,7 +44,10 @@ pub async fn replace(
     tutor_id: TutorId,
     rules: &[WeeklyRule],
 ) -> Result<(), DbErr> {
-    weekly_rule::Entity::delete_many().filter(weekly_rule::COLUMN.tutor_id.eq(tutor_id)).exec(txn).await?;
+    weekly_rule::Entity::delete_many()
+        .filter(weekly_rule::COLUMN.tutor_id.eq(tutor_id))
+        .exec(txn)
+        .await?;
     if rules.is_empty() {
         return Ok(());
     }
@@ -52,5 +60,8 @@ pub async fn replace(
         valid_from: Set(rule.valid_from),
         valid_until: Set(rule.valid_until),
     });
-    weekly_rule::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+    weekly_rule::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
 }

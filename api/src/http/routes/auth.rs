@@ -31,7 +31,12 @@ pub struct SignInParams {
     /// The path on this server to return to.
     #[garde(custom(validate::text(1, 1000)))]
     #[serde(default = "docs")]
-    #[param(default = "/docs/", example = "/docs/", max_length = 1000, pattern = "^/([^/\\\\].*)?$")]
+    #[param(
+        default = "/docs/",
+        example = "/docs/",
+        max_length = 1000,
+        pattern = "^/([^/\\\\].*)?$"
+    )]
     return_to: String,
 }
 
@@ -61,7 +66,12 @@ pub async fn sign_in(
     }
     let started = service::sign_in::start(&app, &params.return_to).await?;
     let jar = jar.add(CookieName::SignIn.make(&app, started.sealed, TIME_LIMIT.num_seconds()));
-    Ok((jar, no_store(), Redirect::to(started.authorization_url.as_str())).into_response())
+    Ok((
+        jar,
+        no_store(),
+        Redirect::to(started.authorization_url.as_str()),
+    )
+        .into_response())
 }
 
 /// The provider sends browsers back under the public name; a cookie set under another one, such as
@@ -69,8 +79,17 @@ pub async fn sign_in(
 fn under_public_name(app: &App, headers: &HeaderMap, uri: &axum::http::Uri) -> Option<String> {
     let public_url = &app.config.server.public_url;
     let host = headers.get(header::HOST)?.to_str().ok()?;
-    let is_public = host == public_url.authority() || !public_url.host_str().is_some_and(is_loopback) || !is_loopback(host.split(':').next()?);
-    if is_public { None } else { public_url.join(uri.path_and_query()?.as_str()).ok().map(Into::into) }
+    let is_public = host == public_url.authority()
+        || !public_url.host_str().is_some_and(is_loopback)
+        || !is_loopback(host.split(':').next()?);
+    if is_public {
+        None
+    } else {
+        public_url
+            .join(uri.path_and_query()?.as_str())
+            .ok()
+            .map(Into::into)
+    }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -81,7 +100,10 @@ fn is_loopback(host: &str) -> bool {
 fn no_store() -> [(header::HeaderName, HeaderValue); 2] {
     [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
     ]
 }
 
@@ -123,21 +145,39 @@ pub async fn callback(
     Query(params): Query<CallbackParams>,
 ) -> Result<Response, Error> {
     let sealed = CookieName::SignIn.read(&app, &jar);
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let answer = Answer { state: params.state, code: params.code, error: params.error };
+    let user_agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    let answer = Answer {
+        state: params.state,
+        code: params.code,
+        error: params.error,
+    };
     let holder = holder.map(|SignedIn(holder)| holder);
-    let Finished { return_to, session, refused } =
-        service::sign_in::finish(&app, sealed.as_deref(), answer, holder.as_ref(), user_agent).await?;
+    let Finished {
+        return_to,
+        session,
+        refused,
+    } = service::sign_in::finish(&app, sealed.as_deref(), answer, holder.as_ref(), user_agent)
+        .await?;
     let mut jar = jar.add(CookieName::SignIn.clear(&app));
     if let Some(token) = session {
         jar = jar.add(session_cookie(&app, &token));
     }
-    let target = if refused { with_error(&return_to) } else { return_to };
+    let target = if refused {
+        with_error(&return_to)
+    } else {
+        return_to
+    };
     Ok((jar, no_store(), Redirect::to(&target)).into_response())
 }
 
 fn with_error(path: &str) -> String {
-    let (path, fragment) = path.split_once('#').map_or((path, String::new()), |(path, rest)| (path, format!("#{rest}")));
+    let (path, fragment) = path
+        .split_once('#')
+        .map_or((path, String::new()), |(path, rest)| {
+            (path, format!("#{rest}"))
+        });
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}sign_in_error=access_denied{fragment}")
 }
@@ -154,7 +194,11 @@ pub async fn sign_out(
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
     service::session::end(&app, &holder).await?;
-    Ok((StatusCode::NO_CONTENT, jar.add(CookieName::Session.clear(&app))).into_response())
+    Ok((
+        StatusCode::NO_CONTENT,
+        jar.add(CookieName::Session.clear(&app)),
+    )
+        .into_response())
 }
 
 const NOT_CONFIGURED: &str = include_str!("sign_in_not_configured.html");

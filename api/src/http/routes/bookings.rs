@@ -89,7 +89,11 @@ impl From<Detail> for Booking {
         Self {
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
-            status: if detail.cancelled_at.is_some() { Status::Cancelled } else { Status::Confirmed },
+            status: if detail.cancelled_at.is_some() {
+                Status::Cancelled
+            } else {
+                Status::Confirmed
+            },
             start: detail.starts_at,
             end: detail.ends_at,
             calendar: match in_calendar(&detail) {
@@ -98,9 +102,18 @@ impl From<Detail> for Booking {
                 InCalendar::NotConnected => CalendarState::NotConnected,
             },
             time_zone: detail.tutor_time_zone,
-            tutor: Named { id: detail.tutor_id.0, name: detail.tutor_name },
-            student: Named { id: detail.student_id.0, name: detail.student_name },
-            subject: SubjectName { slug: detail.subject_slug, name: detail.subject_name },
+            tutor: Named {
+                id: detail.tutor_id.0,
+                name: detail.tutor_name,
+            },
+            student: Named {
+                id: detail.student_id.0,
+                name: detail.student_name,
+            },
+            subject: SubjectName {
+                slug: detail.subject_slug,
+                name: detail.subject_name,
+            },
             level: detail.level,
             cancelled_at: detail.cancelled_at,
             cancellation_reason: detail.cancellation_reason,
@@ -110,7 +123,12 @@ impl From<Detail> for Booking {
 }
 
 fn answer(status: StatusCode, detail: Detail) -> Response {
-    (status, etag(detail.version), axum::Json(Booking::from(detail))).into_response()
+    (
+        status,
+        etag(detail.version),
+        axum::Json(Booking::from(detail)),
+    )
+        .into_response()
 }
 
 /// What to book.
@@ -158,11 +176,28 @@ pub async fn create(
     _: Query<NoQuery>,
     Json(new): Json<NewBooking>,
 ) -> Result<Response, Error> {
-    let NewBooking { tutor_id, subject, level, start, end } = new;
-    let wanted = Wanted { tutor_id: TutorId(tutor_id), subject, level, start, end };
+    let NewBooking {
+        tutor_id,
+        subject,
+        level,
+        start,
+        end,
+    } = new;
+    let wanted = Wanted {
+        tutor_id: TutorId(tutor_id),
+        subject,
+        level,
+        start,
+        end,
+    };
     let detail = service::booking::create(&app, holder.user_id, wanted).await?;
-    let location = HeaderValue::from_str(&format!("/v1/bookings/{}", detail.id)).map_err(Error::internal)?;
-    Ok(([(header::LOCATION, location)], answer(StatusCode::CREATED, detail)).into_response())
+    let location =
+        HeaderValue::from_str(&format!("/v1/bookings/{}", detail.id)).map_err(Error::internal)?;
+    Ok((
+        [(header::LOCATION, location)],
+        answer(StatusCode::CREATED, detail),
+    )
+        .into_response())
 }
 
 /// A page of bookings.
@@ -230,7 +265,12 @@ pub async fn list(
     let side = match (params.side, holder.tutor_id) {
         (As::Student, _) => Side::Student(holder.user_id),
         (As::Tutor, Some(id)) => Side::Tutor(id),
-        (As::Tutor, None) => return Ok(axum::Json(BookingPage { items: Vec::new(), next_cursor: None })),
+        (As::Tutor, None) => {
+            return Ok(axum::Json(BookingPage {
+                items: Vec::new(),
+                next_cursor: None,
+            }));
+        }
     };
     let listing = Listing {
         side,
@@ -241,8 +281,12 @@ pub async fn list(
         limit: params.limit + 1,
     };
     let found = service::booking::list(&app, listing).await?;
-    let (items, next_cursor) = cursor::page(found, params.limit, |detail| (detail.starts_at, detail.id));
-    Ok(axum::Json(BookingPage { items: items.into_iter().map(Booking::from).collect(), next_cursor }))
+    let (items, next_cursor) =
+        cursor::page(found, params.limit, |detail| (detail.starts_at, detail.id));
+    Ok(axum::Json(BookingPage {
+        items: items.into_iter().map(Booking::from).collect(),
+        next_cursor,
+    }))
 }
 
 /// Get a booking.
@@ -258,7 +302,10 @@ pub async fn get(
     Path(id): Path<BookingId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    Ok(answer(StatusCode::OK, service::booking::get(&app, holder.user_id, id).await?))
+    Ok(answer(
+        StatusCode::OK,
+        service::booking::get(&app, holder.user_id, id).await?,
+    ))
 }
 
 /// Why it is cancelled.
@@ -292,6 +339,7 @@ pub async fn cancel(
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
-    let detail = service::booking::cancel(&app, holder.user_id, id, version, new.reason.as_deref()).await?;
+    let detail =
+        service::booking::cancel(&app, holder.user_id, id, version, new.reason.as_deref()).await?;
     Ok(answer(StatusCode::OK, detail))
 }

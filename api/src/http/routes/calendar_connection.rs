@@ -87,7 +87,11 @@ pub async fn get(
     SignedIn(holder): SignedIn,
     _: Query<NoQuery>,
 ) -> Result<axum::Json<CalendarConnection>, Error> {
-    Ok(axum::Json(service::calendar_connection::get(&app, holder.user_id).await?.into()))
+    Ok(axum::Json(
+        service::calendar_connection::get(&app, holder.user_id)
+            .await?
+            .into(),
+    ))
 }
 
 /// How to connect.
@@ -128,7 +132,13 @@ pub async fn connect(
     let return_to = new.return_to.as_deref().unwrap_or("/docs/");
     let started = service::sign_in::start_calendar(&app, &holder, return_to).await?;
     let jar = jar.add(CookieName::SignIn.make(&app, started.sealed, TIME_LIMIT.num_seconds()));
-    Ok((jar, axum::Json(ConnectionStarted { authorization_url: started.authorization_url.into() })).into_response())
+    Ok((
+        jar,
+        axum::Json(ConnectionStarted {
+            authorization_url: started.authorization_url.into(),
+        }),
+    )
+        .into_response())
 }
 
 /// Disconnect my calendar.

@@ -3,7 +3,10 @@
 use crate::{
     app::App,
     error::Error,
-    http::{extract::{NoQuery, Query}, openapi::Faults},
+    http::{
+        extract::{NoQuery, Query},
+        openapi::Faults,
+    },
     service,
 };
 use axum::{Json, extract::State, response::Redirect};
@@ -36,7 +39,9 @@ pub async fn readyz(State(app): State<App>, _: Query<NoQuery>) -> Result<Json<He
     if pending.is_empty() {
         return Ok(Json(Health { status: "ok" }));
     }
-    Err(Error::Unavailable { cause: anyhow::anyhow!("migrations to come: {}", pending.join(", ")) })
+    Err(Error::Unavailable {
+        cause: anyhow::anyhow!("migrations to come: {}", pending.join(", ")),
+    })
 }
 
 /// `/` leads to the documentation.

@@ -10,11 +10,7 @@ use crate::{
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn, Precondition},
         validate,
     },
-    service::{
-        self,
-        session::Holder,
-        user::Changes,
-    },
+    service::{self, session::Holder, user::Changes},
 };
 use axum::{
     extract::State,
@@ -95,7 +91,10 @@ pub async fn edit(
     _: Query<NoQuery>,
     Json(changes): Json<MeChanges>,
 ) -> Result<Response, Error> {
-    let changes = Changes { name: changes.name, time_zone: changes.time_zone };
+    let changes = Changes {
+        name: changes.name,
+        time_zone: changes.time_zone,
+    };
     service::user::update(&app, holder.user_id, version, changes.clone()).await?;
     Ok(answer(Holder {
         name: changes.name.unwrap_or(holder.name),

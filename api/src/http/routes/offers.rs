@@ -47,7 +47,10 @@ pub struct SubjectName {
 impl From<tutor::Offer> for Offer {
     fn from(offer: tutor::Offer) -> Self {
         Self {
-            subject: SubjectName { slug: offer.slug, name: offer.name },
+            subject: SubjectName {
+                slug: offer.slug,
+                name: offer.name,
+            },
             level: offer.level,
             lesson_minutes: offer.lesson_minutes,
         }
@@ -104,7 +107,10 @@ pub struct NewOffer {
     #[schema(min_length = 1, max_length = 64, example = "Bachelor")]
     level: String,
     /// The lengths of lesson on offer, in minutes.
-    #[garde(custom(validate::items(1, 10)), inner(custom(validate::number(5, 480))))]
+    #[garde(
+        custom(validate::items(1, 10)),
+        inner(custom(validate::number(5, 480)))
+    )]
     #[schema(min_items = 1, max_items = 10, example = json!([45, 60]))]
     lesson_minutes: Vec<i16>,
 }
@@ -133,6 +139,10 @@ pub async fn replace(
 
 impl From<NewOffer> for WantedOffer {
     fn from(offer: NewOffer) -> Self {
-        Self { subject: offer.subject, level: offer.level, lesson_minutes: offer.lesson_minutes }
+        Self {
+            subject: offer.subject,
+            level: offer.level,
+            lesson_minutes: offer.lesson_minutes,
+        }
     }
 }

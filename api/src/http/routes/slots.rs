@@ -9,10 +9,7 @@ use crate::{
         openapi::{Faults, NotFound, NotSignedIn},
         validate,
     },
-    service::{
-        self, TutorId,
-        slot::Search,
-    },
+    service::{self, TutorId, slot::Search},
 };
 use axum::{Json, extract::State};
 use chrono::{DateTime, FixedOffset, Utc};
@@ -86,8 +83,15 @@ pub async fn list(
     Query(params): Query<SlotParams>,
 ) -> Result<Json<SlotList>, Error> {
     let name = params.time_zone.unwrap_or(holder.time_zone);
-    let zone: Tz = name.parse().map_err(|_| Error::invalid("time_zone", "unknown_time_zone", "must be an IANA name"))?;
-    let search = Search { tutor_id, from: params.from, to: params.to, minutes: params.minutes };
+    let zone: Tz = name
+        .parse()
+        .map_err(|_| Error::invalid("time_zone", "unknown_time_zone", "must be an IANA name"))?;
+    let search = Search {
+        tutor_id,
+        from: params.from,
+        to: params.to,
+        minutes: params.minutes,
+    };
     let found = service::slot::search(&app, holder.user_id, search).await?;
     let items = found.into_iter().map(|slot| Slot {
         start: slot.start(),
@@ -95,5 +99,9 @@ pub async fn list(
         local_start: slot.start().with_timezone(&zone).fixed_offset(),
         local_end: slot.end().with_timezone(&zone).fixed_offset(),
     });
-    Ok(Json(SlotList { tutor_id: tutor_id.0, time_zone: name, items: items.collect() }))
+    Ok(Json(SlotList {
+        tutor_id: tutor_id.0,
+        time_zone: name,
+        items: items.collect(),
+    }))
 }

@@ -35,7 +35,12 @@ pub struct Subject {
 
 impl From<SubjectWithLevels> for Subject {
     fn from(subject: SubjectWithLevels) -> Self {
-        Self { id: subject.id.0, slug: subject.slug, name: subject.name, levels: subject.levels }
+        Self {
+            id: subject.id.0,
+            slug: subject.slug,
+            name: subject.name,
+            levels: subject.levels,
+        }
     }
 }
 
@@ -77,5 +82,8 @@ pub async fn list(
     let after: Option<String> = cursor::read(params.cursor.as_deref())?;
     let found = service::subject::list(&app, after.as_deref(), params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |subject| subject.slug.clone());
-    Ok(Json(SubjectPage { items: items.into_iter().map(Subject::from).collect(), next_cursor }))
+    Ok(Json(SubjectPage {
+        items: items.into_iter().map(Subject::from).collect(),
+        next_cursor,
+    }))
 }

@@ -106,13 +106,34 @@ pub async fn list(
     Query(params): Query<TutorParams>,
 ) -> Result<axum::Json<TutorPage>, Error> {
     if params.level.is_some() && params.subject.is_none() {
-        return Err(Error::invalid("level", "needs_subject", "is of use together with subject only"));
+        return Err(Error::invalid(
+            "level",
+            "needs_subject",
+            "is of use together with subject only",
+        ));
     }
     let after = cursor::read(params.cursor.as_deref())?;
-    let TutorParams { subject, level, limit, .. } = params;
-    let found = service::tutor::list(&app, Listing { subject, level, after, limit: limit + 1 }).await?;
+    let TutorParams {
+        subject,
+        level,
+        limit,
+        ..
+    } = params;
+    let found = service::tutor::list(
+        &app,
+        Listing {
+            subject,
+            level,
+            after,
+            limit: limit + 1,
+        },
+    )
+    .await?;
     let (items, next_cursor) = cursor::page(found, limit, |tutor| tutor.profile.id);
-    Ok(axum::Json(TutorPage { items: items.into_iter().map(Tutor::from).collect(), next_cursor }))
+    Ok(axum::Json(TutorPage {
+        items: items.into_iter().map(Tutor::from).collect(),
+        next_cursor,
+    }))
 }
 
 async fn answer(app: &App, viewer: service::UserId, id: TutorId) -> Result<Response, Error> {
@@ -141,7 +162,10 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct TutorChanges {
     #[garde(custom(validate::optional_text(0, 4000)))]
-    #[schema(max_length = 4000, example = "Ten years of teaching analysis, patiently.")]
+    #[schema(
+        max_length = 4000,
+        example = "Ten years of teaching analysis, patiently."
+    )]
     bio: Option<String>,
     /// Languages of lessons, as BCP 47 tags.
     #[garde(inner(custom(validate::languages)))]
@@ -173,8 +197,18 @@ pub async fn edit(
     _: Query<NoQuery>,
     Json(changes): Json<TutorChanges>,
 ) -> Result<Response, Error> {
-    let TutorChanges { bio, languages, time_zone, visible } = changes;
-    let changes = Changes { bio, languages, time_zone, visible };
+    let TutorChanges {
+        bio,
+        languages,
+        time_zone,
+        visible,
+    } = changes;
+    let changes = Changes {
+        bio,
+        languages,
+        time_zone,
+        visible,
+    };
     service::tutor::update(&app, tutor.id, version, changes).await?;
     answer(&app, tutor.holder.user_id, tutor.id).await
 }

@@ -79,9 +79,9 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D:
 
 fn not_before(from: &Option<NaiveDate>) -> impl Fn(&Option<NaiveDate>, &()) -> garde::Result + '_ {
     move |until, ()| match (from, until) {
-        (Some(from), Some(until)) if until < from => {
-            Err(garde::Error::new("before_valid_from: must not be before valid_from"))
-        }
+        (Some(from), Some(until)) if until < from => Err(garde::Error::new(
+            "before_valid_from: must not be before valid_from",
+        )),
         _ => Ok(()),
     }
 }
@@ -141,7 +141,14 @@ async fn answer(app: &App, viewer: UserId, id: TutorId) -> Result<Response, Erro
     let profile = service::tutor::get(app, viewer, id).await?.profile;
     let rules = service::tutor::weekly_rules(app, id).await?;
     let items = rules.into_iter().map(WeeklyRule::from).collect();
-    Ok((etag(profile.version), axum::Json(WeeklyRuleList { time_zone: profile.time_zone, items })).into_response())
+    Ok((
+        etag(profile.version),
+        axum::Json(WeeklyRuleList {
+            time_zone: profile.time_zone,
+            items,
+        }),
+    )
+        .into_response())
 }
 
 /// List when a tutor is there.
@@ -186,7 +193,11 @@ pub async fn replace(
     _: Query<NoQuery>,
     Json(new): Json<NewWeeklyRules>,
 ) -> Result<Response, Error> {
-    let rules: Vec<_> = new.rules.into_iter().map(availability::WeeklyRule::from).collect();
+    let rules: Vec<_> = new
+        .rules
+        .into_iter()
+        .map(availability::WeeklyRule::from)
+        .collect();
     service::tutor::replace_weekly_rules(&app, tutor.id, version, &rules).await?;
     answer(&app, tutor.holder.user_id, tutor.id).await
 }
