@@ -135,3 +135,45 @@ impl Board {
 fn count_while<T>(items: &[T], wanted: impl Fn(&T) -> bool) -> usize {
     items.iter().take_while(|item| wanted(item)).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::slots::OccupiedBy;
+
+    /// On a board that is wider than the slot, too, only what overlaps the slot is a conflict:
+    /// not what is over, though something that began earlier still goes on.
+    #[test]
+    fn only_what_overlaps_the_slot_is_a_conflict() {
+        let span = |from, to| Span::new(instant(from), instant(to)).expect("a span");
+        let lesson = |from, to| Occupied {
+            span: span(from, to),
+            by: OccupiedBy::Lesson,
+        };
+        let occupied = [
+            lesson(0, 100),
+            lesson(10, 20),
+            lesson(60, 70),
+            lesson(80, 90),
+        ];
+        let policy = Policy {
+            minimum_notice: TimeDelta::zero(),
+            horizon: TimeDelta::days(1),
+            start_grid: TimeDelta::minutes(5),
+        };
+        let schedule = Schedule {
+            zone: chrono_tz::UTC,
+            rules: &[],
+            occupied: &occupied,
+            policy: &policy,
+        };
+        let board = Board::new(&schedule, span(0, 1000), instant(0));
+        let mut conflicts = Vec::new();
+        let _ = board.judge(span(50, 80), &mut Place::default(), |reason| {
+            conflicts.extend(reason.conflict());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(conflicts, [span(0, 100), span(60, 70)]);
+    }
+}
