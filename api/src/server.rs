@@ -25,14 +25,12 @@ pub async fn serve(
         () = stop => tracing::info!("stopping"),
     }
     stopping.cancel();
-    match tokio::time::timeout(grace, both).await {
-        Ok(ended) => ended.context("the server ended badly"),
-        Err(_) => {
-            tracing::warn!(
-                ?grace,
-                "stopped before everything under way had ended; jobs run again elsewhere"
-            );
-            Ok(())
-        }
+    if let Ok(ended) = tokio::time::timeout(grace, both).await {
+        return ended.context("the server ended badly");
     }
+    tracing::warn!(
+        ?grace,
+        "stopped before everything under way had ended; jobs run again elsewhere"
+    );
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! Migrations are plain SQL so that every constraint has the name that the store translates when it
 //! is violated. They never import `entity`: an old migration must keep meaning what it meant.
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261121_000001_create_user;

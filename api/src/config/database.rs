@@ -19,8 +19,8 @@ impl Database {
     /// `MIGRATE_ON_START`: `true` makes `serve` migrate first; otherwise run `migrate` before a new version starts.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         let url = vars.required("DATABASE_URL", "postgres://user:password@host/database");
-        if !url.is_empty() && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
-        {
+        let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !url.is_empty() && !is_postgres {
             vars.mistake("DATABASE_URL", "must begin with postgres://");
         } else if url.contains("@/") {
             vars.mistake(

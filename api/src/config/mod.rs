@@ -86,16 +86,15 @@ fn keys(vars: &mut Vars<'_>, required: bool) -> Keyring {
             .parse()
             .unwrap_or_else(|_| unreachable!("a generated key is valid"))
     };
-    match vars.text("ENCRYPTION_KEYS") {
-        Some(text) => text.parse().unwrap_or_else(|error| {
-            vars.mistake("ENCRYPTION_KEYS", &format!("{error}"));
-            fallback()
-        }),
-        None => {
-            if required {
-                vars.mistake("ENCRYPTION_KEYS", "is missing: give id:base64 of 32 random bytes, such as 1:$(openssl rand -base64 32)");
-            }
-            fallback()
+    let Some(text) = vars.text("ENCRYPTION_KEYS") else {
+        if required {
+            let what = "is missing: give id:base64 of 32 random bytes, such as 1:$(openssl rand -base64 32)";
+            vars.mistake("ENCRYPTION_KEYS", what);
         }
-    }
+        return fallback();
+    };
+    text.parse().unwrap_or_else(|error: anyhow::Error| {
+        vars.mistake("ENCRYPTION_KEYS", &format!("is of no use: {error}"));
+        fallback()
+    })
 }

@@ -44,9 +44,7 @@ impl CookieName {
             .secure(app.config.server.is_https())
             .http_only(true)
             .same_site(SameSite::Lax)
-            .max_age(axum_extra::extract::cookie::time::Duration::seconds(
-                seconds,
-            ))
+            .max_age(cookie::time::Duration::seconds(seconds))
             .build()
     }
 

@@ -5,7 +5,6 @@ use crate::{
     http::validate,
 };
 use axum::{
-    RequestPartsExt,
     body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
@@ -130,9 +129,8 @@ where
 {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let axum::extract::Path(value) = parts
-            .extract::<axum::extract::Path<T>>()
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let axum::extract::Path(value) = axum::extract::Path::<T>::from_request_parts(parts, state)
             .await
             .map_err(|_| Error::not_found("thing"))?;
         Ok(Self(value))

@@ -60,6 +60,10 @@ pub async fn time_limit(request: Request, next: Next) -> Response {
         })
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the layer fixes the signature"
+)]
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
     let text = cause
         .downcast_ref::<&str>()

@@ -1,5 +1,11 @@
 //! Rules for single fields. A rule names its stable code in front of the text for people:
 //! `too_long: must have at most 200 characters`.
+#![allow(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ptr_arg,
+    reason = "garde fixes the signatures of rules"
+)]
 
 use crate::error::{Error, FieldError};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};

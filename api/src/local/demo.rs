@@ -11,7 +11,11 @@ use crate::{
         slot::Search,
         tutor::{self, WantedOffer},
     },
-    store::{self, subject::NewSubject, tutor::NewTutor, user::NewUser},
+    store::{
+        self,
+        seed::{NewSubject, NewTutor},
+        user::NewUser,
+    },
 };
 use ::entity::user_role::Role;
 use anyhow::Context;
@@ -88,7 +92,7 @@ fn account(person: &Person) -> anyhow::Result<Account> {
 /// Fills an empty database; leaves one alone that has subjects.
 pub async fn fill(app: &App, sandbox: &Sandbox) -> anyhow::Result<()> {
     let issuer = sandbox.issuer();
-    store::user::move_loopback_identities(&app.db, &issuer).await?;
+    store::seed::move_loopback_identities(&app.db, &issuer).await?;
     if !service::subject::list(app, None, 1).await?.is_empty() {
         return Ok(());
     }
@@ -115,7 +119,7 @@ async fn insert_people(app: &App, issuer: &str) -> anyhow::Result<People> {
     let now = app.clock.now();
     let txn = app.db.begin().await?;
     for (slug, name, levels) in SUBJECTS {
-        store::subject::insert(&txn, &NewSubject { slug, name, levels }, now).await?;
+        store::seed::insert_subject(&txn, &NewSubject { slug, name, levels }, now).await?;
     }
     let mut people = People {
         tutors: Vec::new(),
@@ -129,9 +133,11 @@ async fn insert_people(app: &App, issuer: &str) -> anyhow::Result<People> {
             languages: tutor.languages,
             time_zone: tutor.account.time_zone,
         };
-        people
-            .tutors
-            .push((tutor, user_id, store::tutor::insert(&txn, &new, now).await?));
+        people.tutors.push((
+            tutor,
+            user_id,
+            store::seed::insert_tutor(&txn, &new, now).await?,
+        ));
     }
     for student in &STUDENTS {
         people

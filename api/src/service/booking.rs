@@ -3,7 +3,7 @@
 use super::{
     BookingId, TutorId, UserId, busy_time,
     slot::{self, Time},
-    transaction,
+    transaction::transaction,
     tutor::visible,
 };
 use crate::{
@@ -56,11 +56,9 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
         ));
     }
     busy_time::read_if_stale(app, profile.id).await;
-    match transaction::run(&app.db, async |txn| {
+    match transaction!(app.db, |txn| {
         insert(app, txn, student, &profile, &wanted, span).await
-    })
-    .await
-    {
+    }) {
         Ok(id) => {
             app.work_enqueued.notify_one();
             get(app, student, id).await
@@ -205,7 +203,7 @@ pub async fn cancel(
     version: Option<i32>,
     reason: Option<&str>,
 ) -> Result<Detail, Error> {
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         let booking = store::booking::visible_to(txn, actor, id)
             .await?
             .ok_or(Error::not_found("booking"))?;
@@ -221,8 +219,7 @@ pub async fn cancel(
         }
         store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
         Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
-    })
-    .await?;
+    })?;
     app.work_enqueued.notify_one();
     get(app, actor, id).await
 }

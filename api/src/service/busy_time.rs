@@ -1,6 +1,6 @@
 //! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
 
-use super::{TutorId, calendar_connection, transaction};
+use super::{TutorId, calendar_connection, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -30,10 +30,10 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
     match tokio::time::timeout(PATIENCE, read(app, tutor_id, STALE_AFTER)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last")
+            tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last");
         }
         Err(_) => {
-            tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow")
+            tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow");
         }
     }
 }
@@ -79,10 +79,10 @@ async fn ask(
     user_id: UserId,
     window: Span,
 ) -> Result<Vec<Span>, google::Error> {
-    let busy = calendar_connection::with_token(app, google, user_id, async |token| {
+    let busy = calendar_connection::with_token(app, google, user_id, |token| async move {
         google
             .calendar
-            .busy(token, &[CALENDAR.to_owned()], window.start(), window.end())
+            .busy(&token, &[CALENDAR.to_owned()], window.start(), window.end())
             .await
     })
     .await?;
@@ -102,14 +102,13 @@ async fn store_busy(
     window: Span,
     read_at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[tutor_id.0]).await?;
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let theirs = subtract(&busy, &union(ours));
         store::busy_span::replace(txn, tutor_id, &theirs).await?;
         Ok(store::google_grant::note_busy_read(txn, user_id, read_at).await?)
     })
-    .await
 }
 
 fn window(app: &App, now: DateTime<Utc>) -> Option<Span> {

@@ -1,6 +1,6 @@
 //! The connection of a tutor's Google Calendar.
 
-use super::{UserId, transaction};
+use super::{UserId, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -101,7 +101,7 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
         refresh_token: sealed.bytes,
         refresh_token_key_id: sealed.key_id,
     };
-    transaction::run(&app.db, async |txn| put(txn, &new, app.clock.now()).await).await?;
+    transaction!(app.db, |txn| put(txn, &new, app.clock.now()).await)?;
     if let Some(google) = &app.google {
         google.access_tokens.invalidate(user_id.0).await;
     }
@@ -130,7 +130,7 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else {
         return Ok(());
     };
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         store::google_grant::delete(txn, user_id).await?;
         if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
             store::lock_time_of(txn, &[tutor.0]).await?;
@@ -138,8 +138,7 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
             store::lesson::forget_calendar_events(txn, tutor).await?;
         }
         Ok(())
-    })
-    .await?;
+    })?;
     let Some(google) = &app.google else {
         return Ok(());
     };
@@ -152,17 +151,20 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
 
 /// Calls Google with an access token of this user. A token that Google does not accept is replaced
 /// once; a grant that is dead is noted as such.
-pub(super) async fn with_token<T>(
+pub(super) async fn with_token<T, F>(
     app: &App,
     google: &Google,
     user_id: UserId,
-    call: impl AsyncFn(&AccessToken) -> Result<T, google::Error>,
-) -> Result<T, google::Error> {
+    call: impl Fn(AccessToken) -> F,
+) -> Result<T, google::Error>
+where
+    F: Future<Output = Result<T, google::Error>>,
+{
     let token = access_token(app, google, user_id).await?;
-    match call(&token).await {
+    match call(token).await {
         Err(google::Error::Unauthorized) => {
             google.access_tokens.invalidate(user_id.0).await;
-            call(&access_token(app, google, user_id).await?).await
+            call(access_token(app, google, user_id).await?).await
         }
         outcome => outcome,
     }

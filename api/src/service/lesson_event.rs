@@ -40,7 +40,10 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
     };
     match outcome {
         // Only the tutor can mend these; connecting again enqueues this again.
-        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
+        Ok(())
+        | Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
+            Ok(())
+        }
         Err(Failure::Google(error)) => {
             store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now())
                 .await?;
@@ -49,7 +52,6 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
             })
         }
         Err(Failure::Ours(error)) => Err(error),
-        Ok(()) => Ok(()),
     }
 }
 
@@ -79,9 +81,9 @@ impl From<DbErr> for Failure {
 async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
     let first = lesson.calendar_event_attempt;
     for attempt in first..first.saturating_add(MOST_IDS) {
-        let event = event(lesson, attempt)?;
-        let inserted = with_token(app, google, lesson.tutor_user_id, async |token| {
-            google.calendar.insert_event(token, CALENDAR, &event).await
+        let event = &event(lesson, attempt)?;
+        let inserted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+            google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
         match inserted {
@@ -91,9 +93,13 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
             Err(google::Error::Duplicate) => continue,
             Err(error) => return Err(error.into()),
         }
-        return Ok(
-            store::lesson::set_calendar_event(&app.db, lesson.id, Some(event.id), attempt).await?,
-        );
+        return Ok(store::lesson::set_calendar_event(
+            &app.db,
+            lesson.id,
+            Some(event.id.clone()),
+            attempt,
+        )
+        .await?);
     }
     Err(Failure::Ours(Error::internal(anyhow::anyhow!(
         "all event ids of lesson {} are used up",
@@ -108,8 +114,8 @@ async fn stands(
     lesson: &ForCalendar,
     id: &str,
 ) -> Result<bool, google::Error> {
-    let event = with_token(app, google, lesson.tutor_user_id, async |token| {
-        google.calendar.event(token, CALENDAR, id).await
+    let event = with_token(app, google, lesson.tutor_user_id, |token| async move {
+        google.calendar.event(&token, CALENDAR, id).await
     })
     .await?;
     Ok(event.status != EventStatus::Cancelled
@@ -119,12 +125,12 @@ async fn stands(
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one.
 async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
-    let id = lesson
+    let id = &lesson
         .calendar_event_id
         .clone()
         .map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    let deleted = with_token(app, google, lesson.tutor_user_id, async |token| {
-        google.calendar.delete_event(token, CALENDAR, &id).await
+    let deleted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+        google.calendar.delete_event(&token, CALENDAR, id).await
     })
     .await;
     match deleted {

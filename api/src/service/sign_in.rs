@@ -5,7 +5,7 @@ use super::{
     UserId,
     calendar_connection::{self, Grant},
     session::{self, Holder},
-    transaction,
+    transaction::transaction,
 };
 use crate::{
     app::{App, Google},
@@ -234,10 +234,9 @@ async fn known_user(app: &App, identity: &Identity) -> Result<Option<UserId>, Er
     else {
         return Ok(None);
     };
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         Ok(store::user::note_sign_in(txn, &known, &identity.email, app.clock.now()).await?)
-    })
-    .await?;
+    })?;
     Ok(Some(known.user_id))
 }
 
@@ -245,7 +244,7 @@ async fn known_user(app: &App, identity: &Identity) -> Result<Option<UserId>, Er
 /// unique key lets one make the user, and the other finds it.
 async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
     let now = app.clock.now();
-    let made = transaction::run(&app.db, async |txn| {
+    let made = transaction!(app.db, |txn| {
         let name = display_name(identity);
         let time_zone = app.config.policy.time_zone.name();
         let new = NewUser {
@@ -265,8 +264,7 @@ async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
             }
             outcome => Ok(outcome.map(|()| user_id)?),
         }
-    })
-    .await;
+    });
     match made {
         Err(Error::Conflict(_)) => known_user(app, identity)
             .await?

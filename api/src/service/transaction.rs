@@ -1,46 +1,66 @@
 //! Transactions that are tried again when Postgres asks for it.
 
 use crate::error::Error;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::DatabaseTransaction;
 use std::time::Duration;
 
 const TRIES: u32 = 4;
 
-/// Runs `work` in a transaction and commits it. After a deadlock or a serialization failure the whole
-/// is run again, a bounded number of times with a random pause.
-pub async fn run<T>(
-    db: &DatabaseConnection,
-    work: impl AsyncFn(&DatabaseTransaction) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut tries = 1;
-    loop {
-        match once(db, &work).await {
-            Err(Error::Contention { cause }) if tries < TRIES => {
-                tracing::info!(%cause, tries, "transaction is run again");
-                let most = 10 << tries;
-                tokio::time::sleep(Duration::from_millis(rand::random_range(0..most))).await;
-                tries += 1;
+/// Runs a block in a transaction and commits it if the block is `Ok`. After a deadlock or a
+/// serialization failure the whole is run again, a bounded number of times with a random pause.
+///
+/// A macro because a closure that borrows both the transaction and its surroundings makes a future that
+/// can't be shown to be `Send`.
+macro_rules! transaction {
+    ($db:expr, |$txn:ident| $body:expr) => {{
+        let mut tries = 1;
+        loop {
+            let transaction = match sea_orm::TransactionTrait::begin(&$db).await {
+                Ok(transaction) => transaction,
+                Err(error) => break Err($crate::error::Error::from(error)),
+            };
+            let $txn = &transaction;
+            let outcome: Result<_, $crate::error::Error> = async { $body }.await;
+            let ended = $crate::service::transaction::end(transaction, outcome).await;
+            if !$crate::service::transaction::runs_again(&ended, &mut tries).await {
+                break ended;
             }
-            outcome => return outcome,
         }
-    }
+    }};
 }
 
-async fn once<T>(
-    db: &DatabaseConnection,
-    work: &impl AsyncFn(&DatabaseTransaction) -> Result<T, Error>,
+pub(super) use transaction;
+
+/// Commits or rolls back, by the outcome.
+pub(super) async fn end<T>(
+    transaction: DatabaseTransaction,
+    outcome: Result<T, Error>,
 ) -> Result<T, Error> {
-    let txn = db.begin().await?;
-    match work(&txn).await {
+    match outcome {
         Ok(value) => {
-            txn.commit().await?;
+            transaction.commit().await?;
             Ok(value)
         }
         Err(error) => {
-            if let Err(cause) = txn.rollback().await {
+            if let Err(cause) = transaction.rollback().await {
                 tracing::warn!(%cause, "rollback failed; the connection is dropped");
             }
             Err(error)
         }
     }
+}
+
+/// Waits a little and says yes, while the transaction failed only for others being in its way.
+pub(super) async fn runs_again<T>(ended: &Result<T, Error>, tries: &mut u32) -> bool {
+    let Err(Error::Contention { cause }) = ended else {
+        return false;
+    };
+    if *tries >= TRIES {
+        return false;
+    }
+    tracing::info!(%cause, tries, "transaction is run again");
+    let most = 10 << *tries;
+    tokio::time::sleep(Duration::from_millis(rand::random_range(0..most))).await;
+    *tries += 1;
+    true
 }

@@ -1,6 +1,6 @@
 //! Tutors, what they teach and when they are there.
 
-use super::{TutorId, UserId, transaction};
+use super::{TutorId, UserId, transaction::transaction};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -110,12 +110,11 @@ pub async fn replace_offers(
     version: i32,
     wanted: &[WantedOffer],
 ) -> Result<(), Error> {
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         let offers = resolve(txn, wanted).await?;
         bump(app, txn, id, version).await?;
         Ok(store::offer::replace(txn, id, &offers, app.clock.now()).await?)
     })
-    .await
 }
 
 async fn resolve(
@@ -193,11 +192,10 @@ pub async fn replace_weekly_rules(
             detail,
         )]));
     }
-    transaction::run(&app.db, async |txn| {
+    transaction!(app.db, |txn| {
         bump(app, txn, id, version).await?;
         Ok(store::weekly_rule::replace(txn, id, rules).await?)
     })
-    .await
 }
 
 /// Moves the version on, so that of two edits of one version one is refused.

@@ -9,8 +9,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, raw_sql,
 };
 
 /// Spans of a student's bookings that overlap the window.

@@ -4,8 +4,8 @@ use ::entity::{busy_span, id::TutorId};
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, raw_sql,
 };
 
 /// A start and an end, as rows have them.

@@ -71,7 +71,7 @@ pub struct Leased {
     pub work: Work,
     pub attempts: i32,
     revision: i32,
-    leased_until: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 #[derive(FromQueryResult)]
@@ -109,7 +109,7 @@ pub async fn lease(
             work,
             attempts: row.attempts,
             revision: row.revision,
-            leased_until,
+            until: leased_until,
         })
     })
     .transpose()
@@ -135,7 +135,7 @@ pub async fn settle(
     settlement: Settlement,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let (id, revision, leased_until) = (job.id, job.revision, job.leased_until);
+    let (id, revision, leased_until) = (job.id, job.revision, job.until);
     let (run_at, attempts, error, dead_at) = match settlement {
         Settlement::Done => {
             let deleted = db

@@ -6,6 +6,8 @@ pub mod google_grant;
 pub mod job;
 pub mod lesson;
 pub mod offer;
+#[cfg(feature = "local")]
+pub mod seed;
 pub mod session;
 pub mod subject;
 pub mod tutor;

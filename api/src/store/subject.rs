@@ -1,11 +1,7 @@
 //! Subjects and their levels.
 
-use ::entity::{id::SubjectId, subject, subject_level};
-use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    raw_sql,
-};
+use ::entity::{id::SubjectId, subject};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, raw_sql};
 
 /// A subject with its levels, easiest first.
 #[derive(Debug, FromQueryResult)]
@@ -42,43 +38,4 @@ pub async fn by_slug(
         .filter(subject::COLUMN.slug.eq(slug))
         .one(db)
         .await
-}
-
-/// A subject to be made.
-#[cfg(feature = "local")]
-pub struct NewSubject<'a> {
-    pub slug: &'a str,
-    pub name: &'a str,
-    pub levels: &'a [&'a str],
-}
-
-#[cfg(feature = "local")]
-pub async fn insert(
-    txn: &impl ConnectionTrait,
-    new: &NewSubject<'_>,
-    now: DateTime<Utc>,
-) -> Result<SubjectId, DbErr> {
-    let id = SubjectId::generate();
-    let row = subject::ActiveModel {
-        id: Set(id),
-        slug: Set(new.slug.to_owned()),
-        name: Set(new.name.to_owned()),
-        created_at: Set(now),
-    };
-    subject::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    let levels =
-        new.levels
-            .iter()
-            .zip(0_i16..)
-            .map(|(level, position)| subject_level::ActiveModel {
-                subject_id: Set(id),
-                level: Set((*level).to_owned()),
-                position: Set(position),
-            });
-    subject_level::Entity::insert_many(levels)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
 }

@@ -6,8 +6,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, raw_sql,
 };
 
 /// A tutor as others see them.
@@ -72,39 +72,6 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Profi
     ))
     .all(db)
     .await
-}
-
-/// A tutor to be made.
-#[cfg(feature = "local")]
-pub struct NewTutor<'a> {
-    pub user_id: UserId,
-    pub bio: &'a str,
-    pub languages: &'a [&'a str],
-    pub time_zone: &'a str,
-}
-
-#[cfg(feature = "local")]
-pub async fn insert(
-    txn: &impl ConnectionTrait,
-    new: &NewTutor<'_>,
-    now: DateTime<Utc>,
-) -> Result<TutorId, DbErr> {
-    let id = TutorId::generate();
-    let row = tutor::ActiveModel {
-        id: Set(id),
-        user_id: Set(new.user_id),
-        bio: Set(new.bio.to_owned()),
-        languages: Set(new.languages.iter().map(|tag| (*tag).to_owned()).collect()),
-        time_zone: Set(new.time_zone.to_owned()),
-        visible: Set(true),
-        version: Set(1),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    tutor::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
 }
 
 /// What a tutor changes of the profile; what is None stays.

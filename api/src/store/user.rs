@@ -8,13 +8,9 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     sea_query::OnConflict,
 };
-
-pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>, DbErr> {
-    user::Entity::find_by_id(id).one(db).await
-}
 
 /// The identity of an account at a provider.
 pub async fn identity(
@@ -158,22 +154,4 @@ pub async fn update(
         .exec(db)
         .await?;
     Ok(updated.rows_affected == 1)
-}
-
-/// Makes identities at a stand-in for Google that has moved to another port belong to where it is now.
-#[cfg(feature = "local")]
-pub async fn move_loopback_identities(
-    db: &impl ConnectionTrait,
-    issuer: &str,
-) -> Result<(), DbErr> {
-    identity::Entity::update_many()
-        .set(identity::ActiveModel {
-            issuer: Set(issuer.to_owned()),
-            ..Default::default()
-        })
-        .filter(identity::COLUMN.issuer.starts_with("http://127.0.0.1:"))
-        .filter(identity::COLUMN.issuer.ne(issuer))
-        .exec(db)
-        .await
-        .map(|_| ())
 }

@@ -7,7 +7,7 @@ use ::entity::{
 use chrono::Weekday;
 use scheduling::availability::WeeklyRule;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
 
 pub async fn of_tutor(

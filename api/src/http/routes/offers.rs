@@ -22,7 +22,6 @@ use axum::{
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// That a tutor teaches a subject at a level.
 #[derive(Serialize, ToSchema)]

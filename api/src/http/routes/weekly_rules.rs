@@ -1,4 +1,9 @@
 //! When a tutor is there, week by week.
+#![allow(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde and serde fix these signatures"
+)]
 
 use crate::{
     app::App,
@@ -21,7 +26,6 @@ use garde::Validate;
 use scheduling::availability;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// A weekly span of availability, by the clock in the tutor's time zone.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
