@@ -20,6 +20,16 @@ pub async fn work(app: App, stop: CancellationToken) {
     while workers.join_next().await.is_some() {}
 }
 
+/// Runs every job that is due, one after the other; how many ran.
+pub async fn run_due(app: &App) -> Result<usize, Error> {
+    let mut count = 0;
+    while let Some(job) = queue::take(app).await? {
+        run(app, &job).await;
+        count += 1;
+    }
+    Ok(count)
+}
+
 async fn worker(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match queue::take(&app).await {

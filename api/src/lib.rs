@@ -19,5 +19,5 @@ pub mod local;
 pub mod seal;
 pub mod server;
 pub mod service;
-mod store;
+pub mod store;
 pub mod telemetry;

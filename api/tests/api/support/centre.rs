@@ -1,0 +1,85 @@
+//! A centre with subjects and tutors, which people can't make by the API yet.
+
+use super::{Person, TestApp, email};
+use ::entity::user_role::Role;
+use api::{
+    service::{
+        TutorId,
+        tutor::{self, WantedOffer},
+    },
+    store::{
+        self,
+        seed::{NewSubject, NewTutor},
+        user::NewUser,
+    },
+};
+use chrono::{NaiveTime, Weekday};
+use google_sandbox::{Consent, subject};
+use scheduling::availability::WeeklyRule;
+
+/// Mathematics and physics, at two levels each.
+pub struct Centre;
+
+/// A tutor who is signed in.
+pub struct TutorAtCentre {
+    pub person: Person,
+    pub id: TutorId,
+    pub email: String,
+}
+
+impl Centre {
+    pub async fn open(test: &TestApp) -> Self {
+        for (slug, name) in [("mathematics", "Mathematics"), ("physics", "Physics")] {
+            let new = NewSubject { slug, name, levels: &["School", "Bachelor"] };
+            store::seed::insert_subject(&test.app.db, &new, test.now()).await.unwrap();
+        }
+        Self
+    }
+
+    /// A tutor of mathematics at school, in lessons of 60 and 90 minutes, who is there from nine to
+    /// five in Berlin on every working day, and has no calendar connected.
+    pub async fn tutor(&self, test: &TestApp, name: &str) -> TutorAtCentre {
+        self.tutor_in(test, name, "Europe/Berlin").await
+    }
+
+    /// As [`Centre::tutor`], in another zone.
+    pub async fn tutor_in(&self, test: &TestApp, name: &str, time_zone: &str) -> TutorAtCentre {
+        let email = email(name);
+        let id = insert(test, name, &email, time_zone).await;
+        let offer = WantedOffer {
+            subject: "mathematics".to_owned(),
+            level: "School".to_owned(),
+            lesson_minutes: vec![60, 90],
+        };
+        tutor::replace_offers(&test.app, id, 1, &[offer]).await.unwrap();
+        tutor::replace_weekly_rules(&test.app, id, 2, &nine_to_five()).await.unwrap();
+        test.add_account(name);
+        TutorAtCentre { person: test.sign_in(&email).await, id, email }
+    }
+
+    /// As [`Centre::tutor`], with the calendar connected and its busy time read.
+    pub async fn connected_tutor(&self, test: &TestApp, name: &str) -> TutorAtCentre {
+        let mut tutor = self.tutor(test, name).await;
+        let email = tutor.email.clone();
+        tutor.person.connect_calendar(&email, Consent::All).await.expect(303);
+        test.run_jobs().await;
+        tutor
+    }
+}
+
+async fn insert(test: &TestApp, name: &str, email: &str, time_zone: &str) -> TutorId {
+    let (db, now) = (&test.app.db, test.now());
+    let new = NewUser { name, email, time_zone };
+    let user_id = store::user::insert(db, new, &[Role::Tutor], now).await.unwrap();
+    let issuer = test.google.issuer();
+    store::user::insert_identity(db, user_id, (&issuer, &subject(email), email), now).await.unwrap();
+    let new = NewTutor { user_id, bio: "", languages: &["en"], time_zone };
+    store::seed::insert_tutor(db, &new, now).await.unwrap()
+}
+
+fn nine_to_five() -> Vec<WeeklyRule> {
+    let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri]
+        .map(|weekday| WeeklyRule { weekday, start: at(9), end: at(17), valid_from: None, valid_until: None })
+        .into()
+}

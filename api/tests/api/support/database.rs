@@ -1,0 +1,49 @@
+//! One Postgres per process, one database per test.
+
+use api::{config::Database, database, local::postgres::Postgres};
+use sqlx::{Connection, Executor, PgConnection};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+use tokio::sync::OnceCell;
+
+const TEMPLATE: &str = "migrated";
+
+/// A migrated database that nobody else has.
+pub async fn fresh() -> Database {
+    static TEMPLATE_MADE: OnceCell<()> = OnceCell::const_new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    TEMPLATE_MADE.get_or_init(make_template).await;
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    create(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")).await;
+    settings(&name)
+}
+
+/// A database with nothing in it.
+pub async fn empty() -> Database {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("empty_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    create(&format!("CREATE DATABASE {name}")).await;
+    settings(&name)
+}
+
+async fn make_template() {
+    create(&format!("CREATE DATABASE {TEMPLATE}")).await;
+    database::migrate(&settings(TEMPLATE)).await.unwrap();
+}
+
+async fn create(statement: &str) {
+    let mut connection = PgConnection::connect(&postgres().url("postgres")).await.unwrap();
+    connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn settings(name: &str) -> Database {
+    Database { url: postgres().url(name).into(), max_connections: 8, migrate_on_start: false }
+}
+
+fn postgres() -> &'static Postgres {
+    static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+    POSTGRES.get_or_init(|| Postgres::temporary(&[("max_connections", "500")]).unwrap())
+}

@@ -1,0 +1,149 @@
+//! What every test stands on: one Postgres per process, one database per test cloned from a migrated
+//! template, a stand-in for Google per test, a clock that stands still, and people who speak HTTP.
+
+mod centre;
+mod database;
+mod person;
+
+use api::{
+    app::App,
+    clock::Clock,
+    config::{self, Config, Google, Jobs, Policy, Server},
+    http, jobs,
+    seal::Keyring,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use google_sandbox::{Client, Sandbox};
+use std::{net::Ipv4Addr, time::Duration};
+use tokio::net::TcpListener;
+
+pub use centre::{Centre, TutorAtCentre};
+pub use person::{Answer, Person};
+
+/// A Monday morning in Berlin, four weeks before the clocks change.
+pub const NOW: &str = "2027-03-01T07:00:00Z";
+
+const CLIENT_ID: &str = "test.apps.googleusercontent.com";
+
+/// A server of its own for one test.
+pub struct TestApp {
+    pub app: App,
+    pub google: Sandbox,
+    pub base: url::Url,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server whose configuration differs.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let bind = listener.local_addr().unwrap();
+        let base = config::at(bind);
+        let google = sandbox(&base).await;
+        let mut config = Config {
+            server: Server {
+                bind,
+                public_url: base.clone(),
+                shutdown_grace: Duration::from_secs(1),
+                session_lifetime: TimeDelta::days(30),
+            },
+            database: database::fresh().await,
+            google: Some(Google {
+                issuer: google.issuer().parse().unwrap(),
+                client_id: CLIENT_ID.to_owned(),
+                client_secret: "secret".into(),
+                calendar_url: google.calendar_url().parse().unwrap(),
+            }),
+            keys: Keyring::generate().parse().unwrap(),
+            policy: Policy {
+                minimum_notice_minutes: 60,
+                horizon_days: 60,
+                start_grid_minutes: 30,
+                time_zone: chrono_tz::Europe::Berlin,
+            },
+            jobs: Jobs {
+                workers: 0,
+                poll: Duration::from_secs(1),
+                calendar_poll: Duration::from_secs(60),
+            },
+        };
+        change(&mut config);
+        let db = api::database::connect(&config.database).await.unwrap();
+        let app = App::new(config, db, Clock::standing_at(NOW.parse().unwrap())).unwrap();
+        let router = http::router(app.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let test = Self { app, google, base };
+        test.set_clock(NOW.parse().unwrap());
+        test
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.app.clock.now()
+    }
+
+    /// Moves the clock of the server and of the stand-in for Google.
+    pub fn set_clock(&self, now: DateTime<Utc>) {
+        self.app.clock.set(now);
+        self.google.set_clock(Some(now));
+    }
+
+    pub fn pass(&self, time: TimeDelta) {
+        self.set_clock(self.now() + time);
+    }
+
+    /// Runs every job that is due; how many ran.
+    pub async fn run_jobs(&self) -> usize {
+        jobs::run_due(&self.app).await.unwrap()
+    }
+
+    /// Somebody who has not signed in.
+    pub fn stranger(&self) -> Person {
+        Person::new(self)
+    }
+
+    /// Somebody who has signed in by the chooser page of the stand-in for Google.
+    pub async fn sign_in(&self, email: &str) -> Person {
+        let mut person = self.stranger();
+        person.sign_in(email).await;
+        person
+    }
+
+    /// Somebody who is a student, for no more than having signed in.
+    pub async fn student(&self, name: &str) -> Person {
+        self.add_account(name);
+        self.sign_in(&email(name)).await
+    }
+
+    fn add_account(&self, name: &str) {
+        self.google.add_account(google_sandbox::Account {
+            email: email(name),
+            name: name.to_owned(),
+            time_zone: chrono_tz::Europe::Berlin,
+        });
+    }
+}
+
+/// The address of a person with this name.
+pub fn email(name: &str) -> String {
+    format!("{}@example.com", name.to_lowercase())
+}
+
+/// An instant written as RFC 3339.
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+async fn sandbox(base: &url::Url) -> Sandbox {
+    let redirect_uris = vec![base.join("v1/auth/callback").unwrap().into()];
+    let client = Client { id: CLIENT_ID.to_owned(), secret: "secret".to_owned(), redirect_uris };
+    let config = google_sandbox::Config {
+        bind: (Ipv4Addr::LOCALHOST, 0).into(),
+        accounts: Vec::new(),
+        clients: vec![client],
+        state_file: None,
+    };
+    Sandbox::start(config).await.unwrap()
+}

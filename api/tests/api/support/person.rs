@@ -1,0 +1,153 @@
+//! People who speak HTTP: strangers, and whoever has signed in. All share one way to ask.
+
+use super::TestApp;
+use google_sandbox::{Consent, Sandbox};
+use reqwest::{Method, StatusCode, header, redirect::Policy};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// A browser of somebody.
+pub struct Person {
+    base: Url,
+    google: Sandbox,
+    http: reqwest::Client,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
+        self.body
+    }
+
+    /// The body, if this is a problem with this status and code.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Value {
+        let content_type = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
+        let body = self.expect(status);
+        assert_eq!(content_type.as_deref(), Some("application/problem+json"));
+        assert_eq!(body["code"], code, "{body:#}");
+        assert_eq!(body["status"], status, "{body:#}");
+        body
+    }
+
+    pub fn etag(&self) -> String {
+        self.headers[header::ETAG].to_str().unwrap().to_owned()
+    }
+}
+
+impl Person {
+    pub(super) fn new(test: &TestApp) -> Self {
+        let http = google::http_client("test").unwrap();
+        Self { base: test.base.clone(), google: test.google.clone(), http, cookies: BTreeMap::new() }
+    }
+
+    /// A request of this person, with the cookies that the server set.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, self.base.join(path).unwrap());
+        if self.cookies.is_empty() {
+            return request;
+        }
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        request.header(header::COOKIE, cookies.join("; "))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        answer(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// An edit of the version with this entity tag.
+    pub async fn edit(&self, method: Method, path: &str, etag: &str, body: &Value) -> Answer {
+        answer(self.request(method, path).header(header::IF_MATCH, etag).json(body)).await
+    }
+
+    /// Sends a request built by hand.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        answer(request).await
+    }
+
+    /// Signs in by the account chooser and agrees to everything.
+    pub async fn sign_in(&mut self, email: &str) {
+        let target = self.start_sign_in().await;
+        let callback = self.google.authorize(&target, email, Consent::All).unwrap();
+        let back = self.follow(&callback).await;
+        assert_eq!(back.status, StatusCode::SEE_OTHER, "{:#}", back.body);
+        assert!(self.cookies.contains_key("session"));
+    }
+
+    /// Goes to the sign-in; the address of the provider to which the server sends the browser.
+    pub async fn start_sign_in(&mut self) -> Url {
+        let sent = self.follow(&self.base.join("v1/auth/sign-in?return_to=/docs/").unwrap()).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{:#}", sent.body);
+        sent.headers[header::LOCATION].to_str().unwrap().parse().unwrap()
+    }
+
+    /// Opens an address of the server as a browser does, and keeps the cookies that it sets.
+    pub async fn follow(&mut self, url: &Url) -> Answer {
+        let path = &url[url::Position::BeforePath..];
+        let answer = self.get(path).await;
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
+            if cookie.max_age() == Some(cookie::time::Duration::ZERO) {
+                self.cookies.remove(cookie.name());
+            } else {
+                self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
+            }
+        }
+        answer
+    }
+
+    /// Connects the calendar by the consent page.
+    pub async fn connect_calendar(&mut self, email: &str, consent: Consent) -> Answer {
+        let request = self.request(Method::POST, "/v1/calendar/connection").json(&serde_json::json!({}));
+        let started = answer(request).await;
+        self.keep_cookies(&started);
+        let target: Url = started.expect(200)["authorization_url"].as_str().unwrap().parse().unwrap();
+        let callback = self.google.authorize(&target, email, consent).unwrap();
+        self.follow(&callback).await
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
+            self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
+        }
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(String::as_str)
+    }
+
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    let body = serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+    Answer { status, headers, body }
+}
