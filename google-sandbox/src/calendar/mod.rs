@@ -26,6 +26,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+pub(crate) use self::time::resolve;
 use self::{error::ApiError, events::Change, list::Query, time::rfc3339};
 use crate::{shared::Shared, state::State};
 
