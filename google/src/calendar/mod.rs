@@ -1,46 +1,73 @@
 //! Google Calendar v3, as far as the service needs it.
 
+mod bounded;
+mod busy;
+mod event;
+mod hub;
+mod list;
+mod refusal;
 mod types;
 
 use chrono::{DateTime, Utc};
+use tracing::instrument;
 use url::Url;
-use uuid::Uuid;
 
+pub use event::event_id;
 pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
     NewEvent,
 };
 
 use crate::{AccessToken, Error, Limits};
+use hub::Hubs;
 
 /// Google Calendar, or its stand-in. Cheap to clone; clones share connections.
+///
+/// What every call may fail with, besides what it says itself: [`Error::Unauthorized`] (drop the token, try once with
+/// a new one), [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::QuotaExceeded`], [`Error::Unavailable`]
+/// and [`Error::Protocol`].
 #[derive(Clone)]
-pub struct Calendar {}
-
-/// The id of a lesson's event: legal for Calendar (`[0-9a-v]{5,1024}`), and the same for the same input.
-pub fn event_id(lesson: Uuid, attempt: u16) -> String {
-    format!("{}{attempt:04x}", lesson.simple())
+pub struct Calendar {
+    hubs: Hubs,
 }
 
 impl Calendar {
-    /// `root` is `https://www.googleapis.com`, or where the stand-in is.
+    /// `root` is `https://www.googleapis.com`, or where the stand-in is. Does no I/O. Trusts the certificates of the
+    /// web's authorities as compiled in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] if `root` is plain http and not on a loopback address, or `user_agent` is not a header value.
     pub fn new(root: &Url, user_agent: &str) -> Result<Self, Error> {
         Self::with_limits(root, user_agent, Limits::CALENDAR)
     }
 
     /// As [`Calendar::new`], with other limits.
     pub fn with_limits(root: &Url, user_agent: &str, limits: Limits) -> Result<Self, Error> {
-        let _ = (root, user_agent, limits);
-        todo!()
+        let hubs = Hubs::new(root, user_agent, limits)?;
+        Ok(Self { hubs })
     }
 
-    /// The calendars on the user's list.
+    /// The calendars on the user's list, hidden ones left out.
+    ///
+    /// Needs [`scope::CALENDAR_CALENDARLIST_READONLY`](crate::scope::CALENDAR_CALENDARLIST_READONLY).
+    #[instrument(name = "google.calendars", skip_all)]
     pub async fn calendars(&self, token: &AccessToken) -> Result<Vec<CalendarEntry>, Error> {
-        let _ = token;
-        todo!()
+        list::calendars(&self.hubs, token).await
     }
 
-    /// When the calendars are busy between `from` and `until`.
+    /// When the calendars are busy within `[from, until)`, by calendar and in order; spans of one calendar neither
+    /// overlap nor touch, but may reach beyond the window.
+    ///
+    /// All or nothing: if the reading of a single calendar fails, so does this, because what could not be read is not
+    /// free. Windows over 90 days and more than 50 calendars are asked for in portions. Needs
+    /// [`scope::CALENDAR_FREEBUSY`](crate::scope::CALENDAR_FREEBUSY).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if one of the calendars is gone or not this user's to read; [`Error::Invalid`] for an empty
+    /// window.
+    #[instrument(name = "google.busy", skip_all, fields(calendars = calendar_ids.len()))]
     pub async fn busy(
         &self,
         token: &AccessToken,
@@ -48,40 +75,57 @@ impl Calendar {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<BusySpan>, Error> {
-        let _ = (token, calendar_ids, from, until);
-        todo!()
+        busy::busy(&self.hubs, token, calendar_ids, (from, until)).await
     }
 
-    /// Makes an event and mails its attendees.
+    /// Makes an event; Google mails those invited.
+    ///
+    /// Safe to repeat, and repeated here, because the id is ours. Needs
+    /// [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`] if the id is taken: by this very insert whose answer was lost, or by an event deleted
+    /// since. Read it with [`Calendar::event`] and compare. [`Error::Unavailable`] leaves open whether it was made.
+    /// [`Error::NotFound`] if there is no such calendar; [`Error::Invalid`] for an event that can't be sent.
+    #[instrument(name = "google.insert_event", skip_all, fields(event = %event.id))]
     pub async fn insert_event(
         &self,
         token: &AccessToken,
         calendar_id: &str,
         event: &NewEvent,
     ) -> Result<Event, Error> {
-        let _ = (token, calendar_id, event);
-        todo!()
+        event::insert(&self.hubs, token, calendar_id, event).await
     }
 
-    /// Reads an event.
+    /// Reads an event. A deleted one may come as [`EventStatus::Cancelled`] rather than as an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there never was one, [`Error::Gone`] if it has been deleted.
+    #[instrument(name = "google.event", skip_all, fields(event = %id))]
     pub async fn event(
         &self,
         token: &AccessToken,
         calendar_id: &str,
         id: &str,
     ) -> Result<Event, Error> {
-        let _ = (token, calendar_id, id);
-        todo!()
+        event::get(&self.hubs, token, calendar_id, id).await
     }
 
-    /// Deletes an event and mails its attendees.
+    /// Deletes an event; Google tells those invited.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if it has been deleted before, which is also what a repeated delete whose first answer was lost
+    /// gives; [`Error::NotFound`] if there never was one.
+    #[instrument(name = "google.delete_event", skip_all, fields(event = %id))]
     pub async fn delete_event(
         &self,
         token: &AccessToken,
         calendar_id: &str,
         id: &str,
     ) -> Result<(), Error> {
-        let _ = (token, calendar_id, id);
-        todo!()
+        event::delete(&self.hubs, token, calendar_id, id).await
     }
 }

@@ -1,0 +1,175 @@
+//! Calls through the generated client, and what keeps them within bounds.
+
+use std::sync::Arc;
+
+use google_calendar3::CalendarHub;
+use google_calendar3::common::{self, Body, Delegate, Response, Retry};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::Url;
+
+use super::bounded::BoundedConnector;
+use super::refusal;
+use crate::address::require_secure;
+use crate::error::foreign;
+use crate::http::install_tls_provider;
+use crate::limits::CONNECT_TIMEOUT;
+use crate::retry::with_retries;
+use crate::{AccessToken, Error, Limits};
+
+type Connector = BoundedConnector<HttpsConnector<HttpConnector>>;
+
+/// The generated client's entry, for one call.
+pub(super) type Hub = CalendarHub<Connector>;
+
+/// What all calls share.
+#[derive(Clone)]
+pub(super) struct Hubs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client<Connector, Body>,
+    root: String,
+    user_agent: String,
+    limits: Limits,
+}
+
+impl Hubs {
+    pub(super) fn new(root: &Url, user_agent: &str, limits: Limits) -> Result<Self, Error> {
+        require_secure(root, "the address of Calendar")?;
+        if !user_agent.bytes().all(|b| (b' '..0x7f).contains(&b)) {
+            return Err(Error::protocol("the user agent is not a header value"));
+        }
+        install_tls_provider();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let tls = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            // Version 1.1 only: the bound on answers counts what a connection brings for one request.
+            .enable_http1()
+            .wrap_connector(tcp);
+        let connector = BoundedConnector::new(tls, limits.answer_bytes);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                client: Client::builder(TokioExecutor::new()).build(connector),
+                root: root.as_str().trim_end_matches('/').to_owned(),
+                user_agent: user_agent.to_owned(),
+                limits,
+            }),
+        })
+    }
+
+    /// Makes a call within the limits, and reads its failures.
+    ///
+    /// `call` runs one request of the generated client with the witness as its delegate.
+    pub(super) async fn call<T>(
+        &self,
+        token: &AccessToken,
+        call: impl AsyncFn(&Hub, &mut Witness) -> common::Result<T>,
+    ) -> Result<T, Error> {
+        let hub = self.hub(token)?;
+        with_retries(&self.inner.limits, || async {
+            let mut witness = Witness::default();
+            match call(&hub, &mut witness).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(witness.error.unwrap_or_else(|| unanswered(&error))),
+            }
+        })
+        .await
+    }
+
+    fn hub(&self, token: &AccessToken) -> Result<Hub, Error> {
+        let Inner {
+            client,
+            root,
+            user_agent,
+            ..
+        } = &*self.inner;
+        let token = token.secret.expose_secret();
+        // The generated client panics on what is not a header value.
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::Unauthorized);
+        }
+        let mut hub = CalendarHub::new(client.clone(), token.to_owned());
+        hub.user_agent(user_agent.clone());
+        hub.root_url(format!("{root}/"));
+        hub.base_url(format!("{root}/calendar/v3/"));
+        Ok(hub)
+    }
+}
+
+/// Sees status and headers of a refusal, which the generated client keeps from its caller.
+#[derive(Default)]
+pub(super) struct Witness {
+    error: Option<Error>,
+}
+
+impl Delegate for Witness {
+    fn http_failure(&mut self, response: &Response, envelope: Option<&Value>) -> Retry {
+        self.error = Some(refusal::read(
+            response.status().as_u16(),
+            response
+                .headers()
+                .get("retry-after")
+                .and_then(|value| value.to_str().ok()),
+            envelope,
+        ));
+        Retry::Abort
+    }
+}
+
+/// A call to which there was no answer, or none that makes sense.
+fn unanswered(error: &common::Error) -> Error {
+    match error {
+        common::Error::HttpError(error) => {
+            let mut text = if error.is_connect() {
+                "can't connect"
+            } else {
+                "the exchange failed"
+            }
+            .to_owned();
+            let mut source = std::error::Error::source(error);
+            while let Some(cause) = source {
+                text.push_str(": ");
+                text.push_str(&cause.to_string());
+                source = cause.source();
+            }
+            Error::unavailable(foreign(&text))
+        }
+        // The generated client takes an answer that breaks off, or is cut for its length, for an empty one.
+        common::Error::JsonDecodeError(body, _) if body.is_empty() => {
+            Error::unavailable("the answer broke off or was too long")
+        }
+        common::Error::JsonDecodeError(_, error) => Error::protocol(format!(
+            "the answer is not what was asked for (at {}:{})",
+            error.line(),
+            error.column()
+        )),
+        _ => Error::protocol("the call failed within the client"),
+    }
+}
+
+/// Everything but what RFC 3986 calls unreserved.
+const ID: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// An id as one segment of a path: the generated client inserts it as it is.
+pub(super) fn segment(id: &str) -> Result<String, Error> {
+    // Dots stay a way up however they are written (WHATWG URL, "double-dot URL path segment").
+    if matches!(id, "" | "." | "..") || id.len() > 1024 {
+        return Err(Error::unsendable("not an id"));
+    }
+    Ok(utf8_percent_encode(id, ID).to_string())
+}

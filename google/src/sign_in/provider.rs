@@ -1,0 +1,160 @@
+//! What the provider announces about itself (OpenID Connect Discovery 1.0) and its keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openidconnect::core::{
+    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType,
+    CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType,
+    CoreSubjectIdentifierType,
+};
+use openidconnect::{
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JwsSigningAlgorithm, ProviderMetadata, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::cached::Cached;
+use crate::Error;
+use crate::address::require_secure;
+use crate::http::Http;
+
+/// The provider, as far as it is known yet.
+#[derive(Default)]
+pub(super) struct Provider {
+    announcement: Cached<Announcement>,
+    keys: Cached<CoreJsonWebKeySet>,
+}
+
+/// What is needed of a discovery document, checked.
+pub(super) struct Announcement {
+    pub(super) issuer: IssuerUrl,
+    pub(super) authorization: AuthUrl,
+    pub(super) token: TokenUrl,
+    pub(super) revocation: Option<Url>,
+    /// Whether the client secret goes into the body rather than into a header.
+    pub(super) secret_in_body: bool,
+    /// The signatures under ID tokens; none of them symmetric.
+    pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
+    keys: Url,
+}
+
+impl Provider {
+    pub(super) async fn announcement(
+        &self,
+        http: &Http,
+        issuer: &Url,
+    ) -> Result<Arc<Announcement>, Error> {
+        self.announcement
+            .get(|| async {
+                require_secure(issuer, "the issuer")?;
+                let mut url = issuer.clone();
+                let path = issuer.path().trim_end_matches('/');
+                url.set_path(&format!("{path}/.well-known/openid-configuration"));
+                let (body, keep) = http.document(&url).await?;
+                Ok((Announcement::read(&body, issuer)?, keep))
+            })
+            .await
+    }
+
+    pub(super) async fn keys(
+        &self,
+        http: &Http,
+        announcement: &Announcement,
+    ) -> Result<Arc<CoreJsonWebKeySet>, Error> {
+        self.keys.get(|| fetch_keys(http, announcement)).await
+    }
+
+    /// The keys after `old` lacked the one asked for: the provider may have changed them.
+    pub(super) async fn newer_keys(
+        &self,
+        http: &Http,
+        announcement: &Announcement,
+        old: &Arc<CoreJsonWebKeySet>,
+    ) -> Result<Arc<CoreJsonWebKeySet>, Error> {
+        self.keys
+            .renew(old, || fetch_keys(http, announcement))
+            .await
+    }
+}
+
+async fn fetch_keys(
+    http: &Http,
+    announcement: &Announcement,
+) -> Result<(CoreJsonWebKeySet, Duration), Error> {
+    let (body, keep) = http.document(&announcement.keys).await?;
+    let keys = serde_json::from_slice(&body)
+        .map_err(|_| Error::protocol("the provider's key set is not one"))?;
+    Ok((keys, keep))
+}
+
+/// Known to RFC 8414 rather than to OpenID Connect Discovery.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Revocation {
+    revocation_endpoint: Option<Url>,
+}
+
+impl AdditionalProviderMetadata for Revocation {}
+
+type Document = ProviderMetadata<
+    Revocation,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+impl Announcement {
+    fn read(body: &[u8], issuer: &Url) -> Result<Self, Error> {
+        let document: Document = serde_json::from_slice(body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Error::protocol(format!(
+                "the discovery document is not one (at {line}:{column})"
+            ))
+        })?;
+        // Exactly the issuer (OpenID Connect Discovery 1.0 §4.3), but for the slash that parsing a bare host adds.
+        if document.issuer().trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
+            return Err(Error::protocol(
+                "the discovery document is of another issuer",
+            ));
+        }
+        let Some(token) = document.token_endpoint().cloned() else {
+            return Err(Error::protocol("the provider announces no token endpoint"));
+        };
+        let revocation = document.additional_metadata().revocation_endpoint.clone();
+        for url in [
+            document.authorization_endpoint().url(),
+            token.url(),
+            document.jwks_uri().url(),
+        ]
+        .into_iter()
+        .chain(&revocation)
+        {
+            require_secure(url, "an endpoint of the provider")?;
+        }
+        let announced = document.id_token_signing_alg_values_supported();
+        Ok(Self {
+            issuer: document.issuer().clone(),
+            authorization: document.authorization_endpoint().clone(),
+            token,
+            revocation,
+            secret_in_body: document
+                .token_endpoint_auth_methods_supported()
+                .is_some_and(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretPost)),
+            algorithms: announced
+                .iter()
+                .filter(|a| !a.uses_shared_secret() && **a != CoreJwsSigningAlgorithm::None)
+                .cloned()
+                .collect(),
+            keys: document.jwks_uri().url().clone(),
+        })
+    }
+}
