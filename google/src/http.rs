@@ -1,7 +1,10 @@
 //! The HTTP client for sign-in.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
+use oauth2::AsyncHttpClient;
 use oauth2::http::{Request, Response};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, RETRY_AFTER};
@@ -81,11 +84,6 @@ impl Http {
         self.send(request.map_err(|e| failed(&e))?).await
     }
 
-    /// Sends a request made by the OAuth library, once.
-    pub(crate) async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Error> {
-        self.send(request.try_into().map_err(|e| failed(&e))?).await
-    }
-
     /// Sends once. An answer that says "not now" is an error; any other is for the caller to judge.
     async fn send(&self, request: reqwest::Request) -> Result<Response<Vec<u8>>, Error> {
         let exchange = async {
@@ -103,6 +101,16 @@ impl Http {
         tokio::time::timeout(self.limits.total, exchange)
             .await
             .unwrap_or_else(|_| Err(Error::unavailable("no answer in time")))
+    }
+}
+
+/// Sends a request made by the OAuth library, once.
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
+        Box::pin(async move { self.send(request.try_into().map_err(|e| failed(&e))?).await })
     }
 }
 

@@ -5,9 +5,7 @@ use ::entity::{
     identity, subject, subject_level, tutor,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 /// A subject to be made.
 pub struct NewSubject<'a> {

@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod bookings;
+mod layering;
+mod openapi;
 mod support;

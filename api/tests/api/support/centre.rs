@@ -30,8 +30,14 @@ pub struct TutorAtCentre {
 impl Centre {
     pub async fn open(test: &TestApp) -> Self {
         for (slug, name) in [("mathematics", "Mathematics"), ("physics", "Physics")] {
-            let new = NewSubject { slug, name, levels: &["School", "Bachelor"] };
-            store::seed::insert_subject(&test.app.db, &new, test.now()).await.unwrap();
+            let new = NewSubject {
+                slug,
+                name,
+                levels: &["School", "Bachelor"],
+            };
+            store::seed::insert_subject(&test.app.db, &new, test.now())
+                .await
+                .unwrap();
         }
         Self
     }
@@ -51,17 +57,29 @@ impl Centre {
             level: "School".to_owned(),
             lesson_minutes: vec![60, 90],
         };
-        tutor::replace_offers(&test.app, id, 1, &[offer]).await.unwrap();
-        tutor::replace_weekly_rules(&test.app, id, 2, &nine_to_five()).await.unwrap();
+        tutor::replace_offers(&test.app, id, 1, &[offer])
+            .await
+            .unwrap();
+        tutor::replace_weekly_rules(&test.app, id, 2, &nine_to_five())
+            .await
+            .unwrap();
         test.add_account(name);
-        TutorAtCentre { person: test.sign_in(&email).await, id, email }
+        TutorAtCentre {
+            person: test.sign_in(&email).await,
+            id,
+            email,
+        }
     }
 
     /// As [`Centre::tutor`], with the calendar connected and its busy time read.
     pub async fn connected_tutor(&self, test: &TestApp, name: &str) -> TutorAtCentre {
         let mut tutor = self.tutor(test, name).await;
         let email = tutor.email.clone();
-        tutor.person.connect_calendar(&email, Consent::All).await.expect(303);
+        tutor
+            .person
+            .connect_calendar(&email, Consent::All)
+            .await
+            .expect(303);
         test.run_jobs().await;
         tutor
     }
@@ -69,17 +87,42 @@ impl Centre {
 
 async fn insert(test: &TestApp, name: &str, email: &str, time_zone: &str) -> TutorId {
     let (db, now) = (&test.app.db, test.now());
-    let new = NewUser { name, email, time_zone };
-    let user_id = store::user::insert(db, new, &[Role::Tutor], now).await.unwrap();
+    let new = NewUser {
+        name,
+        email,
+        time_zone,
+    };
+    let user_id = store::user::insert(db, new, &[Role::Tutor], now)
+        .await
+        .unwrap();
     let issuer = test.google.issuer();
-    store::user::insert_identity(db, user_id, (&issuer, &subject(email), email), now).await.unwrap();
-    let new = NewTutor { user_id, bio: "", languages: &["en"], time_zone };
+    store::user::insert_identity(db, user_id, (&issuer, &subject(email), email), now)
+        .await
+        .unwrap();
+    let new = NewTutor {
+        user_id,
+        bio: "",
+        languages: &["en"],
+        time_zone,
+    };
     store::seed::insert_tutor(db, &new, now).await.unwrap()
 }
 
 fn nine_to_five() -> Vec<WeeklyRule> {
     let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri]
-        .map(|weekday| WeeklyRule { weekday, start: at(9), end: at(17), valid_from: None, valid_until: None })
-        .into()
+    [
+        Weekday::Mon,
+        Weekday::Tue,
+        Weekday::Wed,
+        Weekday::Thu,
+        Weekday::Fri,
+    ]
+    .map(|weekday| WeeklyRule {
+        weekday,
+        start: at(9),
+        end: at(17),
+        valid_from: None,
+        valid_until: None,
+    })
+    .into()
 }

@@ -16,7 +16,10 @@ pub async fn fresh() -> Database {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     TEMPLATE_MADE.get_or_init(make_template).await;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    create(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")).await;
+    create(&format!(
+        "CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy"
+    ))
+    .await;
     settings(&name)
 }
 
@@ -34,13 +37,22 @@ async fn make_template() {
 }
 
 async fn create(statement: &str) {
-    let mut connection = PgConnection::connect(&postgres().url("postgres")).await.unwrap();
-    connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    let mut connection = PgConnection::connect(&postgres().url("postgres"))
+        .await
+        .unwrap();
+    connection
+        .execute(sqlx::AssertSqlSafe(statement))
+        .await
+        .unwrap();
     connection.close().await.unwrap();
 }
 
 fn settings(name: &str) -> Database {
-    Database { url: postgres().url(name).into(), max_connections: 8, migrate_on_start: false }
+    Database {
+        url: postgres().url(name).into(),
+        max_connections: 8,
+        migrate_on_start: false,
+    }
 }
 
 fn postgres() -> &'static Postgres {

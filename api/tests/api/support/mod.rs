@@ -138,7 +138,11 @@ pub fn at(text: &str) -> DateTime<Utc> {
 
 async fn sandbox(base: &url::Url) -> Sandbox {
     let redirect_uris = vec![base.join("v1/auth/callback").unwrap().into()];
-    let client = Client { id: CLIENT_ID.to_owned(), secret: "secret".to_owned(), redirect_uris };
+    let client = Client {
+        id: CLIENT_ID.to_owned(),
+        secret: "secret".to_owned(),
+        redirect_uris,
+    };
     let config = google_sandbox::Config {
         bind: (Ipv4Addr::LOCALHOST, 0).into(),
         accounts: Vec::new(),

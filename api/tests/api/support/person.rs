@@ -34,7 +34,10 @@ impl Answer {
     /// The body, if this is a problem with this status and code.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Value {
-        let content_type = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
+        let content_type = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .map(|value| value.to_str().unwrap().to_owned());
         let body = self.expect(status);
         assert_eq!(content_type.as_deref(), Some("application/problem+json"));
         assert_eq!(body["code"], code, "{body:#}");
@@ -50,7 +53,12 @@ impl Answer {
 impl Person {
     pub(super) fn new(test: &TestApp) -> Self {
         let http = google::http_client("test").unwrap();
-        Self { base: test.base.clone(), google: test.google.clone(), http, cookies: BTreeMap::new() }
+        Self {
+            base: test.base.clone(),
+            google: test.google.clone(),
+            http,
+            cookies: BTreeMap::new(),
+        }
     }
 
     /// A request of this person, with the cookies that the server set.
@@ -59,7 +67,11 @@ impl Person {
         if self.cookies.is_empty() {
             return request;
         }
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         request.header(header::COOKIE, cookies.join("; "))
     }
 
@@ -77,7 +89,12 @@ impl Person {
 
     /// An edit of the version with this entity tag.
     pub async fn edit(&self, method: Method, path: &str, etag: &str, body: &Value) -> Answer {
-        answer(self.request(method, path).header(header::IF_MATCH, etag).json(body)).await
+        answer(
+            self.request(method, path)
+                .header(header::IF_MATCH, etag)
+                .json(body),
+        )
+        .await
     }
 
     /// Sends a request built by hand.
@@ -96,9 +113,15 @@ impl Person {
 
     /// Goes to the sign-in; the address of the provider to which the server sends the browser.
     pub async fn start_sign_in(&mut self) -> Url {
-        let sent = self.follow(&self.base.join("v1/auth/sign-in?return_to=/docs/").unwrap()).await;
+        let sent = self
+            .follow(&self.base.join("v1/auth/sign-in?return_to=/docs/").unwrap())
+            .await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER, "{:#}", sent.body);
-        sent.headers[header::LOCATION].to_str().unwrap().parse().unwrap()
+        sent.headers[header::LOCATION]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// Opens an address of the server as a browser does, and keeps the cookies that it sets.
@@ -110,7 +133,8 @@ impl Person {
             if cookie.max_age() == Some(cookie::time::Duration::ZERO) {
                 self.cookies.remove(cookie.name());
             } else {
-                self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
+                self.cookies
+                    .insert(cookie.name().to_owned(), cookie.value().to_owned());
             }
         }
         answer
@@ -118,10 +142,16 @@ impl Person {
 
     /// Connects the calendar by the consent page.
     pub async fn connect_calendar(&mut self, email: &str, consent: Consent) -> Answer {
-        let request = self.request(Method::POST, "/v1/calendar/connection").json(&serde_json::json!({}));
+        let request = self
+            .request(Method::POST, "/v1/calendar/connection")
+            .json(&serde_json::json!({}));
         let started = answer(request).await;
         self.keep_cookies(&started);
-        let target: Url = started.expect(200)["authorization_url"].as_str().unwrap().parse().unwrap();
+        let target: Url = started.expect(200)["authorization_url"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         let callback = self.google.authorize(&target, email, consent).unwrap();
         self.follow(&callback).await
     }
@@ -129,7 +159,8 @@ impl Person {
     fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
-            self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
+            self.cookies
+                .insert(cookie.name().to_owned(), cookie.value().to_owned());
         }
     }
 
@@ -149,5 +180,9 @@ async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let bytes = response.bytes().await.unwrap();
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-    Answer { status, headers, body }
+    Answer {
+        status,
+        headers,
+        body,
+    }
 }

@@ -1,0 +1,171 @@
+//! The OpenAPI document: committed as it is served, whole, and free of what misleads its readers.
+
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn document() -> Value {
+    serde_json::to_value(api::http::document()).unwrap()
+}
+
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
+        .collect()
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi.json");
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    let served = api::http::document().to_pretty_json().unwrap();
+    assert!(
+        committed.trim_end() == served,
+        "openapi.json is out of date: cargo run -- openapi > openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_says_what_it_does_and_what_it_answers() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for (name, operation) in operations(&document) {
+        for field in ["summary", "description", "operationId"] {
+            assert!(
+                operation[field]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{name} has no {field}"
+            );
+        }
+        assert!(
+            operation["tags"]
+                .as_array()
+                .is_some_and(|tags| tags.len() == 1),
+            "{name} has not one tag"
+        );
+        assert!(
+            operation["security"].is_array(),
+            "{name} does not say who may call it"
+        );
+        assert!(
+            ids.insert(operation["operationId"].to_string()),
+            "{name} shares its operationId"
+        );
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(
+                response["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{name} {status}"
+            );
+            if status.starts_with(['4', '5']) {
+                assert!(
+                    response["content"]["application/problem+json"].is_object(),
+                    "{name} {status} is no problem"
+                );
+            }
+        }
+        for wanted in ["422", "500", "503"] {
+            assert!(
+                operation["responses"][wanted].is_object(),
+                "{name} does not document {wanted}"
+            );
+        }
+        let is_protected = operation["security"] == serde_json::json!([{"session": []}]);
+        assert_eq!(
+            operation["responses"]["401"].is_object(),
+            is_protected,
+            "{name}: 401 and security disagree"
+        );
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    let document = document();
+    let mut references = BTreeSet::new();
+    collect(&document, &mut references);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for reference in &references {
+        let name = reference.strip_prefix("#/components/schemas/").unwrap();
+        assert!(schemas.contains_key(name), "{reference} leads nowhere");
+    }
+    for name in schemas.keys() {
+        assert!(
+            references.contains(&format!("#/components/schemas/{name}")),
+            "{name} is not used"
+        );
+    }
+}
+
+/// Two schemas of one name silently overwrite each other, so no two types of routes may share one.
+#[test]
+fn no_two_schemas_share_a_name() {
+    let routes = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut names = Vec::new();
+    for directory in [routes.clone(), routes.join("routes")] {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                names.extend(schema_names(
+                    &syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap(),
+                ));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    assert!(names.len() > 20);
+    for name in names {
+        assert!(seen.insert(name.clone()), "two schemas are called {name}");
+    }
+}
+
+fn schema_names(file: &syn::File) -> Vec<String> {
+    let types = file.items.iter().filter_map(|item| match item {
+        syn::Item::Struct(item) => Some((&item.ident, &item.attrs)),
+        syn::Item::Enum(item) => Some((&item.ident, &item.attrs)),
+        _ => None,
+    });
+    let text = |attribute: &syn::Attribute| match &attribute.meta {
+        syn::Meta::List(list) => list.tokens.to_string(),
+        _ => String::new(),
+    };
+    types
+        .filter(|(_, attributes)| {
+            attributes.iter().any(|attribute| {
+                attribute.path().is_ident("derive") && text(attribute).contains("ToSchema")
+            })
+        })
+        .map(|(ident, attributes)| {
+            let renamed = attributes
+                .iter()
+                .filter(|attribute| attribute.path().is_ident("schema"))
+                .find_map(|attribute| {
+                    text(attribute)
+                        .split_once("as = ")
+                        .map(|(_, name)| name.split(',').next().unwrap().trim().to_owned())
+                });
+            renamed.unwrap_or_else(|| ident.to_string())
+        })
+        .collect()
+}
+
+fn collect(value: &Value, references: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(Value::String(reference)) = object.get("$ref") {
+                references.insert(reference.clone());
+            }
+            object.values().for_each(|value| collect(value, references));
+        }
+        Value::Array(array) => array.iter().for_each(|value| collect(value, references)),
+        _ => {}
+    }
+}
