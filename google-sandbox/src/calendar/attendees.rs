@@ -141,7 +141,7 @@ pub(crate) fn change_copy(
     state: &mut State,
     guest: &str,
     before: Event,
-    wanted: Map<String, Value>,
+    wanted: &Map<String, Value>,
 ) -> Result<(), ApiError> {
     if wanted
         .get("status")
@@ -203,7 +203,7 @@ pub(crate) fn change_copy(
             .insert("extendedProperties".to_owned(), Value::Object(properties));
     }
     if let (Some(answer), Some(own)) = (
-        entry(&wanted, guest).cloned(),
+        entry(wanted, guest).cloned(),
         entry_mut(&mut copy.fields, guest),
     ) {
         for name in ["responseStatus", "comment", "additionalGuests"] {
