@@ -66,7 +66,7 @@ pub(crate) fn spread(state: &mut State, organizer: &str, id: &str) {
         state
             .calendars
             .values()
-            .filter(|calendar| is_copy(calendar.events.get(id), organizer))
+            .filter(|calendar| is_copy(events::load(calendar, id).as_ref(), organizer))
             .map(|calendar| calendar.id.clone()),
     );
     guests.remove(organizer);
@@ -78,7 +78,9 @@ pub(crate) fn spread(state: &mut State, organizer: &str, id: &str) {
         else {
             continue;
         };
-        let old = calendar.events.get(id);
+        // An occurrence that nobody has touched yet stands there as well.
+        let old = events::load(calendar, id);
+        let old = old.as_ref();
         if old.is_some() && !is_copy(old, organizer) {
             continue;
         }

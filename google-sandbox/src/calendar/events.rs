@@ -89,7 +89,7 @@ pub(crate) fn change(
     let before = event.clone();
     let mut wanted = change.body.clone();
     if change.merge {
-        wanted = before.fields.clone();
+        wanted.clone_from(&before.fields);
         fields::merge(&mut wanted, change.body);
     }
     if event.instance.is_some() {
