@@ -1,6 +1,7 @@
 //! What every request and every job works with.
 
 use crate::{clock::Clock, config::Config};
+use ::entity::google_grant::GrantId;
 use anyhow::Context;
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
@@ -25,7 +26,7 @@ pub struct Inner {
 pub struct Google {
     pub sign_in: SignIn,
     pub calendar: Calendar,
-    pub access_tokens: AccessTokens,
+    pub access_tokens: AccessTokens<GrantId>,
 }
 
 impl App {

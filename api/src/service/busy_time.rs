@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store,
 };
-use ::entity::id::UserId;
+use ::entity::{google_grant::GrantId, id::UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::interval::{Span, subtract, union};
 use std::time::Duration;
@@ -27,7 +27,7 @@ const PAST: TimeDelta = TimeDelta::days(1);
 /// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
 /// is no reason not to book: then what was read last decides.
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
-    match tokio::time::timeout(PATIENCE, read(app, tutor_id, STALE_AFTER)).await {
+    match tokio::time::timeout(PATIENCE, read(app, tutor_id, Some(STALE_AFTER))).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last");
@@ -41,15 +41,15 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
 /// Reads the busy time of a tutor from Google and replaces what was known. Whether the calendar is
 /// still connected.
 pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
-    read(app, tutor_id, TimeDelta::zero()).await
+    read(app, tutor_id, None).await
 }
 
-async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Error> {
+async fn read(app: &App, tutor_id: TutorId, pause: Option<TimeDelta>) -> Result<bool, Error> {
     let Some(google) = &app.google else {
         return Ok(false);
     };
     let read_at = app.clock.now();
-    let Some(user_id) =
+    let Some(grant) =
         store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await?
     else {
         return Ok(false);
@@ -57,15 +57,15 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
     let Some(window) = window(app, read_at) else {
         return Ok(false);
     };
-    match ask(app, google, user_id, window).await {
+    match ask(app, google, grant.user_id, window).await {
         Ok(busy) => {
-            store_busy(app, tutor_id, user_id, busy, window, read_at).await?;
+            store_busy(app, tutor_id, grant, busy, window, read_at).await?;
             Ok(true)
         }
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
         Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
         Err(error) => {
-            store::google_grant::note_failure(&app.db, user_id, read_at).await?;
+            store::google_grant::note_failure(&app.db, grant.user_id, read_at).await?;
             Err(Error::Unavailable {
                 cause: error.into(),
             })
@@ -93,11 +93,12 @@ async fn ask(
     ))
 }
 
-/// Google counts our own events as busy. They are ours to count, so they are left out.
+/// Google counts our own events as busy. They are ours to count, so they are left out. Where the grant
+/// has ended meanwhile, what it brought is dropped.
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
-    user_id: UserId,
+    grant: GrantId,
     busy: Vec<Span>,
     window: Span,
     read_at: DateTime<Utc>,
@@ -106,8 +107,10 @@ async fn store_busy(
         store::lock_time_of(txn, &[tutor_id.0]).await?;
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let theirs = subtract(&busy, &union(ours));
-        store::busy_span::replace(txn, tutor_id, &theirs).await?;
-        Ok(store::google_grant::note_busy_read(txn, user_id, read_at).await?)
+        if store::google_grant::note_busy_read(txn, grant, read_at).await? {
+            store::busy_span::replace(txn, tutor_id, &theirs).await?;
+        }
+        Ok(())
     })
 }
 

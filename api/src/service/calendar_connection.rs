@@ -7,7 +7,7 @@ use crate::{
     seal::Sealed,
     store::{self, google_grant::NewGrant, job::Work},
 };
-use ::entity::google_grant::{self, GrantState};
+use ::entity::google_grant::{self, GrantId, GrantState};
 use chrono::{DateTime, Utc};
 use google::{AccessToken, TokenError, scope};
 use sea_orm::DatabaseTransaction;
@@ -102,19 +102,20 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
         refresh_token_key_id: sealed.key_id,
     };
     transaction!(app.db, |txn| put(txn, &new, app.clock.now()).await)?;
-    if let Some(google) = &app.google {
-        google.access_tokens.invalidate(user_id.0).await;
-    }
     app.work_enqueued.notify_one();
     Ok(())
 }
 
 async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> Result<(), Error> {
     let tutor = store::tutor::of_user(txn, new.user_id).await?;
+    if let Some(tutor) = tutor {
+        store::lock_time_of(txn, &[tutor.0]).await?;
+    }
     let before = store::google_grant::of_user(txn, new.user_id).await?;
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
     if before.is_some_and(|grant| grant.subject != new.subject) {
+        store::busy_span::replace(txn, tutor, &[]).await?;
         store::lesson::forget_calendar_events(txn, tutor).await?;
     }
     store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
@@ -131,9 +132,12 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         return Ok(());
     };
     transaction!(app.db, |txn| {
-        store::google_grant::delete(txn, user_id).await?;
-        if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
+        let tutor = store::tutor::of_user(txn, user_id).await?;
+        if let Some(tutor) = tutor {
             store::lock_time_of(txn, &[tutor.0]).await?;
+        }
+        store::google_grant::delete(txn, user_id).await?;
+        if let Some(tutor) = tutor {
             store::busy_span::replace(txn, tutor, &[]).await?;
             store::lesson::forget_calendar_events(txn, tutor).await?;
         }
@@ -142,8 +146,12 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     let Some(google) = &app.google else {
         return Ok(());
     };
-    google.access_tokens.invalidate(user_id.0).await;
-    if let Err(error) = google.sign_in.revoke(&open(app, &grant)?).await {
+    google.access_tokens.invalidate(&grant.grant_id()).await;
+    let told = match open(app, &grant) {
+        Ok(token) => google.sign_in.revoke(&token).await,
+        Err(error) => Err(unreadable(&error)),
+    };
+    if let Err(error) = told {
         tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
     }
     Ok(())
@@ -160,68 +168,58 @@ pub(super) async fn with_token<T, F>(
 where
     F: Future<Output = Result<T, google::Error>>,
 {
-    let token = access_token(app, google, user_id).await?;
+    let grant = live_grant(app, user_id).await?;
+    let token = access_token(app, google, &grant).await?;
     match call(token).await {
         Err(google::Error::Unauthorized) => {
-            google.access_tokens.invalidate(user_id.0).await;
-            call(access_token(app, google, user_id).await?).await
+            google.access_tokens.invalidate(&grant.grant_id()).await;
+            call(access_token(app, google, &grant).await?).await
         }
         outcome => outcome,
     }
 }
 
+async fn live_grant(app: &App, user_id: UserId) -> Result<google_grant::Model, google::Error> {
+    store::google_grant::of_user(&app.db, user_id)
+        .await
+        .map_err(|error| unreadable(&error.into()))?
+        .filter(|grant| grant.state == GrantState::Live)
+        .ok_or(google::Error::GrantDead)
+}
+
+/// A token of this grant, and of none that the user gave before: another instance may have seen to that.
 async fn access_token(
     app: &App,
     google: &Google,
-    user_id: UserId,
+    grant: &google_grant::Model,
 ) -> Result<AccessToken, google::Error> {
-    let now = app.clock.now();
-    let load = || refresh_token(app, user_id);
-    let replace = |rotated| keep_rotated(app, user_id, rotated, now);
-    match google
-        .access_tokens
-        .get(user_id.0, now, load, replace)
-        .await
-    {
+    let (id, now) = (grant.grant_id(), app.clock.now());
+    let load = || async { open(app, grant) };
+    let replace = |rotated| keep_rotated(app, id, rotated, now);
+    match google.access_tokens.get(id, now, load, replace).await {
         Ok(token) => Ok(token),
         Err(TokenError::Provider(google::Error::GrantDead)) => {
-            tracing::warn!(user = %user_id, "Google no longer honours the grant");
-            let noted = store::google_grant::mark_dead(&app.db, user_id, now).await;
+            tracing::warn!(user = %id.user_id, "Google no longer honours the grant");
+            let noted = store::google_grant::mark_dead(&app.db, id, now).await;
             noted.map_err(|error| unreadable(&error.into()))?;
             Err(google::Error::GrantDead)
         }
         Err(TokenError::Provider(error)) => Err(error),
-        Err(TokenError::Grant(error)) => match &*error {
-            Error::NotFound { .. } => Err(google::Error::GrantDead),
-            error => Err(unreadable(error)),
-        },
+        Err(TokenError::Grant(error)) => Err(unreadable(&error)),
     }
-}
-
-async fn refresh_token(app: &App, user_id: UserId) -> Result<SecretString, Error> {
-    let grant = store::google_grant::of_user(&app.db, user_id).await?;
-    open(
-        app,
-        &grant
-            .filter(|grant| grant.state == GrantState::Live)
-            .ok_or(Error::not_found("grant"))?,
-    )
 }
 
 async fn keep_rotated(
     app: &App,
-    user_id: UserId,
+    id: GrantId,
     rotated: SecretString,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sealed = seal(app, user_id, &rotated)?;
-    Ok(store::google_grant::rotate_refresh_token(
-        &app.db,
-        user_id,
-        (sealed.key_id, sealed.bytes),
-        now,
+    let sealed = seal(app, id.user_id, &rotated)?;
+    Ok(
+        store::google_grant::rotate_refresh_token(&app.db, id, (sealed.key_id, sealed.bytes), now)
+            .await?,
     )
-    .await?)
 }
 
 /// Our own trouble with the grant, for callers that know only Google's.

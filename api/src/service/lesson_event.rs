@@ -34,16 +34,14 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
         return Ok(());
     }
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
-        (LessonStatus::Scheduled, Some(_)) => Ok(()),
+        (LessonStatus::Scheduled, Some(_)) => return Ok(()),
         (LessonStatus::Scheduled, None) => insert(app, google, &lesson).await,
         (LessonStatus::Cancelled, _) => delete(app, google, &lesson).await,
     };
     match outcome {
+        Ok(()) => Ok(store::google_grant::note_success(&app.db, lesson.tutor_user_id).await?),
         // Only the tutor can mend these; connecting again enqueues this again.
-        Ok(())
-        | Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
-            Ok(())
-        }
+        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
         Err(Failure::Google(error)) => {
             store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now())
                 .await?;
@@ -89,8 +87,12 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
         match inserted {
             Ok(_) => {}
             Err(google::Error::Duplicate) if stands(app, google, lesson, &event.id).await? => {}
-            // The id was used up by an event that is deleted.
-            Err(google::Error::Duplicate) => continue,
+            // The id is used up, by an event that is deleted or not ours. That is written down before the
+            // next one is tried: should the answer to that be lost, its id is the one to look for.
+            Err(google::Error::Duplicate) => {
+                store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         }
         return Ok(store::lesson::set_calendar_event(
@@ -117,7 +119,12 @@ async fn stands(
     let event = with_token(app, google, lesson.tutor_user_id, |token| async move {
         google.calendar.event(&token, CALENDAR, id).await
     })
-    .await?;
+    .await;
+    let event = match event {
+        Ok(event) => event,
+        Err(google::Error::NotFound | google::Error::Gone) => return Ok(false),
+        Err(error) => return Err(error),
+    };
     Ok(event.status != EventStatus::Cancelled
         && event.private.get(MARK) == Some(&lesson.id.to_string()))
 }
@@ -125,17 +132,18 @@ async fn stands(
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one.
 async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
-    let id = &lesson
-        .calendar_event_id
-        .clone()
-        .map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    let deleted = with_token(app, google, lesson.tutor_user_id, |token| async move {
-        google.calendar.delete_event(&token, CALENDAR, id).await
-    })
-    .await;
-    match deleted {
-        Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
-        Err(error) => return Err(error.into()),
+    let known = lesson.calendar_event_id.clone();
+    let is_known = known.is_some();
+    let id = &known.map_or_else(|| event_id_of(lesson, attempt), Ok)?;
+    if is_known || stands(app, google, lesson, id).await? {
+        let deleted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+            google.calendar.delete_event(&token, CALENDAR, id).await
+        })
+        .await;
+        match deleted {
+            Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
     Ok(store::job::enqueue(

@@ -1,7 +1,7 @@
 //! What users let the service do with their Google Calendar.
 
 use ::entity::{
-    google_grant::{self, GrantState},
+    google_grant::{self, GrantId, GrantState},
     id::{TutorId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,10 +72,10 @@ pub async fn put(
         .map(|_| ())
 }
 
-/// Replaces the refresh token of a grant that was given before `now`.
+/// Replaces the refresh token of a grant, unless another grant has taken its place.
 pub async fn rotate_refresh_token(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    grant: GrantId,
     (key_id, sealed): (String, Vec<u8>),
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -86,24 +86,28 @@ pub async fn rotate_refresh_token(
             updated_at: Set(now),
             ..Default::default()
         })
-        .filter(google_grant::COLUMN.user_id.eq(user_id))
-        .filter(google_grant::COLUMN.connected_at.lte(now))
+        .filter(google_grant::COLUMN.user_id.eq(grant.user_id))
+        .filter(google_grant::COLUMN.connected_at.eq(grant.connected_at))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Notes that Google no longer honours a grant that was given before `now`.
+/// Notes that Google no longer honours a grant, unless another grant has taken its place.
 pub async fn mark_dead(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    grant: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    let GrantId {
+        user_id,
+        connected_at,
+    } = grant;
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants
            SET state = 'dead', failing_since = coalesce(failing_since, {now}), updated_at = {now}
-           WHERE user_id = {user_id} AND connected_at <= {now}"#
+           WHERE user_id = {user_id} AND connected_at = {connected_at}"#
     ))
     .await
     .map(|_| ())
@@ -116,51 +120,58 @@ pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), D
         .map(|_| ())
 }
 
-#[derive(FromQueryResult)]
-struct Claimed {
-    user_id: UserId,
-}
-
-/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`.
-/// The user whose grant to use.
+/// Notes that the busy time of a tutor is read now, unless somebody noted that within `pause`, if there is
+/// to be one. The grant to read it with; None where there is none that lives, or somebody was first.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
-    pause: TimeDelta,
+    pause: Option<TimeDelta>,
     now: DateTime<Utc>,
-) -> Result<Option<UserId>, DbErr> {
-    let before = now - pause;
-    let claimed = Claimed::find_by_statement(raw_sql!(
+) -> Result<Option<GrantId>, DbErr> {
+    let before = pause.map(|pause| now - pause);
+    GrantId::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
-             AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
-           RETURNING google_grants.user_id"#
+             AND ({before}::timestamptz IS NULL OR busy_attempted_at IS NULL OR busy_attempted_at <= {before})
+           RETURNING google_grants.user_id, google_grants.connected_at"#
     ))
     .one(db)
-    .await?;
-    Ok(claimed.map(|row| row.user_id))
+    .await
 }
 
-/// Notes that busy time was read, as of `read_at`.
+/// Notes that busy time was read, as of `read_at`. False where the grant has ended meanwhile, or another
+/// has taken its place.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
-    user_id: UserId,
+    grant: GrantId,
     read_at: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    google_grant::Entity::update_many()
+) -> Result<bool, DbErr> {
+    let noted = google_grant::Entity::update_many()
         .set(google_grant::ActiveModel {
             busy_read_at: Set(Some(read_at)),
             failing_since: Set(None),
             ..Default::default()
         })
-        .filter(google_grant::COLUMN.user_id.eq(user_id))
+        .filter(google_grant::COLUMN.user_id.eq(grant.user_id))
+        .filter(google_grant::COLUMN.connected_at.eq(grant.connected_at))
         .exec(txn)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(noted.rows_affected == 1)
 }
 
-/// Notes that Google could not be read.
+/// Notes that Google could be reached.
+pub async fn note_success(db: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET failing_since = NULL
+           WHERE user_id = {user_id} AND state = 'live' AND failing_since IS NOT NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that Google could not be reached.
 pub async fn note_failure(
     db: &impl ConnectionTrait,
     user_id: UserId,

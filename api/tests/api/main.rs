@@ -3,6 +3,9 @@
 
 mod auth;
 mod bookings;
+mod busy_time;
+mod calendar_connection;
 mod layering;
 mod openapi;
+mod outage;
 mod support;

@@ -1,6 +1,6 @@
 //! A centre with subjects and tutors, which people can't make by the API yet.
 
-use super::{Person, TestApp, email};
+use super::{Person, TestApp, at, email};
 use ::entity::user_role::Role;
 use api::{
     service::{
@@ -13,12 +13,30 @@ use api::{
         user::NewUser,
     },
 };
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveTime, TimeDelta, Weekday};
 use google_sandbox::{Consent, subject};
 use scheduling::availability::WeeklyRule;
+use serde_json::{Value, json};
 
 /// Mathematics and physics, at two levels each.
 pub struct Centre;
+
+impl TutorAtCentre {
+    /// What a student sends to book an hour with this tutor.
+    pub fn hour(&self, start: &str) -> Value {
+        let start = at(start);
+        json!({
+            "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
+            "start": start, "end": start + TimeDelta::hours(1),
+        })
+    }
+
+    /// Where the hours are that a student can book between two days.
+    pub fn hours(&self, from: &str, to: &str) -> String {
+        let id = self.id;
+        format!("/v1/tutors/{id}/slots?from={from}T00:00:00Z&to={to}T00:00:00Z&minutes=60")
+    }
+}
 
 /// A tutor who is signed in.
 pub struct TutorAtCentre {
