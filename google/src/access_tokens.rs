@@ -88,13 +88,13 @@ impl AccessTokens {
         &self,
         user: Uuid,
         now: DateTime<Utc>,
-        load: impl FnOnce() -> L,
-        replace: impl FnOnce(SecretString) -> R,
+        load: impl FnOnce() -> L + Send,
+        replace: impl FnOnce(SecretString) -> R + Send,
     ) -> Result<AccessToken, TokenError<E>>
     where
         E: Send + Sync + 'static,
-        L: Future<Output = Result<SecretString, E>>,
-        R: Future<Output = Result<(), E>>,
+        L: Future<Output = Result<SecretString, E>> + Send,
+        R: Future<Output = Result<(), E>> + Send,
     {
         if let Some(held) = self.held.get(&user).await {
             if now + SPARE < held.token.expires_at {

@@ -1,8 +1,10 @@
 //! The HTTP client for sign-in.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use oauth2::http::{Request, Response};
+use oauth2::http::Response;
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -76,18 +78,13 @@ impl Http {
         &self,
         url: &Url,
         form: &[(&str, &str)],
-    ) -> Result<Response<Vec<u8>>, Error> {
+    ) -> Result<HttpResponse, Error> {
         let request = self.client.post(url.clone()).form(form).build();
         self.send(request.map_err(|e| failed(&e))?).await
     }
 
-    /// Sends a request made by the OAuth library, once.
-    pub(crate) async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Error> {
-        self.send(request.try_into().map_err(|e| failed(&e))?).await
-    }
-
     /// Sends once. An answer that says "not now" is an error; any other is for the caller to judge.
-    async fn send(&self, request: reqwest::Request) -> Result<Response<Vec<u8>>, Error> {
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, Error> {
         let exchange = async {
             let mut response = self.client.execute(request).await.map_err(|e| failed(&e))?;
             let mut answer = Response::builder().status(response.status());
@@ -103,6 +100,16 @@ impl Http {
         tokio::time::timeout(self.limits.total, exchange)
             .await
             .unwrap_or_else(|_| Err(Error::unavailable("no answer in time")))
+    }
+}
+
+/// For the OAuth library: its requests are sent once. The future is boxed so that it is plainly `Send`.
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async { self.send(request.try_into().map_err(|e| failed(&e))?).await })
     }
 }
 

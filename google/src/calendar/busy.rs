@@ -53,7 +53,7 @@ async fn query(
     let items = ids.iter().map(|id| FreeBusyRequestItem {
         id: Some(id.clone()),
     });
-    let request = FreeBusyRequest {
+    let request = &FreeBusyRequest {
         calendar_expansion_max: Some(50),
         items: Some(items.collect()),
         time_min: Some(from),
@@ -61,9 +61,9 @@ async fn query(
         ..FreeBusyRequest::default()
     };
     let answer = hubs
-        .call(token, async |hub, witness| {
-            let call = hub.freebusy().query(request.clone()).delegate(witness);
-            Ok(call.doit().await?.1)
+        .call(token, |hub, mut witness| async move {
+            let call = hub.freebusy().query(request.clone());
+            Ok(call.delegate(&mut witness).doit().await?.1)
         })
         .await?;
     Ok(answer)

@@ -26,16 +26,16 @@ pub(super) async fn insert(
     event: &NewEvent,
 ) -> Result<Event, Error> {
     check(event)?;
-    let calendar = segment(calendar_id)?;
-    let body = to_api(event);
+    let calendar = &segment(calendar_id)?;
+    let body = &to_api(event);
     let made = hubs
-        .call(token, async |hub, witness| {
+        .call(token, |hub, mut witness| async move {
             let call = hub
                 .events()
-                .insert(body.clone(), &calendar)
+                .insert(body.clone(), calendar)
                 .send_updates("all")
                 .conference_data_version(1)
-                .delegate(witness);
+                .delegate(&mut witness);
             Ok(call.doit().await?.1)
         })
         .await?;
@@ -48,10 +48,10 @@ pub(super) async fn get(
     calendar_id: &str,
     id: &str,
 ) -> Result<Event, Error> {
-    let (calendar, id) = (segment(calendar_id)?, segment(id)?);
+    let (calendar, id) = (&segment(calendar_id)?, &segment(id)?);
     let event = hubs
-        .call(token, async |hub, witness| {
-            let call = hub.events().get(&calendar, &id).delegate(witness);
+        .call(token, |hub, mut witness| async move {
+            let call = hub.events().get(calendar, id).delegate(&mut witness);
             Ok(call.doit().await?.1)
         })
         .await?;
@@ -64,10 +64,10 @@ pub(super) async fn delete(
     calendar_id: &str,
     id: &str,
 ) -> Result<(), Error> {
-    let (calendar, id) = (segment(calendar_id)?, segment(id)?);
-    hubs.call(token, async |hub, witness| {
-        let call = hub.events().delete(&calendar, &id);
-        call.send_updates("all").delegate(witness).doit().await?;
+    let (calendar, id) = (&segment(calendar_id)?, &segment(id)?);
+    hubs.call(token, |hub, mut witness| async move {
+        let call = hub.events().delete(calendar, id).send_updates("all");
+        call.delegate(&mut witness).doit().await?;
         Ok(())
     })
     .await

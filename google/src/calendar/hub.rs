@@ -1,6 +1,6 @@
 //! Calls through the generated client, and what keeps them within bounds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use google_calendar3::CalendarHub;
 use google_calendar3::common::{self, Body, Delegate, Response, Retry};
@@ -71,17 +71,21 @@ impl Hubs {
     /// Makes a call within the limits, and reads its failures.
     ///
     /// `call` runs one request of the generated client with the witness as its delegate.
-    pub(super) async fn call<T>(
+    pub(super) async fn call<T, F>(
         &self,
         token: &AccessToken,
-        call: impl AsyncFn(&Hub, &mut Witness) -> common::Result<T>,
-    ) -> Result<T, Error> {
+        call: impl Fn(Hub, Witness) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = common::Result<T>>,
+    {
         let hub = self.hub(token)?;
         with_retries(&self.inner.limits, || async {
-            let mut witness = Witness::default();
-            match call(&hub, &mut witness).await {
+            let witness = Witness::default();
+            let seen = Arc::clone(&witness.refusal);
+            match call(hub.clone(), witness).await {
                 Ok(answer) => Ok(answer),
-                Err(error) => Err(witness.error.unwrap_or_else(|| unanswered(&error))),
+                Err(error) => Err(seen.get().cloned().unwrap_or_else(|| unanswered(&error))),
             }
         })
         .await
@@ -110,19 +114,21 @@ impl Hubs {
 /// Sees status and headers of a refusal, which the generated client keeps from its caller.
 #[derive(Default)]
 pub(super) struct Witness {
-    error: Option<Error>,
+    refusal: Arc<OnceLock<Error>>,
 }
 
 impl Delegate for Witness {
     fn http_failure(&mut self, response: &Response, envelope: Option<&Value>) -> Retry {
-        self.error = Some(refusal::read(
+        let refusal = refusal::read(
             response.status().as_u16(),
             response
                 .headers()
                 .get("retry-after")
                 .and_then(|value| value.to_str().ok()),
             envelope,
-        ));
+        );
+        // A witness sees one request: there is none to replace.
+        let _ = self.refusal.set(refusal);
         Retry::Abort
     }
 }

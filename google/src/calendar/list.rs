@@ -16,13 +16,14 @@ pub(super) async fn calendars(
     let mut entries = Vec::new();
     let mut page_token: Option<String> = None;
     for _ in 0..PAGES {
+        let asked = page_token.as_deref();
         let page = hubs
-            .call(token, async |hub, witness| {
+            .call(token, |hub, mut witness| async move {
                 let mut call = hub.calendar_list().list().max_results(250);
-                if let Some(page) = &page_token {
+                if let Some(page) = asked {
                     call = call.page_token(page);
                 }
-                Ok(call.delegate(witness).doit().await?.1)
+                Ok(call.delegate(&mut witness).doit().await?.1)
             })
             .await?;
         entries.extend(page.items.into_iter().flatten().filter_map(entry));

@@ -123,7 +123,7 @@ impl SignIn {
         let answer = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier.clone()))
-            .request_async(&|request| self.inner.http.call(request))
+            .request_async(&self.inner.http)
             .await
             .map_err(|error| {
                 tokens::refused(error, || Error::Refused("invalid_grant".to_owned()))
@@ -156,7 +156,7 @@ impl SignIn {
         let answer = with_retries(&self.inner.http.limits, || async {
             client
                 .exchange_refresh_token(&used)
-                .request_async(&|request| self.inner.http.call(request))
+                .request_async(&self.inner.http)
                 .await
                 .map_err(|error| tokens::refused(error, || Error::GrantDead))
         })
