@@ -29,7 +29,7 @@ pub fn http_client(user_agent: &str) -> Result<reqwest::Client, Error> {
         .user_agent(user_agent)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .build()
         .map_err(|error| Error::protocol(format!("no HTTP client: {}", chain(&error))))
 }

@@ -21,7 +21,7 @@ fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-fn answer(calendars: Value) -> Answer {
+fn answer(calendars: &Value) -> Answer {
     Answer::json(
         200,
         &json!({ "kind": "calendar#freeBusy", "calendars": calendars }),
@@ -49,7 +49,7 @@ async fn spans_come_in_order_and_united_by_calendar() {
     stage.on(
         PATH,
         [answer(
-            json!({ "a": { "busy": a }, "b": { "busy": [period(1, 2)] }, "c": { "busy": [] } }),
+            &json!({ "a": { "busy": a }, "b": { "busy": [period(1, 2)] }, "c": { "busy": [] } }),
         )],
     );
     let asked = ids(&["b", "a", "c", "a"]);
@@ -86,14 +86,14 @@ async fn what_could_not_be_read_is_never_free() {
         json!(null),
     ] {
         let (stage, calendar) = calendar(LIMITS).await;
-        stage.on(PATH, [answer(calendars.clone())]);
+        stage.on(PATH, [answer(&calendars)]);
         let outcome = calendar
             .busy(&token(), &ids(&["a", "b"]), at(0), at(24))
             .await;
         assert!(outcome.is_err(), "{calendars}");
     }
     let (stage, calendar) = calendar(LIMITS).await;
-    stage.on(PATH, [answer(json!({ "a": unreadable("notFound") }))]);
+    stage.on(PATH, [answer(&json!({ "a": unreadable("notFound") }))]);
     let outcome = calendar.busy(&token(), &ids(&["a"]), at(0), at(24)).await;
     assert_eq!(outcome, Err(Error::NotFound));
     stage.on(PATH, [refusal(403, "insufficientPermissions")]);
@@ -106,7 +106,7 @@ async fn long_windows_are_asked_for_in_portions_without_a_gap() {
     let (stage, calendar) = calendar(LIMITS).await;
     stage.on(
         PATH,
-        [answer(json!({ "a": { "busy": [period(2159, 2161)] } }))],
+        [answer(&json!({ "a": { "busy": [period(2159, 2161)] } }))],
     );
     let until = at(0) + TimeDelta::days(181);
     let spans = calendar
@@ -145,7 +145,7 @@ async fn many_calendars_are_asked_for_fifty_at_a_time() {
         .iter()
         .map(|id| (id.clone(), json!({ "busy": [period(1, 2)] })))
         .collect();
-    stage.on(PATH, [answer(all.into())]);
+    stage.on(PATH, [answer(&all.into())]);
     let spans = calendar
         .busy(&token(), &asked, at(0), at(24))
         .await

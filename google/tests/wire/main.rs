@@ -5,6 +5,7 @@
 mod access_tokens;
 mod busy;
 mod calendar;
+mod calendar_failures;
 mod discovery;
 mod id_token;
 mod sign_in;

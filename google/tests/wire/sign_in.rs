@@ -195,10 +195,6 @@ async fn what_the_provider_says_to_a_code_is_told_apart() {
         Error::Unavailable { .. }
     ));
     assert!(matches!(say(Answer::html(400)).await, Error::Protocol(_)));
-    assert!(matches!(
-        say(Answer::Hangs).await,
-        Error::Unavailable { .. }
-    ));
     let hidden = say(Answer::json(
         200,
         &json!({ "access_token": ["ya29.hidden"] }),
@@ -206,6 +202,16 @@ async fn what_the_provider_says_to_a_code_is_told_apart() {
     .await;
     assert!(matches!(hidden, Error::Protocol(_)));
     assert!(!format!("{hidden} {hidden:?}").contains("ya29"));
+}
+
+#[tokio::test]
+async fn a_code_that_is_never_answered_is_given_up() {
+    let (stage, sign_in) = provider(IMPATIENT).await;
+    let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
+    stage.on("/token", [Answer::Hangs]);
+    let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+    assert!(matches!(outcome, Err(Error::Unavailable { .. })));
+    assert_eq!(stage.calls("/token").len(), 1);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub(crate) const LIMITS: Limits = Limits {
 
 /// For those that wait in vain.
 pub(crate) const IMPATIENT: Limits = Limits {
-    total: Duration::from_millis(250),
+    total: Duration::from_millis(700),
     ..LIMITS
 };
 
