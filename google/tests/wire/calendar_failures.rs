@@ -120,12 +120,14 @@ async fn silence_and_floods_are_bounded() {
     // Long, but within bounds, and more than once over one connection.
     flood["description"] = json!("x".repeat(LIMITS.answer_bytes / 2));
     stage.on(&one(), [Answer::json(200, &flood)]);
+    let before = stage.calls(&one()).len();
     for _ in 0..4 {
         calendar
             .event(&token(), "primary", &lesson().id)
             .await
             .unwrap();
     }
+    assert_eq!(stage.calls(&one()).len(), before + 4, "at the first try");
 }
 
 #[tokio::test]
