@@ -130,6 +130,16 @@ async fn scopes_left_out_are_those_asked_for() {
 }
 
 #[tokio::test]
+async fn scopes_go_by_one_name() {
+    let (stage, sign_in) = provider(LIMITS).await;
+    let long = "https://www.googleapis.com/auth/userinfo.profile openid https://www.googleapis.com/auth/userinfo.email";
+    let extra = json!({ "scope": long });
+    let authorized = exchange(&stage, &sign_in, extra).await.unwrap();
+    assert!(authorized.covers(scope::SIGN_IN));
+    assert_eq!(authorized.granted_scopes.len(), 3);
+}
+
+#[tokio::test]
 async fn a_provider_that_wants_the_secret_in_a_header_gets_it_there() {
     let (stage, sign_in) = provider(LIMITS).await;
     let mut document = discovery(&stage);
