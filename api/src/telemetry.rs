@@ -20,7 +20,11 @@ pub fn start() {
             .with_span_list(false)
             .boxed()
     } else {
-        fmt::layer().with_target(false).boxed()
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+        fmt::layer()
+            .with_target(false)
+            .with_ansi(is_terminal)
+            .boxed()
     };
     tracing_subscriber::registry()
         .with(filter)

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -57,8 +57,8 @@ fn command<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, R
         .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
-fn done() -> Answer {
-    Ok(Json(json!({"ok": true})).into_response())
+fn done() -> Response {
+    Json(json!({"ok": true})).into_response()
 }
 
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ struct Nothing {}
 async fn reset(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let Nothing {} = command(&headers, &body)?;
     shared.write(State::reset);
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -127,6 +127,13 @@ struct Clock {
 
 async fn clock(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let clock: Clock = command(&headers, &body)?;
+    if clock
+        .now
+        .is_some_and(|now| !(1970..=9000).contains(&now.year()))
+    {
+        let why = "the clock runs from 1970 to 9000";
+        return Err(Refused(StatusCode::BAD_REQUEST, why.to_owned()));
+    }
     let now = shared.write(|state| {
         state.clock = clock.now;
         state.now()
@@ -141,7 +148,7 @@ async fn expire_sync_tokens(
 ) -> Answer {
     let Nothing {} = command(&headers, &body)?;
     shared.write(|state| state.generation += 1);
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -197,7 +204,7 @@ async fn fail(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Byt
             });
         });
     }
-    done()
+    Ok(done())
 }
 
 async fn clear_failures(
@@ -207,7 +214,7 @@ async fn clear_failures(
 ) -> Answer {
     let Nothing {} = command(&headers, &body)?;
     shared.write(|state| state.failures.clear());
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -220,7 +227,7 @@ struct Revoke {
 async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let revoke: Revoke = command(&headers, &body)?;
     shared.write(|state| state.revoke(revoke.client_id.as_deref(), &revoke.email));
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -241,7 +248,7 @@ async fn pushes(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: B
             state.pushes.repeat = count(repeat);
         }
     });
-    done()
+    Ok(done())
 }
 
 async fn requests(Shares(shared): Shares<Arc<Shared>>) -> Response {

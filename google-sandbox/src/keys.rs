@@ -15,6 +15,8 @@ use rsa::{
 use serde_json::{Value, json};
 use sha2::Digest;
 
+use crate::state::hex;
+
 /// An RSA key with the id under which it is published.
 pub(crate) struct Keys {
     id: String,
@@ -30,7 +32,7 @@ impl Keys {
         let modulus = key.n().to_bytes_be();
         let hash = sha2::Sha256::digest(&modulus);
         Ok(Self {
-            id: hash.iter().take(20).map(|b| format!("{b:02x}")).collect(),
+            id: hex(&hash, 20),
             modulus: URL_SAFE_NO_PAD.encode(modulus),
             exponent: URL_SAFE_NO_PAD.encode(key.e().to_bytes_be()),
             signer: SigningKey::new(key),

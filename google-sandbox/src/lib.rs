@@ -1,4 +1,4 @@
-//! A local stand-in for Google's sign-in (OAuth 2.0, OpenID Connect) and Calendar v3.
+//! A local stand-in for Google's sign-in (OAuth 2.0 and OIDC) and Calendar v3.
 //!
 //! It speaks Google's protocol on a loopback address, so that the product can be developed and
 //! tested without Google: only the issuer and the base URL of the Calendar API differ. It is a

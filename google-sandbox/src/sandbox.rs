@@ -132,6 +132,10 @@ impl Sandbox {
     /// page if there is one. Returns the redirect back to the client.
     ///
     /// The error is what the page would have said instead of redirecting.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads better at the call: Consent::All"
+    )]
     pub fn authorize(
         &self,
         authorization_url: &Url,

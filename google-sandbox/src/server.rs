@@ -75,7 +75,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             // An error here is a caller that went away, or an answer dropped on purpose.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(60))
+                .header_read_timeout(Duration::from_mins(1))
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -137,13 +137,12 @@ async fn surround(Shares(shared): Shares<Arc<Shared>>, request: Request, next: N
         }
         Some(Effect::AfterEffect { status, reason }) => {
             next.run(request).await;
-            match status {
-                Some(status) => refusal(target, status, &reason, None),
-                None => {
-                    let mut response = Response::default();
-                    response.extensions_mut().insert(Dropped);
-                    response
-                }
+            if let Some(status) = status {
+                refusal(target, status, &reason, None)
+            } else {
+                let mut response = Response::default();
+                response.extensions_mut().insert(Dropped);
+                response
             }
         }
         None => next.run(request).await,

@@ -1,6 +1,9 @@
 //! Everything the sandbox knows. One value behind one lock; nothing here waits.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Write,
+};
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use chrono_tz::Tz;
@@ -319,6 +322,17 @@ impl State {
             self.add_account(account);
         }
     }
+}
+
+/// The first bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8], count: usize) -> String {
+    bytes
+        .iter()
+        .take(count)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Random letters and digits.

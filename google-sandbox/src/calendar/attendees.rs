@@ -66,7 +66,7 @@ pub(crate) fn spread(state: &mut State, organizer: &str, id: &str) {
         state
             .calendars
             .values()
-            .filter(|calendar| is_copy(calendar.events.get(id), organizer))
+            .filter(|calendar| is_copy(events::load(calendar, id).as_ref(), organizer))
             .map(|calendar| calendar.id.clone()),
     );
     guests.remove(organizer);
@@ -78,7 +78,9 @@ pub(crate) fn spread(state: &mut State, organizer: &str, id: &str) {
         else {
             continue;
         };
-        let old = calendar.events.get(id);
+        // An occurrence that nobody has touched yet stands there as well.
+        let old = events::load(calendar, id);
+        let old = old.as_ref();
         if old.is_some() && !is_copy(old, organizer) {
             continue;
         }
@@ -141,7 +143,7 @@ pub(crate) fn change_copy(
     state: &mut State,
     guest: &str,
     before: Event,
-    wanted: Map<String, Value>,
+    wanted: &Map<String, Value>,
 ) -> Result<(), ApiError> {
     if wanted
         .get("status")
@@ -203,7 +205,7 @@ pub(crate) fn change_copy(
             .insert("extendedProperties".to_owned(), Value::Object(properties));
     }
     if let (Some(answer), Some(own)) = (
-        entry(&wanted, guest).cloned(),
+        entry(wanted, guest).cloned(),
         entry_mut(&mut copy.fields, guest),
     ) {
         for name in ["responseStatus", "comment", "additionalGuests"] {

@@ -11,7 +11,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
+use super::{error::ApiError, time::Reckonable};
 use crate::{
     oauth::{bearer, scopes},
     shared::Shared,
@@ -172,8 +172,8 @@ impl Params {
 pub(crate) fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
     // A `+` that was not percent-encoded arrives as a space.
     let text = text.replace(' ', "+");
-    let instant = DateTime::parse_from_rfc3339(&text).ok()?;
-    Some(instant.with_timezone(&Utc).trunc_subsecs(0))
+    let instant = DateTime::parse_from_rfc3339(&text).ok()?.to_utc();
+    instant.is_reckonable().then(|| instant.trunc_subsecs(0))
 }
 
 fn invalid_value(name: &str, value: &str) -> ApiError {

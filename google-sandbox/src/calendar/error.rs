@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 /// An error answer.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     status: StatusCode,
     domain: &'static str,
     reason: String,
@@ -20,7 +23,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: u16, reason: &str, message: &str) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             domain: match reason {
                 "quotaExceeded" | "rateLimitExceeded" | "userRateLimitExceeded" => "usageLimits",
@@ -34,7 +37,7 @@ impl ApiError {
             message: message.to_owned(),
             location: None,
             details: None,
-        }
+        }))
     }
 
     pub(crate) fn invalid(message: &str) -> Self {
@@ -55,20 +58,20 @@ impl ApiError {
 
     /// The error is about this query parameter.
     pub(crate) fn parameter(mut self, name: &str) -> Self {
-        self.location = Some(("parameter", name.to_owned()));
+        self.0.location = Some(("parameter", name.to_owned()));
         self
     }
 
     /// The error is about this header.
     pub(crate) fn header(mut self, name: &str) -> Self {
-        self.location = Some(("header", name.to_owned()));
+        self.0.location = Some(("header", name.to_owned()));
         self
     }
 
     /// The token does not hold any scope that this method accepts.
     pub(crate) fn insufficient_scopes(method: &str) -> Self {
         let mut error = Self::new(403, "insufficientPermissions", "Insufficient Permission");
-        error.details = Some(json!([{
+        error.0.details = Some(json!([{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
             "domain": "googleapis.com",
@@ -79,7 +82,12 @@ impl ApiError {
 
     /// Status and message, for callers inside the process.
     pub(crate) fn words(&self) -> String {
-        format!("{} {}: {}", self.status.as_u16(), self.reason, self.message)
+        format!(
+            "{} {}: {}",
+            self.0.status.as_u16(),
+            self.0.reason,
+            self.0.message
+        )
     }
 }
 
@@ -100,33 +108,34 @@ pub(crate) fn planned(status: StatusCode, reason: &str) -> ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let parts = *self.0;
         let mut one = json!({
-            "domain": self.domain,
-            "reason": self.reason,
-            "message": self.message,
+            "domain": parts.domain,
+            "reason": parts.reason,
+            "message": parts.message,
         });
-        if let Some((kind, name)) = &self.location {
+        if let Some((kind, name)) = &parts.location {
             one["locationType"] = json!(kind);
             one["location"] = json!(name);
         }
         let mut error = json!({
             "errors": [one],
-            "code": self.status.as_u16(),
-            "message": self.message,
+            "code": parts.status.as_u16(),
+            "message": parts.message,
         });
-        let limited = self.details.is_some();
-        if let Some(details) = self.details {
+        let limited = parts.details.is_some();
+        if let Some(details) = parts.details {
             error["message"] = json!("Request had insufficient authentication scopes.");
             error["status"] = json!("PERMISSION_DENIED");
             error["details"] = details;
         }
-        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        let mut response = (parts.status, Json(json!({"error": error}))).into_response();
         let challenge = if limited {
             "Bearer realm=\"https://accounts.google.com/\", error=\"insufficient_scope\""
         } else {
             "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\""
         };
-        if limited || self.status == StatusCode::UNAUTHORIZED {
+        if limited || parts.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static(challenge),

@@ -89,7 +89,7 @@ pub(crate) fn change(
     let before = event.clone();
     let mut wanted = change.body.clone();
     if change.merge {
-        wanted = before.fields.clone();
+        wanted.clone_from(&before.fields);
         fields::merge(&mut wanted, change.body);
     }
     if event.instance.is_some() {
@@ -118,7 +118,7 @@ pub(crate) fn change(
         ));
     }
     if before.organizer != calendar_id {
-        return attendees::change_copy(state, calendar_id, before, kept);
+        return attendees::change_copy(state, calendar_id, before, &kept);
     }
     let status = kept.remove("status");
     match status.as_ref().and_then(Value::as_str) {

@@ -7,7 +7,7 @@ use rrule::{Frequency, RRule, RRuleSet, Unvalidated};
 use super::{
     error::ApiError,
     fields,
-    time::{When, resolve},
+    time::{Reckonable, When, resolve},
 };
 use crate::state::{Calendar, Event};
 
@@ -47,9 +47,9 @@ pub(crate) fn starts(
     if let Some(from) = from.and_then(|from| from.checked_sub_signed(length + margin)) {
         set = set.after(clamp(from).with_timezone(&rrule::Tz::UTC));
     }
-    if let Some(to) = to.and_then(|to| to.checked_add_signed(margin)) {
-        set = set.before(clamp(to).with_timezone(&rrule::Tz::UTC));
-    }
+    let latest = to.and_then(|to| to.checked_add_signed(margin));
+    let latest = clamp(latest.unwrap_or(DateTime::<Utc>::MAX_UTC));
+    set = set.before(latest.with_timezone(&rrule::Tz::UTC));
     let most = if to.is_some() {
         MOST.saturating_mul(4)
     } else {
@@ -124,13 +124,15 @@ pub(crate) fn by_instance_id<'a>(
     if !is_recurring(master) {
         return None;
     }
-    let at = match NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ") {
-        Ok(at) => at.and_utc(),
-        Err(_) => {
-            let date = NaiveDate::parse_from_str(stamp, "%Y%m%d").ok()?;
-            resolve(calendar.time_zone, date.into())
-        }
+    let at = if let Ok(at) = NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ") {
+        at.and_utc()
+    } else {
+        let date = NaiveDate::parse_from_str(stamp, "%Y%m%d").ok()?;
+        resolve(calendar.time_zone, date.into())
     };
+    if !at.is_reckonable() {
+        return None;
+    }
     let named = instance_id(master, calendar.time_zone, at) == id;
     (named && occurs(master, calendar.time_zone, at)).then_some((master, at))
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{caller::Params, error::ApiError};
-use crate::state::State;
+use crate::state::{State, hex};
 
 /// Where a later question starts.
 #[derive(Serialize, Deserialize)]
@@ -85,26 +85,21 @@ pub(crate) fn page(
         found.retain(|(key, _)| *key > token.after);
         version = token.version;
     }
-    let next = match found.get(size) {
-        None => Err(version),
-        Some(_) => {
-            found.truncate(size);
-            let after = found.last().map(|(key, _)| key.clone()).unwrap_or_default();
-            Ok(encode(&PageToken {
-                after,
-                version,
-                question,
-            }))
-        }
+    let next = if found.len() <= size {
+        Err(version)
+    } else {
+        found.truncate(size);
+        let after = found.last().map(|(key, _)| key.clone()).unwrap_or_default();
+        Ok(encode(&PageToken {
+            after,
+            version,
+            question,
+        }))
     };
     let items = found.into_iter().map(|(_, item)| item).collect();
     Ok(Page { items, next })
 }
 
 fn question_mark(question: &str) -> String {
-    let hash = Sha256::digest(question.as_bytes());
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(question.as_bytes()), 8)
 }

@@ -1,13 +1,23 @@
 //! Starts and ends of events.
 
 use chrono::{
-    DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, SecondsFormat, SubsecRound,
-    TimeZone, Utc,
+    DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, SecondsFormat,
+    SubsecRound, TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+
+/// Years with which one can reckon without ever leaving the range of dates.
+pub(crate) trait Reckonable: Datelike {
+    fn is_reckonable(&self) -> bool {
+        (1..=9998).contains(&self.year())
+    }
+}
+
+impl Reckonable for NaiveDate {}
+impl Reckonable for DateTime<Utc> {}
 
 /// One end of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +52,27 @@ impl When {
         match (text("date")?, text("dateTime")?) {
             (None, None) => Err(missing()),
             (Some(_), Some(_)) => Err(invalid()),
-            (Some(date), None) => date.parse().map(Self::Date).map_err(|_| invalid()),
+            (Some(date), None) => date
+                .parse()
+                .ok()
+                .filter(Reckonable::is_reckonable)
+                .map(Self::Date)
+                .ok_or_else(invalid),
             (None, Some(time)) => {
-                let at = match DateTime::parse_from_rfc3339(time) {
-                    Ok(at) => at.with_timezone(&Utc),
-                    Err(_) => {
-                        let local: NaiveDateTime = time.parse().map_err(|_| invalid())?;
-                        let zone = zone.ok_or_else(|| {
-                            ApiError::required(&format!(
-                                "Missing time zone definition for {which} time."
-                            ))
-                        })?;
-                        resolve(zone, local)
-                    }
+                let at = if let Ok(at) = DateTime::parse_from_rfc3339(time) {
+                    at.with_timezone(&Utc)
+                } else {
+                    let local: NaiveDateTime = time.parse().map_err(|_| invalid())?;
+                    let zone = zone.ok_or_else(|| {
+                        ApiError::required(&format!(
+                            "Missing time zone definition for {which} time."
+                        ))
+                    })?;
+                    resolve(zone, local)
                 };
+                if !at.is_reckonable() {
+                    return Err(invalid());
+                }
                 Ok(Self::Instant(at.trunc_subsecs(0), zone))
             }
         }

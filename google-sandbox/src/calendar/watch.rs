@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     shared::Shared,
-    state::{Channel, Push, State},
+    state::{Channel, Push, State, hex},
 };
 
 /// How long a channel lives at most, and unless asked otherwise.
@@ -86,7 +86,7 @@ pub(crate) async fn watch(
         }
         let expires = expiration(&body, state.now())?;
         let hash = Sha256::digest(format!("{} {calendar}", caller.email).as_bytes());
-        let resource_id: String = hash.iter().take(14).map(|b| format!("{b:02x}")).collect();
+        let resource_id = hex(&hash, 14);
         let mut uri = shared.origin.clone();
         uri.push_str("/calendar/v3/calendars/");
         uri.extend(url::form_urlencoded::byte_serialize(calendar.as_bytes()));
@@ -138,16 +138,13 @@ pub(crate) async fn stop(
                 && channel.client == caller.client
                 && !channel.stopped
         });
-        match channel {
-            Some(channel) => {
-                // The id stays taken.
-                channel.stopped = true;
-                Ok(StatusCode::NO_CONTENT.into_response())
-            }
-            None => {
-                let text = format!("Channel '{id}' not found for project");
-                Err(ApiError::new(404, "notFound", &text))
-            }
+        if let Some(channel) = channel {
+            // The id stays taken.
+            channel.stopped = true;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        } else {
+            let text = format!("Channel '{id}' not found for project");
+            Err(ApiError::new(404, "notFound", &text))
         }
     })
 }

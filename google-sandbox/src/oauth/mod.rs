@@ -1,4 +1,4 @@
-//! Sign-in: OAuth 2.0 and OpenID Connect as Google speaks them.
+//! Sign-in: OAuth 2.0 and `OpenID` Connect as Google speaks them.
 
 pub(crate) mod authorize;
 mod chooser;

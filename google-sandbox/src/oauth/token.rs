@@ -270,19 +270,18 @@ pub(crate) async fn userinfo(Shares(shared): Shares<Arc<Shared>>, headers: Heade
         let usable = token.expires > state.now() && token.scopes.contains("openid");
         usable.then(|| claims::person(&shared.origin, state, token))
     });
-    match claims {
-        Some(claims) => Json(claims).into_response(),
-        None => {
-            let mut response = error(
-                StatusCode::UNAUTHORIZED,
-                "invalid_request",
-                "Invalid Credentials",
-            );
-            response.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                header::HeaderValue::from_static("Bearer error=\"invalid_token\""),
-            );
-            response
-        }
+    if let Some(claims) = claims {
+        Json(claims).into_response()
+    } else {
+        let mut response = error(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request",
+            "Invalid Credentials",
+        );
+        response.headers_mut().insert(
+            header::WWW_AUTHENTICATE,
+            header::HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        );
+        response
     }
 }

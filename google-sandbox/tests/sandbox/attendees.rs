@@ -1,0 +1,96 @@
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Api, STUDENT, TUTOR, at, event, id, invitation, reason, start};
+
+#[tokio::test]
+async fn a_guest_gets_a_copy_that_follows_the_event() {
+    let sandbox = start().await;
+    let tutor = Api::of(&sandbox, TUTOR);
+    let made = tutor.insert(&invitation(9)).await;
+
+    let copies = sandbox.events(STUDENT);
+    assert_eq!(copies.len(), 1);
+    assert_eq!(copies[0]["id"], made["id"]);
+    assert_eq!(copies[0]["organizer"]["email"], TUTOR);
+    assert!(copies[0]["organizer"]["self"].is_null());
+    assert_eq!(copies[0]["attendees"][0]["self"], true);
+
+    let (status, _) = tutor
+        .patch(&id(&made), &json!({"summary": "Algebra"}))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(sandbox.events(STUDENT)[0]["summary"], "Algebra");
+
+    let (status, _) = tutor.patch(&id(&made), &json!({"attendees": []})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(sandbox.events(STUDENT).is_empty(), "no longer invited");
+}
+
+#[tokio::test]
+async fn deleting_the_event_deletes_the_copy() {
+    let sandbox = start().await;
+    let made = Api::of(&sandbox, TUTOR).insert(&invitation(9)).await;
+    sandbox.delete_event(TUTOR, &id(&made));
+    assert!(sandbox.events(STUDENT).is_empty());
+    assert_eq!(sandbox.all_events(STUDENT)[0]["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_guest_who_deletes_the_copy_has_declined() {
+    let sandbox = start().await;
+    let made = Api::of(&sandbox, TUTOR).insert(&invitation(9)).await;
+    sandbox.delete_event(STUDENT, &id(&made));
+
+    let organizers = sandbox.events(TUTOR);
+    assert_eq!(organizers[0]["attendees"][0]["responseStatus"], "declined");
+    assert!(
+        sandbox.events(STUDENT).is_empty(),
+        "the copy does not come back"
+    );
+}
+
+#[tokio::test]
+async fn a_guest_answers_but_does_not_change_the_event() {
+    let sandbox = start().await;
+    let made = Api::of(&sandbox, TUTOR).insert(&invitation(9)).await;
+    let student = Api::of(&sandbox, STUDENT);
+
+    let (status, body) = student.patch(&id(&made), &json!({"summary": "Mine"})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(reason(&body), "forbiddenForNonOrganizer");
+
+    let answer = json!({"attendees": [{"email": STUDENT, "responseStatus": "declined"}]});
+    let (status, _) = student.patch(&id(&made), &answer).await;
+    assert_eq!(status, StatusCode::OK);
+    let organizers = sandbox.events(TUTOR);
+    assert_eq!(organizers[0]["attendees"][0]["responseStatus"], "declined");
+
+    let window = json!({"timeMin": at(0), "timeMax": at(23), "items": [{"id": "primary"}]});
+    let (_, body) = student.call(Method::POST, "/freeBusy", Some(&window)).await;
+    assert_eq!(
+        body["calendars"]["primary"]["busy"],
+        json!([]),
+        "declined events do not block"
+    );
+}
+
+#[tokio::test]
+async fn private_properties_stay_with_their_owner() {
+    let sandbox = start().await;
+    let mut lesson = invitation(9);
+    lesson["extendedProperties"] = json!({"private": {"lesson": "1"}, "shared": {"room": "2"}});
+    Api::of(&sandbox, TUTOR).insert(&lesson).await;
+    let copy = &sandbox.events(STUDENT)[0];
+    assert_eq!(copy["extendedProperties"], json!({"shared": {"room": "2"}}));
+}
+
+#[tokio::test]
+async fn calendars_of_others_are_not_found() {
+    let sandbox = start().await;
+    let student = Api::of(&sandbox, STUDENT);
+    let path = format!("/calendars/{TUTOR}/events");
+    let (status, body) = student.call(Method::POST, &path, Some(&event(9))).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(reason(&body), "notFound");
+}
