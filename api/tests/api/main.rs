@@ -1,7 +1,10 @@
 //! The API as people use it: over HTTP, against a real Postgres and the stand-in for Google.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod auth_coverage;
 mod bookings;
+mod config;
 mod layering;
+mod migrations;
 mod openapi;
 mod support;

@@ -18,6 +18,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use tokio::net::TcpListener;
 
 pub use centre::{Centre, TutorAtCentre};
+pub use database::empty as empty_database;
 pub use person::{Answer, Person};
 
 /// A Monday morning in Berlin, four weeks before the clocks change.
