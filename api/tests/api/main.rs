@@ -5,6 +5,7 @@ mod auth_coverage;
 mod bookings;
 mod config;
 mod layering;
+mod malformed;
 mod migrations;
 mod openapi;
 mod support;

@@ -4,6 +4,7 @@
 mod centre;
 mod database;
 mod person;
+mod raw;
 
 use api::{
     app::App,
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 pub use centre::{Centre, TutorAtCentre};
 pub use database::empty as empty_database;
 pub use person::{Answer, Person};
+pub use raw::Raw;
 
 /// A Monday morning in Berlin, four weeks before the clocks change.
 pub const NOW: &str = "2027-03-01T07:00:00Z";

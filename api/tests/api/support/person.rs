@@ -61,6 +61,10 @@ impl Person {
         }
     }
 
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// A request of this person, with the cookies that the server set.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, self.base.join(path).unwrap());
