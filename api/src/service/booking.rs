@@ -31,6 +31,9 @@ pub use crate::store::booking::{Detail, Side};
 /// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
 const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
 
+/// A lesson of this length can be had at no time.
+const LENGTH_NOT_OFFERED: &str = "length_not_offered";
+
 /// What a student wants to book.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -74,7 +77,13 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
             get(app, student, id).await
         }
         Err(Error::Conflict(mut conflict)) => {
-            conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            if conflict
+                .conflicts
+                .iter()
+                .all(|obstacle| obstacle.code != LENGTH_NOT_OFFERED)
+            {
+                conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            }
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
@@ -111,7 +120,7 @@ async fn insert(
         .any(|minutes| TimeDelta::minutes((*minutes).into()) == span.duration());
     if !offers_length {
         obstacles.push(Obstacle {
-            code: "length_not_offered",
+            code: LENGTH_NOT_OFFERED,
             span: None,
         });
     }
