@@ -48,7 +48,7 @@ const PUBLIC: (&str, &str) = ("PUBLIC_URL", "https://book.example.org");
 const OFF: (&str, &str) = ("SIGN_IN", "off");
 
 /// What is enough for production, with more variables after it.
-fn enough<'a>(more: Variables<'a>) -> Vec<(&'a str, &'a str)> {
+fn enough(more: Variables<'_>) -> Vec<(&str, &str)> {
     // The first of a name is the one that is read.
     let mut all = more.to_vec();
     all.extend([DATABASE, PUBLIC, OFF]);

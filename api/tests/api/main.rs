@@ -4,6 +4,7 @@
 mod auth_coverage;
 mod bookings;
 mod config;
+mod double_bookings;
 mod layering;
 mod malformed;
 mod me;

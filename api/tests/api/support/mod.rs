@@ -70,7 +70,7 @@ impl TestApp {
             jobs: Jobs {
                 workers: 0,
                 poll: Duration::from_secs(1),
-                calendar_poll: Duration::from_secs(60),
+                calendar_poll: Duration::from_mins(1),
             },
         };
         change(&mut config);

@@ -6,6 +6,7 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
+use std::fmt::Write;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -31,10 +32,10 @@ impl Person {
             raw.body.len()
         );
         if let Some(session) = self.cookie("session") {
-            head += &format!("Cookie: session={session}\r\n");
+            let _ = write!(head, "Cookie: session={session}\r\n");
         }
         for (name, value) in &raw.headers {
-            head += &format!("{name}: {value}\r\n");
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         let request = [head.as_bytes(), b"\r\n", &raw.body].concat();
         let mut stream = TcpStream::connect(self.base().authority()).await.unwrap();
