@@ -2,8 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod auth;
+mod auth_coverage;
 mod bookings;
+mod config;
+mod double_bookings;
 mod idempotency;
 mod layering;
+mod malformed;
+mod me;
+mod migrations;
+mod offers;
 mod openapi;
+mod slots;
+mod subjects;
 mod support;
+mod tutors;
+mod weekly_rules;

@@ -108,6 +108,7 @@ pub struct NewOffer {
     /// The lengths of lesson on offer, in minutes.
     #[garde(
         custom(validate::items(1, 10)),
+        custom(validate::distinct),
         inner(custom(validate::number(5, 480)))
     )]
     #[schema(min_items = 1, max_items = 10, example = json!([45, 60]))]

@@ -4,6 +4,7 @@
 mod centre;
 mod database;
 mod person;
+mod raw;
 
 use api::{
     app::App,
@@ -20,7 +21,9 @@ use std::{net::Ipv4Addr, time::Duration};
 use tokio::net::TcpListener;
 
 pub use centre::{Centre, TutorAtCentre};
+pub use database::empty as empty_database;
 pub use person::{Answer, Person};
+pub use raw::Raw;
 
 /// A Monday morning in Berlin, four weeks before the clocks change.
 pub const NOW: &str = "2027-03-01T07:00:00Z";
@@ -80,7 +83,7 @@ impl TestApp {
             jobs: Jobs {
                 workers: 0,
                 poll: Duration::from_secs(1),
-                calendar_poll: Duration::from_secs(60),
+                calendar_poll: Duration::from_mins(1),
             },
         };
         change(&mut config);
