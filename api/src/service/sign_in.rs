@@ -313,7 +313,7 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
     };
     if !path.starts_with('/')
         || path.len() > RETURN_PATH_LENGTH
-        || path.chars().any(|c| c.is_control() || c == '\\')
+        || !path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
     {
         return Err(refused());
     }
@@ -321,7 +321,12 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
     if url.origin() != public_url.origin() {
         return Err(refused());
     }
-    Ok(url[url::Position::BeforePath..].to_owned())
+    let path = &url[url::Position::BeforePath..];
+    // Taking dots away can leave `//host` of `/.//host`, which a browser takes for another server.
+    if path.starts_with("//") {
+        return Err(refused());
+    }
+    Ok(path.to_owned())
 }
 
 fn provider_error(error: google::Error) -> Error {
@@ -390,6 +395,11 @@ mod tests {
             "/\t/evil.example",
             "https://evil.example/",
             "/a\nb",
+            "/a b",
+            "/ü",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "/%2e//evil.example",
             &long,
         ] {
             assert!(return_path(&public_url, path).is_err(), "{path:?}");
