@@ -325,7 +325,7 @@ pub struct NewCancellation {
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\"")),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\"")),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), or has begun (`already_started`).",

@@ -110,9 +110,18 @@ pub struct NewOffer {
         custom(validate::items(1, 10)),
         inner(custom(validate::number(5, 480)))
     )]
-    #[schema(min_items = 1, max_items = 10, example = json!([45, 60]))]
+    #[schema(value_type = Vec<LessonMinutes>, min_items = 1, max_items = 10, example = json!([45, 60]))]
     lesson_minutes: Vec<i16>,
 }
+
+/// A length of lesson in minutes.
+#[derive(ToSchema)]
+#[schema(minimum = 5, maximum = 480, example = 60)]
+#[expect(
+    dead_code,
+    reason = "names the limits of an item for the OpenAPI document"
+)]
+struct LessonMinutes(i16);
 
 /// Replace what I teach.
 ///
