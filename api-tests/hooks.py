@@ -7,6 +7,7 @@ import schemathesis
 BEYOND_THE_SCHEMA = {
     "before_valid_from",
     "duplicate",
+    "idempotency_key_reused",
     "length_not_offered",
     "needs_subject",
     "not_a_local_path",

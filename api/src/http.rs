@@ -5,6 +5,7 @@ mod auth;
 mod cursor;
 mod etag;
 mod extract;
+mod idempotency;
 mod layers;
 mod openapi;
 mod problem;

@@ -14,7 +14,6 @@ use crate::{
         booking::{Cancellation, Filter},
         job::Work,
         lesson::NewLesson,
-        tutor::Profile,
         violated,
     },
 };
@@ -57,7 +56,7 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
     }
     busy_time::read_if_stale(app, profile.id).await;
     match transaction!(app.db, |txn| {
-        insert(app, txn, student, &profile, &wanted, span).await
+        insert(app, txn, student, &wanted, span).await
     }) {
         Ok(id) => {
             app.work_enqueued.notify_one();
@@ -75,12 +74,12 @@ async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
     student: UserId,
-    profile: &Profile,
     wanted: &Wanted,
     span: Span,
 ) -> Result<BookingId, Error> {
-    store::lock_time_of(txn, &[profile.id.0, student.0]).await?;
+    store::lock_time_of(txn, &[wanted.tutor_id.0, student.0]).await?;
     let now = app.clock.now();
+    let profile = visible(txn, student, wanted.tutor_id).await?;
     let offers = store::offer::of_tutors(txn, &[profile.id]).await?;
     let offer = offers
         .iter()
@@ -92,7 +91,7 @@ async fn insert(
                 "this tutor does not teach this subject at this level",
             )
         })?;
-    let mut obstacles = Time::load(app, txn, profile, student, span)
+    let mut obstacles = Time::load(app, txn, &profile, student, span)
         .await?
         .obstacles(span, now);
     let offers_length = offer

@@ -3,6 +3,7 @@
 pub mod booking;
 pub mod busy_span;
 pub mod google_grant;
+pub mod idempotency_key;
 pub mod job;
 pub mod lesson;
 pub mod offer;
