@@ -103,7 +103,7 @@ async fn store_busy(
     read_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &[tutor_id.0]).await?;
+        store::lock_time_of(txn, &[user_id]).await?;
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let theirs = subtract(&busy, &union(ours));
         store::busy_span::replace(txn, tutor_id, &theirs).await?;

@@ -5,4 +5,5 @@ mod bookings;
 mod idempotency;
 mod layering;
 mod openapi;
+mod races;
 mod support;

@@ -4,6 +4,7 @@
 mod centre;
 mod database;
 mod person;
+pub mod race;
 
 use api::{
     app::App,

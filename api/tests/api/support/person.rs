@@ -2,7 +2,7 @@
 
 use super::TestApp;
 use google_sandbox::{Consent, Sandbox};
-use reqwest::{Method, StatusCode, header, redirect::Policy};
+use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use url::Url;
