@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, Statement, Value, raw_sql,
+    FromQueryResult, QueryFilter, Statement, Value,
 };
 
 /// # Errors
