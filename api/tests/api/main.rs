@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod bookings;
+mod constraints;
 mod idempotency;
+mod kill;
 mod layering;
 mod openapi;
 mod races;

@@ -9,13 +9,16 @@ pub mod race;
 use api::{
     app::App,
     clock::Clock,
-    config::{self, Config, Google, Jobs, Policy, Server},
+    config::{self, Config, Database, Google, Jobs, Policy, Server},
     http, jobs,
     seal::Keyring,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use google_sandbox::{Client, Sandbox};
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 pub use centre::{Centre, TutorAtCentre};
@@ -44,33 +47,7 @@ impl TestApp {
         let bind = listener.local_addr().unwrap();
         let base = config::at(bind);
         let google = sandbox(&base).await;
-        let mut config = Config {
-            server: Server {
-                bind,
-                public_url: base.clone(),
-                shutdown_grace: Duration::from_secs(1),
-                session_lifetime: TimeDelta::days(30),
-            },
-            database: database::fresh().await,
-            google: Some(Google {
-                issuer: google.issuer().parse().unwrap(),
-                client_id: CLIENT_ID.to_owned(),
-                client_secret: "secret".into(),
-                calendar_url: google.calendar_url().parse().unwrap(),
-            }),
-            keys: Keyring::generate().parse().unwrap(),
-            policy: Policy {
-                minimum_notice_minutes: 60,
-                horizon_days: 60,
-                start_grid_minutes: 30,
-                time_zone: chrono_tz::Europe::Berlin,
-            },
-            jobs: Jobs {
-                workers: 0,
-                poll: Duration::from_secs(1),
-                calendar_poll: Duration::from_secs(60),
-            },
-        };
+        let mut config = config(bind, &google.issuer(), database::fresh().await);
         change(&mut config);
         let db = api::database::connect(&config.database).await.unwrap();
         let app = App::new(config, db, Clock::standing_at(NOW.parse().unwrap())).unwrap();
@@ -135,6 +112,38 @@ pub fn email(name: &str) -> String {
 /// An instant written as RFC 3339.
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
+}
+
+/// What a server at this address is told, with its Google at that one and keys of its own.
+pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
+    Config {
+        server: Server {
+            bind,
+            public_url: config::at(bind),
+            shutdown_grace: Duration::from_secs(1),
+            session_lifetime: TimeDelta::days(30),
+        },
+        database,
+        google: Some(Google {
+            issuer: google.parse().unwrap(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: "secret".into(),
+            calendar_url: google.parse().unwrap(),
+        }),
+        keys: Keyring::generate().parse().unwrap(),
+        policy: Policy {
+            minimum_notice_minutes: 60,
+            horizon_days: 60,
+            start_grid_minutes: 30,
+            time_zone: chrono_tz::Europe::Berlin,
+        },
+        jobs: Jobs {
+            workers: 0,
+            poll: Duration::from_secs(1),
+            calendar_poll: Duration::from_secs(60),
+            lease: Duration::from_secs(60),
+        },
+    }
 }
 
 async fn sandbox(base: &url::Url) -> Sandbox {

@@ -98,11 +98,6 @@ impl Tally {
         answers
     }
 
-    /// How many answers had this status.
-    pub fn of(&self, status: u16) -> usize {
-        self.statuses.get(&status).copied().unwrap_or_default()
-    }
-
     /// Fails if there was an answer with any other status than these.
     #[track_caller]
     pub fn expect_only(&self, statuses: &[u16]) {
@@ -158,7 +153,7 @@ impl TestApp {
         }
     }
 
-    /// Ends the server's connections and tells how many deadlocks there were in its database.
+    /// Ends the server's connections, and tells how many deadlocks there were in its database.
     pub async fn deadlocks(&self) -> i64 {
         self.app.db.clone().close().await.unwrap();
         let mut connection = self.own_connection().await;
