@@ -42,7 +42,7 @@ const WISHES: usize = 4;
 const TUTORS: usize = 4;
 
 /// Longer than anything here takes, but for a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the server that is killed is told.
 #[derive(Serialize, Deserialize)]
@@ -299,7 +299,7 @@ async fn kill_in_mid_race(
         tutors.iter().map(of).sum()
     };
     let begun = Instant::now();
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         let enough = rng.random_range(1..30);
         until(begun + PATIENCE, "bookings", || {
             booked.load(Ordering::Relaxed) >= enough

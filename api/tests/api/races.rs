@@ -137,7 +137,7 @@ async fn a_student_who_asks_many_tutors_at_once_has_one_lesson_at_a_time() {
     let mut tally = Tally::new("one student, 16 tutors");
     for round in 0..ROUNDS {
         // Four times: one after the other in every other round, else all about half past ten.
-        let times = if round % 2 == 0 {
+        let times = if round.is_multiple_of(2) {
             [(9, 0), (10, 0), (11, 0), (12, 0)].map(|(h, m)| lasting(on_day(round, h, m), 60))
         } else {
             [(9, 30, 90), (10, 0, 60), (10, 0, 90), (10, 30, 60)]
@@ -153,7 +153,7 @@ async fn a_student_who_asks_many_tutors_at_once_has_one_lesson_at_a_time() {
         let (got_it, refused) = booked(answers);
         let mut taken: Vec<_> = got_it.into_iter().map(self::times).collect();
         taken.sort_unstable();
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             assert_eq!(taken, times, "round {round}");
         } else {
             assert_eq!(taken.len(), 1, "round {round}: {taken:?}");
@@ -247,7 +247,7 @@ async fn a_tutor_may_change_hours_while_students_book() {
     let path = format!("/v1/tutors/{}/weekly-rules", tutor.id);
     for round in 0..ROUNDS {
         let etag = tutor.person.get(&path).await.etag();
-        let rules = if round % 2 == 0 {
+        let rules = if round.is_multiple_of(2) {
             hours("09:00", "12:00")
         } else {
             hours("09:00", "17:00")

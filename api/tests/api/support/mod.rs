@@ -140,8 +140,8 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
         jobs: Jobs {
             workers: 0,
             poll: Duration::from_secs(1),
-            calendar_poll: Duration::from_secs(60),
-            lease: Duration::from_secs(60),
+            calendar_poll: Duration::from_mins(1),
+            lease: Duration::from_mins(1),
         },
     }
 }
