@@ -1,7 +1,6 @@
 //! What every request and every job works with.
 
 use crate::{clock::Clock, config::Config};
-use ::entity::google_grant::GrantId;
 use anyhow::Context;
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
@@ -26,7 +25,7 @@ pub struct Inner {
 pub struct Google {
     pub sign_in: SignIn,
     pub calendar: Calendar,
-    pub access_tokens: AccessTokens<GrantId>,
+    pub access_tokens: AccessTokens,
 }
 
 impl App {

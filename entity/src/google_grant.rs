@@ -1,7 +1,7 @@
 //! That a user lets the service act on their Google Calendar.
 
-use crate::id::UserId;
-use sea_orm::{FromQueryResult, entity::prelude::*};
+use crate::id::{GrantId, UserId};
+use sea_orm::entity::prelude::*;
 
 /// Whether Google still honours the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -16,7 +16,9 @@ pub enum GrantState {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "google_grants")]
 pub struct Model {
+    /// Another one each time the user grants: what is known of one grant says nothing of the next.
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: GrantId,
     pub user_id: UserId,
     /// The `sub` of the Google account that granted; it need not be the one that signs in.
     pub subject: String,
@@ -28,7 +30,7 @@ pub struct Model {
     /// Names the key that sealed the refresh token.
     pub refresh_token_key_id: String,
     pub state: GrantState,
-    /// Since when Google could not be reached; none while it can.
+    /// Since when Google could not be read; none while it can.
     pub failing_since: Option<DateTimeUtc>,
     /// When busy time was last read.
     pub busy_read_at: Option<DateTimeUtc>,
@@ -39,19 +41,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-/// One grant of a user, as against those given before and after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromQueryResult)]
-pub struct GrantId {
-    pub user_id: UserId,
-    pub connected_at: DateTimeUtc,
-}
-
-impl Model {
-    pub fn grant_id(&self) -> GrantId {
-        GrantId {
-            user_id: self.user_id,
-            connected_at: self.connected_at,
-        }
-    }
-}

@@ -8,6 +8,7 @@ pub mod booking;
 pub mod busy_span;
 pub mod google_grant;
 pub mod id;
+pub mod idempotency_key;
 pub mod identity;
 pub mod job;
 pub mod lesson;

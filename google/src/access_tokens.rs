@@ -1,7 +1,6 @@
 //! Access tokens at hand, refreshed when needed.
 
 use std::future::Future;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,13 +8,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use moka::Expiry;
 use moka::future::Cache;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::{AccessToken, Error, SignIn};
 
 /// A token is not handed out in the last minute of its life, in which it could end on the way.
 const SPARE: TimeDelta = TimeDelta::seconds(60);
 
-/// How many grants' tokens are kept at most; those used least go first.
+/// How many users' tokens are kept at most; those used least go first.
 const CAPACITY: u64 = 100_000;
 
 /// Why there is no access token.
@@ -38,16 +38,13 @@ impl<E> Clone for TokenError<E> {
     }
 }
 
-/// The access tokens of users, kept in memory and refreshed from the stored grant, once at a time per grant.
-///
-/// `G` names a grant. A user who grants anew, perhaps with another account or other scopes, has another grant, and must
-/// not get the tokens of the one before.
+/// The access tokens of users, kept in memory and refreshed from the stored grant, once at a time per user.
 ///
 /// Cheap to clone; clones share the tokens.
 #[derive(Clone)]
-pub struct AccessTokens<G> {
+pub struct AccessTokens {
     sign_in: SignIn,
-    held: Cache<G, Held>,
+    held: Cache<Uuid, Held>,
 }
 
 #[derive(Clone)]
@@ -59,13 +56,13 @@ struct Held {
 
 struct AsLongAsItLasts;
 
-impl<G> Expiry<G, Held> for AsLongAsItLasts {
-    fn expire_after_create(&self, _: &G, held: &Held, _: Instant) -> Option<Duration> {
+impl Expiry<Uuid, Held> for AsLongAsItLasts {
+    fn expire_after_create(&self, _: &Uuid, held: &Held, _: Instant) -> Option<Duration> {
         Some(held.lasts)
     }
 }
 
-impl<G: Hash + Eq + Send + Sync + 'static> AccessTokens<G> {
+impl AccessTokens {
     /// None yet; they will come from `sign_in`.
     pub fn new(sign_in: SignIn) -> Self {
         Self {
@@ -79,7 +76,7 @@ impl<G: Hash + Eq + Send + Sync + 'static> AccessTokens<G> {
 
     /// A token that is good for a minute at least.
     ///
-    /// `load` yields the grant's decrypted refresh token, and is called only if a refresh is needed. `replace` stores
+    /// `load` yields the user's decrypted refresh token, and is called only if a refresh is needed. `replace` stores
     /// the one that the provider gave in exchange for it, if it gave one, before anybody gets the access token.
     /// Whoever asks while a refresh is under way waits for its outcome, good or bad.
     ///
@@ -89,7 +86,7 @@ impl<G: Hash + Eq + Send + Sync + 'static> AccessTokens<G> {
     /// `replace` failed with. Failures are not remembered: the next call tries anew.
     pub async fn get<E, L, R>(
         &self,
-        grant: G,
+        user: Uuid,
         now: DateTime<Utc>,
         load: impl FnOnce() -> L + Send,
         replace: impl FnOnce(SecretString) -> R + Send,
@@ -99,19 +96,19 @@ impl<G: Hash + Eq + Send + Sync + 'static> AccessTokens<G> {
         L: Future<Output = Result<SecretString, E>> + Send,
         R: Future<Output = Result<(), E>> + Send,
     {
-        if let Some(held) = self.held.get(&grant).await {
+        if let Some(held) = self.held.get(&user).await {
             if now + SPARE < held.token.expires_at {
                 return Ok(held.token);
             }
-            self.held.invalidate(&grant).await;
+            self.held.invalidate(&user).await;
         }
         let refresh = async {
-            let ours = |error| TokenError::Grant(Arc::new(error));
-            let refresh_token = load().await.map_err(ours)?;
+            let grant = |error| TokenError::Grant(Arc::new(error));
+            let refresh_token = load().await.map_err(grant)?;
             let refreshed = self.sign_in.refresh(&refresh_token, now).await;
             let refreshed = refreshed.map_err(TokenError::Provider)?;
             if let Some(rotated) = refreshed.rotated_refresh_token {
-                replace(rotated).await.map_err(ours)?;
+                replace(rotated).await.map_err(grant)?;
             }
             let token = refreshed.access_token;
             let lasts = (token.expires_at - SPARE - now).to_std();
@@ -120,14 +117,17 @@ impl<G: Hash + Eq + Send + Sync + 'static> AccessTokens<G> {
                 lasts: lasts.unwrap_or_default(),
             })
         };
-        match self.held.try_get_with(grant, refresh).await {
+        match self.held.try_get_with(user, refresh).await {
             Ok(held) => Ok(held.token),
             Err(error) => Err(TokenError::clone(&error)),
         }
     }
 
-    /// Forgets the grant's token: after [`Error::Unauthorized`], and when the grant ends.
-    pub async fn invalidate(&self, grant: &G) {
-        self.held.invalidate(grant).await;
+    /// Forgets the user's token: after [`Error::Unauthorized`], when the grant is replaced, and on disconnecting.
+    ///
+    /// A refresh that is under way is not stopped, and its token is kept. Where grants come and go, use the id of the
+    /// stored grant for the user's, so that an old grant's token can't pass for a new one's.
+    pub async fn invalidate(&self, user: Uuid) {
+        self.held.invalidate(&user).await;
     }
 }

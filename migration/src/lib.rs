@@ -18,6 +18,7 @@ mod m20261121_000009_create_booking;
 mod m20261121_000010_create_google_grant;
 mod m20261121_000011_create_busy_span;
 mod m20261121_000012_create_job;
+mod m20261121_000013_create_idempotency_key;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_create_google_grant::Migration),
             Box::new(m20261121_000011_create_busy_span::Migration),
             Box::new(m20261121_000012_create_job::Migration),
+            Box::new(m20261121_000013_create_idempotency_key::Migration),
         ]
     }
 }

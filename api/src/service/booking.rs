@@ -14,12 +14,11 @@ use crate::{
         booking::{Cancellation, Filter},
         job::Work,
         lesson::NewLesson,
-        tutor::Profile,
         violated,
     },
 };
 use ::entity::{booking::BookingStatus, google_grant::GrantState};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
     lifecycle::{self, Actor, CancelRefusal},
@@ -27,6 +26,12 @@ use scheduling::{
 use sea_orm::{DatabaseTransaction, DbErr};
 
 pub use crate::store::booking::{Detail, Side};
+
+/// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
+const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+
+/// A lesson of this length can be had at no time.
+const LENGTH_NOT_OFFERED: &str = "length_not_offered";
 
 /// What a student wants to book.
 #[derive(Clone, Debug)]
@@ -48,6 +53,13 @@ pub struct Wanted {
 pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail, Error> {
     let span = Span::new(wanted.start, wanted.end)
         .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
+    if span.duration() > LONGEST_LESSON {
+        let detail = format!(
+            "must be at most {} hours after start",
+            LONGEST_LESSON.num_hours()
+        );
+        return Err(Error::invalid("end", "too_long", detail));
+    }
     let profile = visible(&app.db, student, wanted.tutor_id).await?;
     if profile.user_id == student {
         return Err(Error::conflict(
@@ -57,14 +69,20 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
     }
     busy_time::read_if_stale(app, profile.id).await;
     match transaction!(app.db, |txn| {
-        insert(app, txn, student, &profile, &wanted, span).await
+        insert(app, txn, (profile.user_id, student), &wanted, span).await
     }) {
         Ok(id) => {
             app.work_enqueued.notify_one();
             get(app, student, id).await
         }
         Err(Error::Conflict(mut conflict)) => {
-            conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            if conflict
+                .conflicts
+                .iter()
+                .all(|obstacle| obstacle.code != LENGTH_NOT_OFFERED)
+            {
+                conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            }
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
@@ -74,13 +92,13 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
 async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
-    student: UserId,
-    profile: &Profile,
+    (tutor, student): (UserId, UserId),
     wanted: &Wanted,
     span: Span,
 ) -> Result<BookingId, Error> {
-    store::lock_time_of(txn, &[profile.id.0, student.0]).await?;
+    store::lock_time_of(txn, &[tutor, student]).await?;
     let now = app.clock.now();
+    let profile = visible(txn, student, wanted.tutor_id).await?;
     let offers = store::offer::of_tutors(txn, &[profile.id]).await?;
     let offer = offers
         .iter()
@@ -92,16 +110,16 @@ async fn insert(
                 "this tutor does not teach this subject at this level",
             )
         })?;
-    let mut obstacles = Time::load(app, txn, profile, student, span)
+    let mut obstacles = Time::load(app, txn, &profile, student, span)
         .await?
         .obstacles(span, now);
     let offers_length = offer
         .lesson_minutes
         .iter()
-        .any(|minutes| chrono::TimeDelta::minutes((*minutes).into()) == span.duration());
+        .any(|minutes| TimeDelta::minutes((*minutes).into()) == span.duration());
     if !offers_length {
         obstacles.push(Obstacle {
-            code: "length_not_offered",
+            code: LENGTH_NOT_OFFERED,
             span: None,
         });
     }
@@ -207,7 +225,7 @@ pub async fn cancel(
         let booking = store::booking::visible_to(txn, actor, id)
             .await?
             .ok_or(Error::not_found("booking"))?;
-        store::lock_time_of(txn, &[booking.tutor_id.0, booking.student_id.0]).await?;
+        store::lock_time_of(txn, &[booking.tutor_user_id, booking.student_id]).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }

@@ -7,7 +7,10 @@ use crate::{
     seal::Sealed,
     store::{self, google_grant::NewGrant, job::Work},
 };
-use ::entity::google_grant::{self, GrantId, GrantState};
+use ::entity::{
+    google_grant::{self, GrantState},
+    id::GrantId,
+};
 use chrono::{DateTime, Utc};
 use google::{AccessToken, TokenError, scope};
 use sea_orm::DatabaseTransaction;
@@ -107,10 +110,8 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
 }
 
 async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> Result<(), Error> {
+    store::lock_time_of(txn, &[new.user_id]).await?;
     let tutor = store::tutor::of_user(txn, new.user_id).await?;
-    if let Some(tutor) = tutor {
-        store::lock_time_of(txn, &[tutor.0]).await?;
-    }
     let before = store::google_grant::of_user(txn, new.user_id).await?;
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
@@ -132,12 +133,9 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         return Ok(());
     };
     transaction!(app.db, |txn| {
-        let tutor = store::tutor::of_user(txn, user_id).await?;
-        if let Some(tutor) = tutor {
-            store::lock_time_of(txn, &[tutor.0]).await?;
-        }
+        store::lock_time_of(txn, &[user_id]).await?;
         store::google_grant::delete(txn, user_id).await?;
-        if let Some(tutor) = tutor {
+        if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
             store::busy_span::replace(txn, tutor, &[]).await?;
             store::lesson::forget_calendar_events(txn, tutor).await?;
         }
@@ -146,7 +144,7 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     let Some(google) = &app.google else {
         return Ok(());
     };
-    google.access_tokens.invalidate(&grant.grant_id()).await;
+    google.access_tokens.invalidate(grant.id.0).await;
     let told = match open(app, &grant) {
         Ok(token) => google.sign_in.revoke(&token).await,
         Err(error) => Err(unreadable(&error)),
@@ -157,56 +155,55 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Calls Google with an access token of this user. A token that Google does not accept is replaced
+/// Calls Google with an access token of this grant. A token that Google does not accept is replaced
 /// once; a grant that is dead is noted as such.
 pub(super) async fn with_token<T, F>(
     app: &App,
     google: &Google,
-    user_id: UserId,
+    grant: GrantId,
     call: impl Fn(AccessToken) -> F,
 ) -> Result<T, google::Error>
 where
     F: Future<Output = Result<T, google::Error>>,
 {
-    let grant = live_grant(app, user_id).await?;
-    let token = access_token(app, google, &grant).await?;
+    let token = access_token(app, google, grant).await?;
     match call(token).await {
         Err(google::Error::Unauthorized) => {
-            google.access_tokens.invalidate(&grant.grant_id()).await;
-            call(access_token(app, google, &grant).await?).await
+            google.access_tokens.invalidate(grant.0).await;
+            call(access_token(app, google, grant).await?).await
         }
         outcome => outcome,
     }
 }
 
-async fn live_grant(app: &App, user_id: UserId) -> Result<google_grant::Model, google::Error> {
-    store::google_grant::of_user(&app.db, user_id)
-        .await
-        .map_err(|error| unreadable(&error.into()))?
-        .filter(|grant| grant.state == GrantState::Live)
-        .ok_or(google::Error::GrantDead)
-}
-
-/// A token of this grant, and of none that the user gave before: another instance may have seen to that.
+/// Access tokens are kept by grant, not by user: a refresh that is under way while the user connects
+/// another account must not leave a token of the account before.
 async fn access_token(
     app: &App,
     google: &Google,
-    grant: &google_grant::Model,
+    id: GrantId,
 ) -> Result<AccessToken, google::Error> {
-    let (id, now) = (grant.grant_id(), app.clock.now());
-    let load = || async { open(app, grant) };
+    let now = app.clock.now();
+    let load = || refresh_token(app, id);
     let replace = |rotated| keep_rotated(app, id, rotated, now);
-    match google.access_tokens.get(id, now, load, replace).await {
+    match google.access_tokens.get(id.0, now, load, replace).await {
         Ok(token) => Ok(token),
         Err(TokenError::Provider(google::Error::GrantDead)) => {
-            tracing::warn!(user = %id.user_id, "Google no longer honours the grant");
+            tracing::warn!(grant = %id, "Google no longer honours the grant");
             let noted = store::google_grant::mark_dead(&app.db, id, now).await;
             noted.map_err(|error| unreadable(&error.into()))?;
             Err(google::Error::GrantDead)
         }
         Err(TokenError::Provider(error)) => Err(error),
-        Err(TokenError::Grant(error)) => Err(unreadable(&error)),
+        Err(TokenError::Grant(error)) => match &*error {
+            Error::NotFound { .. } => Err(google::Error::GrantDead),
+            error => Err(unreadable(error)),
+        },
     }
+}
+
+async fn refresh_token(app: &App, id: GrantId) -> Result<SecretString, Error> {
+    open(app, &live(app, id).await?)
 }
 
 async fn keep_rotated(
@@ -215,11 +212,15 @@ async fn keep_rotated(
     rotated: SecretString,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sealed = seal(app, id.user_id, &rotated)?;
-    Ok(
-        store::google_grant::rotate_refresh_token(&app.db, id, (sealed.key_id, sealed.bytes), now)
-            .await?,
-    )
+    let sealed = seal(app, live(app, id).await?.user_id, &rotated)?;
+    let sealed = (sealed.key_id, sealed.bytes);
+    Ok(store::google_grant::rotate_refresh_token(&app.db, id, sealed, now).await?)
+}
+
+async fn live(app: &App, id: GrantId) -> Result<google_grant::Model, Error> {
+    store::google_grant::live(&app.db, id)
+        .await?
+        .ok_or(Error::not_found("grant"))
 }
 
 /// Our own trouble with the grant, for callers that know only Google's.

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store::{self, job::Work, lesson::ForCalendar},
 };
-use ::entity::{google_grant::GrantState, lesson::LessonStatus};
+use ::entity::{id::GrantId, lesson::LessonStatus};
 use google::{Attendee, EventStatus, NewEvent, event_id};
 use sea_orm::DbErr;
 use std::collections::BTreeMap;
@@ -29,22 +29,21 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
     let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
         return Ok(());
     };
-    if lesson.grant_state != Some(GrantState::Live) {
+    let Some(grant) = lesson.grant_id else {
         // Connecting the calendar enqueues this again.
         return Ok(());
-    }
+    };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
         (LessonStatus::Scheduled, Some(_)) => return Ok(()),
-        (LessonStatus::Scheduled, None) => insert(app, google, &lesson).await,
-        (LessonStatus::Cancelled, _) => delete(app, google, &lesson).await,
+        (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
+        (LessonStatus::Cancelled, _) => delete(app, google, grant, &lesson).await,
     };
     match outcome {
-        Ok(()) => Ok(store::google_grant::note_success(&app.db, lesson.tutor_user_id).await?),
+        Ok(()) => Ok(store::google_grant::note_success(&app.db, grant).await?),
         // Only the tutor can mend these; connecting again enqueues this again.
         Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
         Err(Failure::Google(error)) => {
-            store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now())
-                .await?;
+            store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
             Err(Error::Unavailable {
                 cause: error.into(),
             })
@@ -76,21 +75,28 @@ impl From<DbErr> for Failure {
     }
 }
 
-async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
+async fn insert(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<(), Failure> {
     let first = lesson.calendar_event_attempt;
     for attempt in first..first.saturating_add(MOST_IDS) {
         let event = &event(lesson, attempt)?;
-        let inserted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+        let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
         match inserted {
             Ok(_) => {}
-            Err(google::Error::Duplicate) if stands(app, google, lesson, &event.id).await? => {}
+            Err(google::Error::Duplicate)
+                if stands(app, google, grant, &event.id, lesson.id).await? => {}
             // The id is used up, by an event that is deleted or not ours. That is written down before the
             // next one is tried: should the answer to that be lost, its id is the one to look for.
             Err(google::Error::Duplicate) => {
-                store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
+                let next = attempt + 1;
+                store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, next).await?;
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -98,6 +104,7 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
         return Ok(store::lesson::set_calendar_event(
             &app.db,
             lesson.id,
+            grant,
             Some(event.id.clone()),
             attempt,
         )
@@ -109,14 +116,15 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
     ))))
 }
 
-/// Whether the event with this id is the one of this lesson and has not been deleted.
+/// Whether the event with this id is that of this lesson and has not been deleted.
 async fn stands(
     app: &App,
     google: &Google,
-    lesson: &ForCalendar,
+    grant: GrantId,
     id: &str,
+    lesson: LessonId,
 ) -> Result<bool, google::Error> {
-    let event = with_token(app, google, lesson.tutor_user_id, |token| async move {
+    let event = with_token(app, google, grant, |token| async move {
         google.calendar.event(&token, CALENDAR, id).await
     })
     .await;
@@ -126,17 +134,22 @@ async fn stands(
         Err(error) => return Err(error),
     };
     Ok(event.status != EventStatus::Cancelled
-        && event.private.get(MARK) == Some(&lesson.id.to_string()))
+        && event.private.get(MARK) == Some(&lesson.to_string()))
 }
 
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one.
-async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
+async fn delete(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
     let known = lesson.calendar_event_id.clone();
     let is_known = known.is_some();
     let id = &known.map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    if is_known || stands(app, google, lesson, id).await? {
-        let deleted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+    if is_known || stands(app, google, grant, id, lesson.id).await? {
+        let deleted = with_token(app, google, grant, |token| async move {
             google.calendar.delete_event(&token, CALENDAR, id).await
         })
         .await;
@@ -145,7 +158,7 @@ async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
             Err(error) => return Err(error.into()),
         }
     }
-    store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
+    store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt + 1).await?;
     Ok(store::job::enqueue(
         &app.db,
         Work::ReadBusyTime(lesson.tutor_id),

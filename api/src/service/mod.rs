@@ -4,6 +4,7 @@ pub mod booking;
 pub mod busy_time;
 pub mod calendar_connection;
 pub mod health;
+pub mod idempotency;
 pub mod lesson_event;
 pub mod queue;
 pub mod session;

@@ -12,17 +12,11 @@ use chrono::TimeDelta;
 
 pub use crate::store::job::{Leased as Job, Work};
 
-/// How long a worker has a job to itself. Longer than [`TIME_LIMIT`], so that two runs never overlap.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-
-/// How long a run may take.
-pub const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(50);
-
 /// After so many attempts, which take about four days, a job is given up.
-const MOST_ATTEMPTS: i32 = 100;
+const MOST_ATTEMPTS: i32 = 1200;
 
-/// The longest pause between attempts.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// The longest pause between attempts: so soon after an outage all is as it should be.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -36,7 +30,7 @@ pub enum Outcome {
 /// The job that has waited longest, now this worker's.
 pub async fn take(app: &App) -> Result<Option<Job>, Error> {
     let now = app.clock.now();
-    Ok(store::job::lease(&app.db, now, now + LEASE).await?)
+    Ok(store::job::lease(&app.db, now, now + app.config.jobs.lease).await?)
 }
 
 /// Writes down how a run ended.
@@ -63,7 +57,7 @@ pub async fn settle(app: &App, job: &Leased, outcome: Outcome) -> Result<(), Err
     Ok(store::job::settle(&app.db, job, settlement, now).await?)
 }
 
-/// Exponential with full jitter, from a second to an hour.
+/// Exponential with jitter, from a second to [`LONGEST_PAUSE`].
 fn pause(attempts: i32) -> TimeDelta {
     let most = TimeDelta::seconds(1_i64 << attempts.clamp(0, 12)).min(LONGEST_PAUSE);
     most / 2 + TimeDelta::milliseconds(rand::random_range(0..=most.num_milliseconds() / 2))

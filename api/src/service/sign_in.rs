@@ -313,7 +313,7 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
     };
     if !path.starts_with('/')
         || path.len() > RETURN_PATH_LENGTH
-        || path.chars().any(|c| c.is_control() || c == '\\')
+        || !path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
     {
         return Err(refused());
     }
@@ -400,6 +400,8 @@ mod tests {
             "/%2e//evil.example",
             "https://evil.example/",
             "/a\nb",
+            "/a b",
+            "/ü",
             &long,
         ] {
             assert!(return_path(&public_url, path).is_err(), "{path:?}");

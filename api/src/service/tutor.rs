@@ -121,7 +121,8 @@ async fn resolve(
     txn: &DatabaseTransaction,
     wanted: &[WantedOffer],
 ) -> Result<Vec<NewOffer>, Error> {
-    let subjects = store::subject::list(txn, None, i64::MAX).await?;
+    let slugs = wanted.iter().map(|want| want.subject.clone()).collect();
+    let subjects = store::subject::by_slugs(txn, slugs).await?;
     let mut errors = Vec::new();
     let mut offers: Vec<NewOffer> = Vec::with_capacity(wanted.len());
     for (at, want) in wanted.iter().enumerate() {
@@ -145,9 +146,9 @@ async fn resolve(
                 "unknown_level",
                 detail,
             ));
-        } else if let Some(first) = offers
+        } else if let Some(first) = wanted[..at]
             .iter()
-            .position(|offer| offer.subject_id == subject.id && offer.level == want.level)
+            .position(|other| other.subject == want.subject && other.level == want.level)
         {
             let detail = format!("offers[{first}] is for the same subject and level");
             errors.push(FieldError::new(

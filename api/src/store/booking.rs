@@ -1,6 +1,5 @@
 //! Bookings.
 
-use super::busy_span::SpanRow;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
@@ -9,27 +8,9 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, Statement, Value,
 };
-
-/// Spans of a student's bookings that overlap the window.
-pub async fn of_student(
-    db: &impl ConnectionTrait,
-    student_id: UserId,
-    window: Span,
-) -> Result<Vec<Span>, DbErr> {
-    let (from, until) = (window.start(), window.end());
-    let rows = SpanRow::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT starts_at, ends_at FROM bookings
-           WHERE student_id = {student_id} AND status <> 'cancelled'
-             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
-    ))
-    .all(db)
-    .await?;
-    Ok(rows.iter().filter_map(SpanRow::span).collect())
-}
 
 /// # Errors
 /// `bookings_student_no_overlap` is for the caller to translate.
@@ -112,52 +93,92 @@ pub struct Filter {
     pub limit: i64,
 }
 
+const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id, bookings.status, bookings.starts_at, bookings.ends_at,
+       bookings.student_id, students.name AS student_name,
+       lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
+       tutors.time_zone AS tutor_time_zone,
+       subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
+       lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state,
+       bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
+FROM bookings
+JOIN lessons ON lessons.id = bookings.lesson_id
+JOIN tutors ON tutors.id = lessons.tutor_id
+JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
+JOIN users AS students ON students.id = bookings.student_id
+JOIN subjects ON subjects.id = lessons.subject_id
+LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id";
+
 /// Bookings by start, the earliest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detail>, DbErr> {
-    let (student_id, tutor_id, viewer) = match filter.side {
-        Side::Student(id) => (Some(id), None, None),
-        Side::Tutor(id) => (None, Some(id), None),
-        Side::Either(id) => (None, None, Some(id)),
-    };
-    let Filter {
-        id,
-        status,
-        from,
-        until,
-        after,
-        limit,
-        ..
-    } = filter;
-    let (after_start, after_id) = after.unzip();
-    Detail::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT bookings.id, bookings.lesson_id, bookings.status, bookings.starts_at, bookings.ends_at,
-                  bookings.student_id, students.name AS student_name,
-                  lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
-                  tutors.time_zone AS tutor_time_zone,
-                  subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
-                  lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state,
-                  bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
-           FROM bookings
-           JOIN lessons ON lessons.id = bookings.lesson_id
-           JOIN tutors ON tutors.id = lessons.tutor_id
-           JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
-           JOIN users AS students ON students.id = bookings.student_id
-           JOIN subjects ON subjects.id = lessons.subject_id
-           LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id
-           WHERE ({student_id}::uuid IS NULL OR bookings.student_id = {student_id})
-             AND ({tutor_id}::uuid IS NULL OR lessons.tutor_id = {tutor_id})
-             AND ({viewer}::uuid IS NULL OR bookings.student_id = {viewer} OR tutors.user_id = {viewer})
-             AND ({id}::uuid IS NULL OR bookings.id = {id})
-             AND ({status}::text IS NULL OR bookings.status = {status})
-             AND ({from}::timestamptz IS NULL OR bookings.ends_at > {from})
-             AND ({until}::timestamptz IS NULL OR bookings.starts_at < {until})
-             AND ({after_start}::timestamptz IS NULL
-                  OR (bookings.starts_at, bookings.id) > ({after_start}, {after_id}))
-           ORDER BY bookings.starts_at, bookings.id LIMIT {limit}"#
+    let mut conditions = Conditions::default();
+    match filter.side {
+        Side::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
+        Side::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
+        Side::Either(id) => {
+            conditions.add(
+                "(bookings.student_id = ? OR tutors.user_id = ?)",
+                [id.into()],
+            );
+        }
+    }
+    if let Some(id) = filter.id {
+        conditions.add("bookings.id = ?", [id.into()]);
+    }
+    if let Some(status) = filter.status {
+        conditions.add("bookings.status = ?", [status.into()]);
+    }
+    if let Some(from) = filter.from {
+        conditions.add("bookings.ends_at > ?", [from.into()]);
+    }
+    if let Some(until) = filter.until {
+        conditions.add("bookings.starts_at < ?", [until.into()]);
+    }
+    if let Some((start, id)) = filter.after {
+        conditions.add(
+            "(bookings.starts_at, bookings.id) > (?, ?)",
+            [start.into(), id.into()],
+        );
+    }
+    let limit = filter.limit;
+    let sql = format!(
+        "{SELECT} WHERE {} ORDER BY bookings.starts_at, bookings.id LIMIT {limit}",
+        conditions.sql
+    );
+    Detail::find_by_statement(Statement::from_sql_and_values(
+        DatabaseBackend::Postgres,
+        sql,
+        conditions.values,
     ))
     .all(db)
     .await
+}
+
+/// Conditions that all must hold. Only those that are asked for are written, so that each question gets
+/// the plan that its indexes allow.
+#[derive(Default)]
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition with a `?` for each of its values.
+    fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+        if !self.sql.is_empty() {
+            self.sql.push_str(" AND ");
+        }
+        let mut number = self.values.len();
+        for part in condition.split_inclusive('?') {
+            let Some(text) = part.strip_suffix('?') else {
+                self.sql.push_str(part);
+                continue;
+            };
+            number += 1;
+            self.sql.push_str(text);
+            self.sql.extend(["$", &number.to_string()]);
+        }
+        self.values.extend(values);
+    }
 }
 
 /// A booking that this user may see, as the student or as the tutor.

@@ -1,8 +1,8 @@
 //! What users let the service do with their Google Calendar.
 
 use ::entity::{
-    google_grant::{self, GrantId, GrantState},
-    id::{TutorId, UserId},
+    google_grant::{self, GrantState},
+    id::{GrantId, TutorId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -14,7 +14,21 @@ pub async fn of_user(
     db: &impl ConnectionTrait,
     user_id: UserId,
 ) -> Result<Option<google_grant::Model>, DbErr> {
-    google_grant::Entity::find_by_id(user_id).one(db).await
+    google_grant::Entity::find()
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
+        .one(db)
+        .await
+}
+
+/// The grant, if it stands and Google was not seen to refuse it.
+pub async fn live(
+    db: &impl ConnectionTrait,
+    id: GrantId,
+) -> Result<Option<google_grant::Model>, DbErr> {
+    google_grant::Entity::find_by_id(id)
+        .filter(google_grant::COLUMN.state.eq(GrantState::Live))
+        .one(db)
+        .await
 }
 
 /// A grant to be kept.
@@ -35,6 +49,7 @@ pub async fn put(
 ) -> Result<(), DbErr> {
     use google_grant::Column;
     let row = google_grant::ActiveModel {
+        id: Set(GrantId::generate()),
         user_id: Set(new.user_id),
         subject: Set(new.subject.clone()),
         email: Set(new.email.clone()),
@@ -49,6 +64,7 @@ pub async fn put(
         updated_at: Set(now),
     };
     let every_column = [
+        Column::Id,
         Column::Subject,
         Column::Email,
         Column::Scopes,
@@ -72,10 +88,10 @@ pub async fn put(
         .map(|_| ())
 }
 
-/// Replaces the refresh token of a grant, unless another grant has taken its place.
+/// Replaces the refresh token of a grant.
 pub async fn rotate_refresh_token(
     db: &impl ConnectionTrait,
-    grant: GrantId,
+    id: GrantId,
     (key_id, sealed): (String, Vec<u8>),
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -86,65 +102,69 @@ pub async fn rotate_refresh_token(
             updated_at: Set(now),
             ..Default::default()
         })
-        .filter(google_grant::COLUMN.user_id.eq(grant.user_id))
-        .filter(google_grant::COLUMN.connected_at.eq(grant.connected_at))
+        .filter(google_grant::COLUMN.id.eq(id))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Notes that Google no longer honours a grant, unless another grant has taken its place.
+/// Notes that Google no longer honours a grant.
 pub async fn mark_dead(
     db: &impl ConnectionTrait,
-    grant: GrantId,
+    id: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let GrantId {
-        user_id,
-        connected_at,
-    } = grant;
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants
            SET state = 'dead', failing_since = coalesce(failing_since, {now}), updated_at = {now}
-           WHERE user_id = {user_id} AND connected_at = {connected_at}"#
+           WHERE id = {id}"#
     ))
     .await
     .map(|_| ())
 }
 
 pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
-    google_grant::Entity::delete_by_id(user_id)
+    google_grant::Entity::delete_many()
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
         .exec(txn)
         .await
         .map(|_| ())
 }
 
-/// Notes that the busy time of a tutor is read now, unless somebody noted that within `pause`, if there is
-/// to be one. The grant to read it with; None where there is none that lives, or somebody was first.
+/// The right to read the busy time of a tutor.
+#[derive(FromQueryResult)]
+pub struct BusyReadClaim {
+    /// The grant to use.
+    pub id: GrantId,
+    /// The tutor as a user.
+    pub user_id: UserId,
+}
+
+/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`; without
+/// a pause it is always given.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
     pause: Option<TimeDelta>,
     now: DateTime<Utc>,
-) -> Result<Option<GrantId>, DbErr> {
+) -> Result<Option<BusyReadClaim>, DbErr> {
     let before = pause.map(|pause| now - pause);
-    GrantId::find_by_statement(raw_sql!(
+    BusyReadClaim::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
              AND ({before}::timestamptz IS NULL OR busy_attempted_at IS NULL OR busy_attempted_at <= {before})
-           RETURNING google_grants.user_id, google_grants.connected_at"#
+           RETURNING google_grants.id, google_grants.user_id"#
     ))
     .one(db)
     .await
 }
 
-/// Notes that busy time was read, as of `read_at`. False where the grant has ended meanwhile, or another
-/// has taken its place.
+/// Notes that busy time was read, as of `read_at`; whether the grant still stands.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
-    grant: GrantId,
+    id: GrantId,
     read_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let noted = google_grant::Entity::update_many()
@@ -153,19 +173,18 @@ pub async fn note_busy_read(
             failing_since: Set(None),
             ..Default::default()
         })
-        .filter(google_grant::COLUMN.user_id.eq(grant.user_id))
-        .filter(google_grant::COLUMN.connected_at.eq(grant.connected_at))
+        .filter(google_grant::COLUMN.id.eq(id))
         .exec(txn)
         .await?;
     Ok(noted.rows_affected == 1)
 }
 
 /// Notes that Google could be reached.
-pub async fn note_success(db: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
+pub async fn note_success(db: &impl ConnectionTrait, id: GrantId) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET failing_since = NULL
-           WHERE user_id = {user_id} AND state = 'live' AND failing_since IS NOT NULL"#
+           WHERE id = {id} AND state = 'live' AND failing_since IS NOT NULL"#
     ))
     .await
     .map(|_| ())
@@ -174,12 +193,12 @@ pub async fn note_success(db: &impl ConnectionTrait, user_id: UserId) -> Result<
 /// Notes that Google could not be reached.
 pub async fn note_failure(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    id: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE google_grants SET failing_since = {now} WHERE user_id = {user_id} AND failing_since IS NULL"#
+        r#"UPDATE google_grants SET failing_since = {now} WHERE id = {id} AND failing_since IS NULL"#
     ))
     .await
     .map(|_| ())

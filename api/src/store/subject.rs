@@ -30,6 +30,22 @@ pub async fn list(
     .await
 }
 
+/// The subjects with these slugs.
+pub async fn by_slugs(
+    db: &impl ConnectionTrait,
+    slugs: Vec<String>,
+) -> Result<Vec<SubjectWithLevels>, DbErr> {
+    SubjectWithLevels::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id, slug, name, ARRAY(
+               SELECT level FROM subject_levels WHERE subject_id = subjects.id ORDER BY position
+           ) AS levels
+           FROM subjects WHERE slug = ANY({slugs})"#
+    ))
+    .all(db)
+    .await
+}
+
 pub async fn by_slug(
     db: &impl ConnectionTrait,
     slug: &str,

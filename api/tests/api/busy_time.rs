@@ -9,10 +9,17 @@ use std::time::{Duration, Instant};
 const MORNING: &str = "2027-03-02T08:00:00Z";
 const NOON: &str = "2027-03-02T11:00:00Z";
 
+/// Where the hours are that a student can book between two days.
+fn hours(tutor: &TutorAtCentre, from: &str, to: &str) -> String {
+    tutor.path(&format!(
+        "/slots?from={from}T00:00:00Z&to={to}T00:00:00Z&minutes=60"
+    ))
+}
+
 /// When the bookable hours begin on Tuesday and Wednesday.
 async fn free(test: &TestApp, tutor: &TutorAtCentre) -> Vec<String> {
     let student = test.student("Searcher").await;
-    let path = tutor.hours("2027-03-02", "2027-03-04");
+    let path = hours(tutor, "2027-03-02", "2027-03-04");
     let slots = student.get(&path).await.expect(200);
     let slots = slots["items"].as_array().unwrap();
     slots
@@ -87,7 +94,9 @@ async fn a_booking_asks_google_itself_when_busy_time_is_not_fresh() {
     let student = test.student("Sam").await;
     test.pass(TimeDelta::seconds(10));
     busy(&test, &tutor, MORNING, "2027-03-02T08:30:00Z");
-    let refused = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let refused = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     let problem = refused.expect_problem(409, "slot_unavailable");
     assert_eq!(problem["conflicts"], json!([{"code": "calendar_busy"}]));
     assert_eq!(problem["alternatives"][0]["start"], "2027-03-02T08:30:00Z");
@@ -99,7 +108,7 @@ async fn a_booking_asks_google_itself_when_busy_time_is_not_fresh() {
     };
     let before = asked(&test);
     for start in [NOON, "2027-03-02T13:00:00Z", "2027-03-03T08:00:00Z"] {
-        let booked = student.post("/v1/bookings", &tutor.hour(start)).await;
+        let booked = student.post("/v1/bookings", &tutor.lesson(start, 60)).await;
         booked.expect(201);
     }
     assert_eq!(asked(&test), before);
@@ -117,9 +126,11 @@ async fn while_google_fails_what_was_read_last_decides() {
     let failure = Failure::status(Target::All, 500, "backendError");
     test.google.fail_next(failure.times(u32::MAX));
     test.pass(TimeDelta::hours(2));
-    let refused = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let refused = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     refused.expect_problem(409, "slot_unavailable");
-    let booked = student.post("/v1/bookings", &tutor.hour(NOON)).await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(NOON, 60)).await;
     booked.expect(201);
     for _ in 0..3 {
         test.pass(TimeDelta::hours(1));
@@ -149,9 +160,11 @@ async fn a_booking_does_not_wait_for_a_google_that_hangs() {
     let hang = Failure::new(Target::All, hang);
     test.google.fail_next(hang.times(u32::MAX));
     let began = Instant::now();
-    let refused = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let refused = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     refused.expect_problem(409, "slot_unavailable");
-    let booked = student.post("/v1/bookings", &tutor.hour(NOON)).await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(NOON, 60)).await;
     booked.expect(201);
     assert!(began.elapsed() < Duration::from_secs(10));
 }
@@ -163,7 +176,9 @@ async fn our_own_lessons_are_not_counted_as_busy() {
     let tutor = centre.connected_tutor(&test, "Tina").await;
     let student = test.student("Sam").await;
     let before = free(&test, &tutor).await;
-    let booked = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let booked = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     let location = booked.headers["location"].to_str().unwrap().to_owned();
     booked.expect(201);
     test.run_jobs().await;
@@ -177,7 +192,9 @@ async fn our_own_lessons_are_not_counted_as_busy() {
     let path = format!("{location}/cancel");
     student.post(&path, &json!({})).await.expect(200);
     test.pass(TimeDelta::minutes(1));
-    let booked = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let booked = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     let location = booked.headers["location"].to_str().unwrap().to_owned();
     booked.expect(201);
     let path = format!("{location}/cancel");
@@ -195,7 +212,9 @@ async fn what_the_tutor_has_beside_a_lesson_blocks_once_the_lesson_is_gone() {
     let centre = Centre::open(&test).await;
     let tutor = centre.connected_tutor(&test, "Tina").await;
     let student = test.student("Sam").await;
-    let booked = student.post("/v1/bookings", &tutor.hour(MORNING)).await;
+    let booked = student
+        .post("/v1/bookings", &tutor.lesson(MORNING, 60))
+        .await;
     let location = booked.headers["location"].to_str().unwrap().to_owned();
     booked.expect(201);
     test.run_jobs().await;
@@ -243,7 +262,7 @@ async fn an_event_at_the_end_of_the_horizon_counts() {
     );
     read_anew(&test).await;
     let student = test.student("Sam").await;
-    let path = tutor.hours("2027-04-28", "2027-05-02");
+    let path = hours(&tutor, "2027-04-28", "2027-05-02");
     let slots = student.get(&path).await.expect(200);
     let starts: Vec<&Value> = slots["items"].as_array().unwrap().iter().collect();
     assert!(!starts.is_empty());

@@ -28,7 +28,7 @@ async fn connect(tutor: &mut TutorAtCentre, account: &str, consent: Consent) -> 
 
 async fn book(test: &TestApp, tutor: &TutorAtCentre, start: &str) -> String {
     let student = test.student("Sam").await;
-    let booked = student.post("/v1/bookings", &tutor.hour(start)).await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(start, 60)).await;
     let location = booked.headers["location"].to_str().unwrap().to_owned();
     booked.expect(201);
     location
@@ -181,7 +181,9 @@ async fn without_the_right_to_read_busy_time_nobody_asks_for_it_again_and_again(
         .insert_busy(&email, at(SECOND), at("2027-03-02T16:00:00Z"), "Dentist");
     test.run_jobs().await;
     let student = test.student("Olga").await;
-    let refused = student.post("/v1/bookings", &tutor.hour(SECOND)).await;
+    let refused = student
+        .post("/v1/bookings", &tutor.lesson(SECOND, 60))
+        .await;
     refused.expect_problem(409, "slot_unavailable");
 }
 
@@ -386,7 +388,7 @@ async fn disconnecting_tells_google_and_forgets() {
     test.run_jobs().await;
     assert_eq!(starts(&test, &email), [SECOND, "2027-03-03T08:00:00Z"]);
     let student = test.student("Olga").await;
-    let booked = student.post("/v1/bookings", &tutor.hour(FIRST)).await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(FIRST, 60)).await;
     booked.expect(201);
 }
 

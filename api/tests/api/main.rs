@@ -2,10 +2,25 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod auth;
+mod auth_coverage;
 mod bookings;
 mod busy_time;
 mod calendar_connection;
+mod config;
+mod constraints;
+mod double_bookings;
+mod idempotency;
+mod kill;
 mod layering;
+mod malformed;
+mod me;
+mod migrations;
+mod offers;
 mod openapi;
 mod outage;
+mod races;
+mod slots;
+mod subjects;
 mod support;
+mod tutors;
+mod weekly_rules;

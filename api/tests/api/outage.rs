@@ -29,7 +29,7 @@ fn assert_starts(test: &TestApp, tutor: &TutorAtCentre, expected: &[&str]) {
 
 /// Books an hour; where the booking is.
 async fn book(student: &Person, tutor: &TutorAtCentre, start: &str) -> String {
-    let booked = student.post("/v1/bookings", &tutor.hour(start)).await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(start, 60)).await;
     let location = location(&booked);
     booked.expect(201);
     location

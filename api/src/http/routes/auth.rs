@@ -16,7 +16,7 @@ use crate::{
 };
 use axum::{
     extract::{OriginalUri, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
@@ -28,14 +28,14 @@ use utoipa::IntoParams;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SignInParams {
-    /// The path on this server to return to.
+    /// The path on this server to return to, in ASCII: everything else is percent-encoded.
     #[garde(custom(validate::text(1, 1000)))]
     #[serde(default = "docs")]
     #[param(
         default = "/docs/",
         example = "/docs/",
         max_length = 1000,
-        pattern = "^/([^/\\\\].*)?$"
+        pattern = "^/([!-.0-\\[\\]-~][!-\\[\\]-~]*)?$"
     )]
     return_to: String,
 }
@@ -74,26 +74,23 @@ pub async fn sign_in(
         .into_response())
 }
 
-/// The provider sends browsers back under the public name; a cookie set under another one, such as
-/// localhost for 127.0.0.1, would not come along.
-fn under_public_name(app: &App, headers: &HeaderMap, uri: &axum::http::Uri) -> Option<String> {
+/// The provider sends browsers back under the public name; a cookie set under the other name of this
+/// machine, localhost or 127.0.0.1, would not come along.
+fn under_public_name(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let public_url = &app.config.server.public_url;
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let is_public = host == public_url.authority()
-        || !public_url.host_str().is_some_and(is_loopback)
-        || !is_loopback(host.split(':').next()?);
-    if is_public {
-        None
-    } else {
-        public_url
+    let asked = headers
+        .get(header::HOST)?
+        .to_str()
+        .ok()?
+        .split(':')
+        .next()?;
+    match (asked, public_url.host_str()?) {
+        ("localhost", "127.0.0.1") | ("127.0.0.1", "localhost") => public_url
             .join(uri.path_and_query()?.as_str())
             .ok()
-            .map(Into::into)
+            .map(Into::into),
+        _ => None,
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1")
 }
 
 /// Nothing of the dance belongs into a cache or a Referer.

@@ -9,12 +9,13 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
+        idempotency::IdempotencyKey,
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
     },
     service::{
-        self, BookingId, TutorId,
+        self, BookingId, TutorId, UserId,
         booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar},
     },
 };
@@ -132,7 +133,7 @@ fn answer(status: StatusCode, detail: Detail) -> Response {
 }
 
 /// What to book.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBooking {
     #[garde(skip)]
@@ -162,7 +163,9 @@ pub struct NewBooking {
 /// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`). The event
 /// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
-    security(("session" = [])), request_body = NewBooking,
+    security(("session" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
+    request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "This time can't be booked (`slot_unavailable`), or the tutor is the caller (`own_lesson`).",
@@ -173,9 +176,16 @@ pub struct NewBooking {
 pub async fn create(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
+    key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewBooking>,
 ) -> Result<Response, Error> {
+    let request = serde_json::json!(["create_booking", &new]);
+    let work = Box::pin(book(app.clone(), holder.user_id, new));
+    key.once(&app, holder.user_id, &request, work).await
+}
+
+async fn book(app: App, student: UserId, new: NewBooking) -> Result<Response, Error> {
     let NewBooking {
         tutor_id,
         subject,
@@ -190,7 +200,7 @@ pub async fn create(
         start,
         end,
     };
-    let detail = service::booking::create(&app, holder.user_id, wanted).await?;
+    let detail = service::booking::create(&app, student, wanted).await?;
     let location =
         HeaderValue::from_str(&format!("/v1/bookings/{}", detail.id)).map_err(Error::internal)?;
     Ok((
@@ -246,7 +256,7 @@ pub struct BookingParams {
     limit: u32,
     /// The `next_cursor` of the page before.
     #[garde(custom(validate::optional_text(1, 500)))]
-    #[param(max_length = 500)]
+    #[param(min_length = 1, max_length = 500)]
     cursor: Option<String>,
 }
 
@@ -309,7 +319,7 @@ pub async fn get(
 }
 
 /// Why it is cancelled.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCancellation {
     /// For the other side to read.
@@ -325,7 +335,8 @@ pub struct NewCancellation {
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\"")),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\""),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), or has begun (`already_started`).",
@@ -336,10 +347,23 @@ pub async fn cancel(
     SignedIn(holder): SignedIn,
     Path(id): Path<BookingId>,
     MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
-    let detail =
-        service::booking::cancel(&app, holder.user_id, id, version, new.reason.as_deref()).await?;
+    let request = serde_json::json!(["cancel_booking", id, version, &new]);
+    let work = Box::pin(give_up(app.clone(), holder.user_id, id, version, new));
+    key.once(&app, holder.user_id, &request, work).await
+}
+
+async fn give_up(
+    app: App,
+    actor: UserId,
+    id: BookingId,
+    version: Option<i32>,
+    new: NewCancellation,
+) -> Result<Response, Error> {
+    let reason = new.reason.as_deref();
+    let detail = service::booking::cancel(&app, actor, id, version, reason).await?;
     Ok(answer(StatusCode::OK, detail))
 }

@@ -1,6 +1,6 @@
 //! A centre with subjects and tutors, which people can't make by the API yet.
 
-use super::{Person, TestApp, at, email};
+use super::{Answer, Person, TestApp, email};
 use ::entity::user_role::Role;
 use api::{
     service::{
@@ -15,34 +15,48 @@ use api::{
 };
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use google_sandbox::{Consent, subject};
+use reqwest::Method;
 use scheduling::availability::WeeklyRule;
 use serde_json::{Value, json};
 
 /// Mathematics and physics, at two levels each.
 pub struct Centre;
 
-impl TutorAtCentre {
-    /// What a student sends to book an hour with this tutor.
-    pub fn hour(&self, start: &str) -> Value {
-        let start = at(start);
-        json!({
-            "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
-            "start": start, "end": start + TimeDelta::hours(1),
-        })
-    }
-
-    /// Where the hours are that a student can book between two days.
-    pub fn hours(&self, from: &str, to: &str) -> String {
-        let id = self.id;
-        format!("/v1/tutors/{id}/slots?from={from}T00:00:00Z&to={to}T00:00:00Z&minutes=60")
-    }
-}
-
 /// A tutor who is signed in.
 pub struct TutorAtCentre {
     pub person: Person,
     pub id: TutorId,
     pub email: String,
+}
+
+impl TutorAtCentre {
+    /// The path of the tutor, and what lies below it.
+    pub fn path(&self, below: &str) -> String {
+        format!("/v1/tutors/{}{below}", self.id)
+    }
+
+    /// What a student sends to book a lesson of mathematics at school.
+    pub fn lesson(&self, start: &str, minutes: i64) -> Value {
+        let start = super::at(start);
+        json!({
+            "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
+            "start": start, "end": start + TimeDelta::minutes(minutes),
+        })
+    }
+
+    /// Edits what lies at the path, whatever its version.
+    pub async fn edit(&self, method: Method, below: &str, body: &Value) -> Answer {
+        let path = self.path(below);
+        let etag = self.person.get(&path).await.etag();
+        self.person.edit(method, &path, &etag, body).await
+    }
+
+    /// Lets students no longer find the tutor.
+    pub async fn hide(&self) {
+        self.edit(Method::PATCH, "", &json!({"visible": false}))
+            .await
+            .expect(200);
+    }
 }
 
 impl Centre {

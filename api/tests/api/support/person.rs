@@ -61,6 +61,20 @@ impl Person {
         }
     }
 
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The same person at another server that knows their session.
+    pub fn at(&self, base: &Url) -> Self {
+        Self {
+            base: base.clone(),
+            google: self.google.clone(),
+            http: google::http_client("test").unwrap(),
+            cookies: self.cookies.clone(),
+        }
+    }
+
     /// A request of this person, with the cookies that the server set.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, self.base.join(path).unwrap());
@@ -79,6 +93,25 @@ impl Person {
         answer(self.request(Method::GET, path)).await
     }
 
+    /// All items of a list, read in pages of one.
+    pub async fn pages_of_one(&self, path: &str) -> Vec<Value> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{separator}limit=1");
+        let (mut items, mut next) = (Vec::new(), first.clone());
+        loop {
+            let page = self.get(&next).await.expect(200);
+            let found = page["items"].as_array().unwrap();
+            assert!(found.len() <= 1, "{page:#}");
+            items.extend(found.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                assert!(page["next_cursor"].is_null(), "{page:#}");
+                return items;
+            };
+            assert_eq!(found.len(), 1, "a page before the last is full");
+            next = format!("{first}&cursor={cursor}");
+        }
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         answer(self.request(Method::DELETE, path)).await
     }
@@ -95,6 +128,11 @@ impl Person {
                 .json(body),
         )
         .await
+    }
+
+    /// What the server answered, if it lived to do so.
+    pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
+        try_answer(self.request(Method::POST, path).json(body)).await
     }
 
     /// Sends a request built by hand.
@@ -175,14 +213,18 @@ impl Person {
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    try_answer(request).await.unwrap()
+}
+
+async fn try_answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = response.bytes().await.unwrap();
+    let bytes = response.bytes().await?;
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-    Answer {
+    Ok(Answer {
         status,
         headers,
         body,
-    }
+    })
 }

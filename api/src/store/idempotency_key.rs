@@ -1,0 +1,85 @@
+//! Requests that their callers may repeat without doing them twice.
+
+use ::entity::{id::UserId, idempotency_key};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, raw_sql,
+};
+use serde_json::Value;
+
+/// Whose request it is, and by which key they know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub user_id: UserId,
+    pub key: &'a str,
+}
+
+/// Takes a key that is new, or whose request was cut off; whether it was.
+pub async fn claim(
+    db: &impl ConnectionTrait,
+    Key { user_id, key }: Key<'_>,
+    request_hash: Vec<u8>,
+    in_flight_until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let key = key.to_owned();
+    let claimed = db
+        .execute_raw(raw_sql!(
+            Postgres,
+            r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
+               VALUES ({user_id}, {key}, {request_hash}, {in_flight_until}, {now})
+               ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
+               SET in_flight_until = excluded.in_flight_until
+               WHERE idempotency_keys.in_flight_until <= {now}
+                 AND idempotency_keys.request_hash = excluded.request_hash"#
+        ))
+        .await?;
+    Ok(claimed.rows_affected() == 1)
+}
+
+pub async fn find(
+    db: &impl ConnectionTrait,
+    Key { user_id, key }: Key<'_>,
+) -> Result<Option<idempotency_key::Model>, DbErr> {
+    idempotency_key::Entity::find_by_id((user_id, key.to_owned()))
+        .one(db)
+        .await
+}
+
+/// Keeps what was answered.
+pub async fn answer(
+    db: &impl ConnectionTrait,
+    Key { user_id, key }: Key<'_>,
+    answer: Value,
+) -> Result<(), DbErr> {
+    idempotency_key::Entity::update_many()
+        .set(idempotency_key::ActiveModel {
+            in_flight_until: Set(None),
+            answer: Set(Some(answer)),
+            ..Default::default()
+        })
+        .filter(idempotency_key::COLUMN.user_id.eq(user_id))
+        .filter(idempotency_key::COLUMN.key.eq(key))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Gives a key back whose request came to nothing.
+pub async fn release(db: &impl ConnectionTrait, key: Key<'_>) -> Result<(), DbErr> {
+    idempotency_key::Entity::delete_by_id((key.user_id, key.key.to_owned()))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets keys older than `before`, a bounded number at a time.
+pub async fn forget(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+               SELECT user_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 100)"#
+    ))
+    .await
+    .map(|_| ())
+}
