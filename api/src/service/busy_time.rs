@@ -93,7 +93,8 @@ async fn ask(
     ))
 }
 
-/// Google counts our own events as busy. They are ours to count, so they are left out.
+/// Google counts our own events as busy. They are ours to count, so they are left out. What was asked
+/// before the connection ended or was made anew, or before what is known, is not kept.
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
@@ -104,10 +105,12 @@ async fn store_busy(
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
+        if !store::google_grant::note_busy_read(txn, user_id, read_at).await? {
+            return Ok(());
+        }
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let theirs = subtract(&busy, &union(ours));
-        store::busy_span::replace(txn, tutor_id, &theirs).await?;
-        Ok(store::google_grant::note_busy_read(txn, user_id, read_at).await?)
+        Ok(store::busy_span::replace(txn, tutor_id, &theirs).await?)
     })
 }
 

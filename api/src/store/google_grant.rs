@@ -142,22 +142,22 @@ pub async fn claim_busy_read(
     Ok(claimed.map(|row| row.user_id))
 }
 
-/// Notes that busy time was read, as of `read_at`.
+/// Notes that busy time was read, as of `read_at`, unless the grant is gone or newer, or was read later
+/// by somebody else; whether so.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
     user_id: UserId,
     read_at: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    google_grant::Entity::update_many()
-        .set(google_grant::ActiveModel {
-            busy_read_at: Set(Some(read_at)),
-            failing_since: Set(None),
-            ..Default::default()
-        })
-        .filter(google_grant::COLUMN.user_id.eq(user_id))
-        .exec(txn)
-        .await
-        .map(|_| ())
+) -> Result<bool, DbErr> {
+    let noted = txn
+        .execute_raw(raw_sql!(
+            Postgres,
+            r#"UPDATE google_grants SET busy_read_at = {read_at}, failing_since = NULL
+               WHERE user_id = {user_id} AND connected_at <= {read_at}
+                 AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
+        ))
+        .await?;
+    Ok(noted.rows_affected() == 1)
 }
 
 /// Notes that Google could not be read.
