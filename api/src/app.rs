@@ -66,9 +66,17 @@ impl Google {
             client_secret: settings.client_secret.clone(),
             redirect_url,
         };
-        let sign_in = SignIn::new(provider, google::http_client(USER_AGENT)?);
+        let sign_in = SignIn::with_limits(
+            provider,
+            google::http_client(USER_AGENT)?,
+            settings.sign_in_limits,
+        );
         Ok(Self {
-            calendar: Calendar::new(&settings.calendar_url, USER_AGENT)?,
+            calendar: Calendar::with_limits(
+                &settings.calendar_url,
+                USER_AGENT,
+                settings.calendar_limits,
+            )?,
             access_tokens: AccessTokens::new(sign_in.clone()),
             sign_in,
         })

@@ -80,7 +80,7 @@ pub struct Conflict {
 }
 
 /// One thing that stands in the way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// Stable, for programs: a reason code of the slot engine.
     pub code: &'static str,

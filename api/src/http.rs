@@ -34,6 +34,8 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub fn router(app: App) -> Router {
     let (router, document) = openapi::routes().split_for_parts();
     let docs = Config::from("/openapi.json")
+        // Without the bar on top, which asks for the address of a document.
+        .use_base_layout()
         .try_it_out_enabled(true)
         .with_credentials(true)
         .validator_url("none")

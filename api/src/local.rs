@@ -13,6 +13,7 @@ use crate::{
     server,
 };
 use anyhow::Context;
+use google::Limits;
 use google_sandbox::Sandbox;
 use postgres::{Options, Postgres};
 use std::{
@@ -151,6 +152,8 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             client_id: demo::CLIENT_ID.to_owned(),
             client_secret: demo::CLIENT_SECRET.into(),
             calendar_url: sandbox.calendar_url().parse()?,
+            sign_in_limits: Limits::SIGN_IN,
+            calendar_limits: Limits::CALENDAR,
         }),
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
         policy: settings.policy.clone(),

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use api::{
     app::App,
     clock::Clock,
-    config::{Config, Mode},
+    config::{self, Config, Mode},
     database, http, server, telemetry,
 };
 use clap::{Parser, Subcommand};
@@ -103,6 +103,11 @@ async fn serve() -> anyhow::Result<()> {
 
 async fn migrate() -> anyhow::Result<()> {
     telemetry::start();
+    // Of a database that is given, nothing but its address matters here.
+    if std::env::var_os("DATABASE_URL").is_some() {
+        let settings = config::Database::load_alone(&|name| std::env::var(name).ok())?;
+        return database::migrate(&settings).await;
+    }
     match load()? {
         Mode::Production(config) => database::migrate(&config.database).await,
         #[cfg(feature = "local")]

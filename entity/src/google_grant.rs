@@ -1,6 +1,6 @@
 //! That a user lets the service act on their Google Calendar.
 
-use crate::id::UserId;
+use crate::id::{GrantId, UserId};
 use sea_orm::entity::prelude::*;
 
 /// Whether Google still honours the grant.
@@ -16,7 +16,9 @@ pub enum GrantState {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "google_grants")]
 pub struct Model {
+    /// Another one each time the user grants: what is known of one grant says nothing of the next.
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: GrantId,
     pub user_id: UserId,
     /// The `sub` of the Google account that granted; it need not be the one that signs in.
     pub subject: String,

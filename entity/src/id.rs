@@ -81,6 +81,10 @@ id!(
     BookingId
 );
 id!(
+    /// What a user granted at one time.
+    GrantId
+);
+id!(
     /// A piece of work to be done outside a request.
     JobId
 );

@@ -22,16 +22,16 @@ a{color:var(--accent)}
 button{font:inherit;cursor:pointer;border:1px solid var(--line);border-radius:2rem;padding:.5rem 1.2rem;background:none;color:inherit}
 button.main{background:var(--accent);border-color:var(--accent);color:var(--on)}
 button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-button.person{display:block;width:100%;text-align:left;border-radius:.75rem;margin:.5rem 0;padding:.7rem 1rem}
+button.person{display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:1rem;width:100%;text-align:left;border-radius:.75rem;margin:.4rem 0;padding:.5rem 1rem}
 button.person:hover{background:var(--soft)}
 button.small{padding:.1rem .7rem;font-size:.85rem}
-button.person span,label.box code{display:block}
+label.box code{display:block}
 .row{display:flex;gap:.75rem;justify-content:flex-end;margin-top:1.5rem;flex-wrap:wrap}
 .row.start{justify-content:flex-start;align-items:end;margin-top:.5rem}
 label.box{display:flex;gap:.75rem;align-items:start;padding:.6rem 0;border-bottom:1px solid var(--line)}
 label.box input{margin-top:.35rem;width:1.1rem;height:1.1rem}
 label.field{display:block;font-size:.9rem}
-label.field input{display:block;font:inherit;padding:.4rem .6rem;border:1px solid var(--line);border-radius:.4rem;background:none;color:inherit}
+label.field input{display:block;font:inherit;height:2.6rem;padding:.4rem .6rem;border:1px solid var(--line);border-radius:.4rem;background:none;color:inherit}
 code{font-size:.85rem;overflow-wrap:anywhere}
 .event{border:1px solid var(--line);border-left:4px solid var(--accent);border-radius:.5rem;padding:.6rem 1rem;margin:.5rem 0;display:flex;justify-content:space-between;gap:1rem}
 .event ul{margin:.25rem 0 0;padding-left:1.2rem;font-size:.9rem}

@@ -124,6 +124,9 @@ impl AccessTokens {
     }
 
     /// Forgets the user's token: after [`Error::Unauthorized`], when the grant is replaced, and on disconnecting.
+    ///
+    /// A refresh that is under way is not stopped, and its token is kept. Where grants come and go, use the id of the
+    /// stored grant for the user's, so that an old grant's token can't pass for a new one's.
     pub async fn invalidate(&self, user: Uuid) {
         self.held.invalidate(&user).await;
     }

@@ -1,11 +1,10 @@
 //! The HTTP client for sign-in.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use oauth2::AsyncHttpClient;
-use oauth2::http::{Request, Response};
+use oauth2::http::Response;
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -30,7 +29,7 @@ pub fn http_client(user_agent: &str) -> Result<reqwest::Client, Error> {
         .user_agent(user_agent)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .build()
         .map_err(|error| Error::protocol(format!("no HTTP client: {}", chain(&error))))
 }
@@ -79,13 +78,13 @@ impl Http {
         &self,
         url: &Url,
         form: &[(&str, &str)],
-    ) -> Result<Response<Vec<u8>>, Error> {
+    ) -> Result<HttpResponse, Error> {
         let request = self.client.post(url.clone()).form(form).build();
         self.send(request.map_err(|e| failed(&e))?).await
     }
 
     /// Sends once. An answer that says "not now" is an error; any other is for the caller to judge.
-    async fn send(&self, request: reqwest::Request) -> Result<Response<Vec<u8>>, Error> {
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, Error> {
         let exchange = async {
             let mut response = self.client.execute(request).await.map_err(|e| failed(&e))?;
             let mut answer = Response::builder().status(response.status());
@@ -104,13 +103,13 @@ impl Http {
     }
 }
 
-/// Sends a request made by the OAuth library, once.
+/// For the OAuth library: its requests are sent once. The future is boxed so that it is plainly `Send`.
 impl<'c> AsyncHttpClient<'c> for Http {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Error>> + Send + 'c>>;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
 
-    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
-        Box::pin(async move { self.send(request.try_into().map_err(|e| failed(&e))?).await })
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async { self.send(request.try_into().map_err(|e| failed(&e))?).await })
     }
 }
 

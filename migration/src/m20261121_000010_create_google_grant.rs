@@ -18,8 +18,8 @@ impl MigrationTrait for Migration {
 
 const UP: &str = r"
 CREATE TABLE google_grants (
-    user_id uuid CONSTRAINT google_grants_pkey PRIMARY KEY
-        CONSTRAINT google_grants_user_fkey REFERENCES users (id) ON DELETE CASCADE,
+    id uuid CONSTRAINT google_grants_pkey PRIMARY KEY,
+    user_id uuid NOT NULL CONSTRAINT google_grants_user_fkey REFERENCES users (id) ON DELETE CASCADE,
     subject text NOT NULL,
     email text NOT NULL,
     scopes text[] NOT NULL,
@@ -30,7 +30,8 @@ CREATE TABLE google_grants (
     busy_read_at timestamptz,
     busy_attempted_at timestamptz,
     connected_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT google_grants_user_key UNIQUE (user_id)
 );
 COMMENT ON COLUMN google_grants.refresh_token IS 'sealed: nonce, then XChaCha20-Poly1305 of the token, under the key named by refresh_token_key_id';
 ";

@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use super::Vars;
+use super::{Mistakes, Vars};
 use secrecy::SecretString;
 
 #[derive(Clone, Debug)]
@@ -13,6 +13,13 @@ pub struct Database {
 }
 
 impl Database {
+    /// Reads the settings of the database and no others.
+    pub fn load_alone(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
+        let mut vars = Vars::new(lookup);
+        let database = Self::load(&mut vars);
+        vars.finish(database)
+    }
+
     /// `DATABASE_URL`: `postgres://user:password@host/database`; with Cloud SQL's socket
     /// `postgres://user:password@localhost/database?host=/cloudsql/PROJECT:REGION:INSTANCE`. Required.
     /// `DATABASE_MAX_CONNECTIONS`: per instance; 10 when not set. Instances times this must stay below the server's limit.

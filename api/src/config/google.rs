@@ -1,6 +1,7 @@
 //! Sign-in and Calendar.
 
 use super::Vars;
+use google::Limits;
 use secrecy::SecretString;
 use url::Url;
 
@@ -12,6 +13,10 @@ pub struct Google {
     pub client_secret: SecretString,
     /// The root under which `/calendar/v3/` lies.
     pub calendar_url: Url,
+    /// The bounds of one call to sign-in, and of one to Calendar. Not read from the environment: what
+    /// [`Limits`] says suits Google.
+    pub sign_in_limits: Limits,
+    pub calendar_limits: Limits,
 }
 
 impl Google {
@@ -32,6 +37,8 @@ impl Google {
             client_id: vars.required("GOOGLE_CLIENT_ID", why),
             client_secret: vars.required("GOOGLE_CLIENT_SECRET", why).into(),
             calendar_url: url(vars, "GOOGLE_CALENDAR_URL", "https://www.googleapis.com"),
+            sign_in_limits: Limits::SIGN_IN,
+            calendar_limits: Limits::CALENDAR,
         })
     }
 }

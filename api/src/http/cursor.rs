@@ -1,7 +1,12 @@
 //! Opaque keyset cursors, and pages of lists.
 
-use crate::error::Error;
+use super::validate;
+use crate::{
+    error::Error,
+    service::{BookingId, TutorId},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The longest page.
@@ -21,14 +26,40 @@ pub fn write(key: &impl Serialize) -> Option<String> {
         .map(|json| BASE64_URL_SAFE_NO_PAD.encode(json))
 }
 
+/// The key of a list, which comes back from clients and so may be anything that has its form.
+pub trait Key: DeserializeOwned {
+    /// Whether the database could hold such a key.
+    fn is_possible(&self) -> bool;
+}
+
+impl Key for TutorId {
+    fn is_possible(&self) -> bool {
+        true
+    }
+}
+
+/// A slug.
+impl Key for String {
+    fn is_possible(&self) -> bool {
+        validate::line(1, 64)(self, &()).is_ok()
+    }
+}
+
+impl Key for (DateTime<Utc>, BookingId) {
+    fn is_possible(&self) -> bool {
+        validate::instant(&self.0, &()).is_ok()
+    }
+}
+
 /// # Errors
 /// For a cursor that we did not make.
-pub fn read<K: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<K>, Error> {
+pub fn read<K: Key>(cursor: Option<&str>) -> Result<Option<K>, Error> {
     let Some(text) = cursor else { return Ok(None) };
     BASE64_URL_SAFE_NO_PAD
         .decode(text)
         .ok()
         .and_then(|json| serde_json::from_slice(&json).ok())
+        .filter(K::is_possible)
         .map(Some)
         .ok_or_else(|| {
             Error::invalid(

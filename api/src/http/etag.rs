@@ -44,14 +44,10 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
     }
 }
 
-/// A tag that we did not make matches nothing.
+/// A tag that we did not make matches nothing: neither another spelling of a version, nor the last one
+/// that there can be, after which there is no next.
 fn version(header: &HeaderValue) -> Option<i32> {
-    header
-        .to_str()
-        .ok()?
-        .trim()
-        .strip_prefix('"')?
-        .strip_suffix('"')?
-        .parse()
-        .ok()
+    let tag = header.to_str().ok()?.trim();
+    let version: i32 = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+    (version < i32::MAX && tag == format!("\"{version}\"")).then_some(version)
 }

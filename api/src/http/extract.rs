@@ -1,9 +1,6 @@
 //! Extractors that read hostile input: bounded, strict, and with problem+json for a rejection.
 
-use crate::{
-    error::{Error, FieldError},
-    http::validate,
-};
+use crate::{error::Error, http::validate};
 use axum::{
     body::Bytes,
     extract::{
@@ -14,6 +11,7 @@ use axum::{
 };
 use garde::Validate;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 
 /// A JSON body, read strictly and validated.
 pub struct Json<T>(pub T);
@@ -44,25 +42,7 @@ where
                         detail: "The body could not be read.".into(),
                     },
                 })?;
-        let mut json = serde_json::Deserializer::from_slice(&body);
-        let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let (path, cause) = (error.path().to_string(), error.into_inner());
-            match cause.classify() {
-                serde_json::error::Category::Data => Error::Invalid(vec![FieldError::new(
-                    path,
-                    "unacceptable",
-                    without_position(&cause),
-                )]),
-                _ => Error::Malformed {
-                    code: "malformed_json",
-                    detail: "The body is not JSON.".into(),
-                },
-            }
-        })?;
-        json.end().map_err(|_| Error::Malformed {
-            code: "malformed_json",
-            detail: "The body is not JSON.".into(),
-        })?;
+        let value: T = parse(&body)?;
         validate::check(&value)?;
         Ok(Self(value))
     }
@@ -80,10 +60,65 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    shortened(&text[..end])
+/// Reads an object. serde would let a list of its values pass for one, and calls some well-formed JSON a
+/// syntax error, so what it refuses is looked at again.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let is_list = body.trim_ascii_start().starts_with(b"[");
+    match read {
+        Ok(value) if !is_list && json.end().is_ok() => Ok(value),
+        _ if serde_json::from_slice::<serde_json::Value>(body).is_err() => Err(Error::Malformed {
+            code: "malformed_json",
+            detail: "The body is not JSON.".into(),
+        }),
+        Err(error) if !is_list => {
+            let message = error.inner().to_string();
+            let end = message.rfind(" at line ").unwrap_or(message.len());
+            Err(rejected(error.path(), &message[..end]))
+        }
+        _ => Err(Error::invalid("", "unacceptable", NOT_AN_OBJECT)),
+    }
+}
+
+const NOT_AN_OBJECT: &str = "must be an object";
+
+/// What serde objects to, by the field that it means. The name of a field that is missing or stands
+/// twice is in its message only.
+fn rejected(path: &serde_path_to_error::Path, message: &str) -> Error {
+    let is_whole = path.iter().len() == 0;
+    let within = if is_whole {
+        String::new()
+    } else {
+        path.to_string()
+    };
+    let named = |before: &str| message.strip_prefix(before)?.strip_suffix('`');
+    let (field, code, detail): (_, _, Cow<'_, str>) = if let Some(name) = named("missing field `") {
+        (below(&within, name), "missing", "is missing".into())
+    } else if let Some(name) = named("duplicate field `") {
+        (below(&within, name), "duplicate", "stands twice".into())
+    } else if message.starts_with("unknown field `") {
+        let known = message.rfind(", expected").map_or("", |at| &message[at..]);
+        (
+            within,
+            "unknown",
+            format!("is not known here{known}").into(),
+        )
+    } else if is_whole {
+        (within, "unacceptable", NOT_AN_OBJECT.into())
+    } else {
+        (within, "unacceptable", message.into())
+    };
+    Error::invalid(&shortened(&field), code, shortened(&detail))
+}
+
+/// The path of a field of what stands at a path.
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// What serde says may repeat the input, so it is cut to a length.
@@ -105,15 +140,8 @@ where
         let query = parts.uri.query().unwrap_or_default();
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         let deserializer = serde_urlencoded::Deserializer::new(pairs);
-        let value: T = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { String::new() } else { path };
-            Error::Invalid(vec![FieldError::new(
-                field,
-                "unacceptable",
-                shortened(&error.into_inner().to_string()),
-            )])
-        })?;
+        let value: T = serde_path_to_error::deserialize(deserializer)
+            .map_err(|error| rejected(error.path(), &error.inner().to_string()))?;
         validate::check(&value)?;
         Ok(Self(value))
     }

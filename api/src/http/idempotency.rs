@@ -40,7 +40,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
             .unwrap_or(text);
-        if (1..=255).contains(&key.len()) {
+        let is_printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if is_printable && (1..=255).contains(&key.len()) {
             return Ok(Self(Some(key.to_owned())));
         }
         Err(Error::Malformed {

@@ -22,10 +22,18 @@ pub fn span(request: &Request) -> Span {
         .get("x-request-id")
         .and_then(|id| id.to_str().ok())
         .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    let path = request.uri().path();
+    // Probes come every few seconds.
+    if matches!(path, "/livez" | "/readyz") {
+        return tracing::debug_span!("probe", path);
+    }
+    tracing::info_span!("request", method = %request.method(), path, id)
 }
 
-pub fn log(response: &Response, latency: Duration, _: &Span) {
+pub fn log(response: &Response, latency: Duration, span: &Span) {
+    if span.is_disabled() {
+        return;
+    }
     let (status, milliseconds) = (response.status().as_u16(), latency.as_millis());
     tracing::info!(status, milliseconds, "answered");
 }
@@ -38,10 +46,10 @@ pub async fn security_headers(request: Request, next: Next) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
-    );
+    // A route may be stricter.
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("same-origin"));
     response
 }
 

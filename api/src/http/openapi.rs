@@ -1,5 +1,7 @@
 //! The OpenAPI document: what is said once for all operations. Each operation says the rest itself.
 
+mod text;
+
 use super::{problem::Problem, routes};
 use crate::app::App;
 use axum::http::StatusCode;
@@ -47,7 +49,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// All documented routes.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all())
+    let mut router = OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all());
+    text::describe(router.get_openapi_mut());
+    router
 }
 
 struct SessionCookie;

@@ -61,6 +61,25 @@ pub fn text(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
     }
 }
 
+/// [`text`] in one line: what stands in a list, in a calendar entry or in the header of an email.
+pub fn line(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
+    move |value, ()| {
+        if value.contains(['\n', '\r', '\t']) {
+            return Err(broken("control_character", "must be one line without tabs"));
+        }
+        text(min, max)(value, &())
+    }
+}
+
+/// [`line`] where there is any.
+pub fn optional_line(min: usize, max: usize) -> impl Fn(&Option<String>, &()) -> Result {
+    move |value, ()| {
+        value
+            .as_deref()
+            .map_or(Ok(()), |value| line(min, max)(value, &()))
+    }
+}
+
 /// [`text`] where there is any.
 pub fn optional_text(min: usize, max: usize) -> impl Fn(&Option<String>, &()) -> Result {
     move |value, ()| {
@@ -99,6 +118,18 @@ pub fn items<T>(min: usize, max: usize) -> impl Fn(&Vec<T>, &()) -> Result {
     }
 }
 
+/// A list in which nothing stands twice.
+pub fn distinct<T: PartialEq>(value: &[T], (): &()) -> Result {
+    let mut rest = value;
+    while let Some((first, others)) = rest.split_first() {
+        if others.contains(first) {
+            return Err(broken("duplicate", "must not hold the same item twice"));
+        }
+        rest = others;
+    }
+    Ok(())
+}
+
 /// The IANA name of a time zone.
 pub fn time_zone(value: &str, (): &()) -> Result {
     value
@@ -124,7 +155,7 @@ pub fn languages(value: &[String], (): &()) -> Result {
             "not_a_language",
             "must be language tags such as de or pt-BR",
         )),
-        None => Ok(()),
+        None => distinct(value, &()),
     }
 }
 
@@ -139,8 +170,12 @@ fn is_language(tag: &str) -> bool {
     is_primary && are_subtags && tag.len() <= 20
 }
 
-/// An instant that people can mean. Postgres and calendars can't hold every year that RFC 3339 can write.
+/// An instant that people can mean. Postgres and calendars can't hold every year that RFC 3339 can write,
+/// nor leap seconds.
 pub fn instant(value: &DateTime<Utc>, (): &()) -> Result {
+    if value.timestamp_subsec_nanos() >= 1_000_000_000 {
+        return Err(broken("leap_second", "must not lie in a leap second"));
+    }
     if (1970..2200).contains(&value.year()) {
         return Ok(());
     }

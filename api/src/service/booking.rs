@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use ::entity::{booking::BookingStatus, google_grant::GrantState};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
     lifecycle::{self, Actor, CancelRefusal},
@@ -26,6 +26,12 @@ use scheduling::{
 use sea_orm::{DatabaseTransaction, DbErr};
 
 pub use crate::store::booking::{Detail, Side};
+
+/// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
+const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+
+/// A lesson of this length can be had at no time.
+const LENGTH_NOT_OFFERED: &str = "length_not_offered";
 
 /// What a student wants to book.
 #[derive(Clone, Debug)]
@@ -47,6 +53,13 @@ pub struct Wanted {
 pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail, Error> {
     let span = Span::new(wanted.start, wanted.end)
         .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
+    if span.duration() > LONGEST_LESSON {
+        let detail = format!(
+            "must be at most {} hours after start",
+            LONGEST_LESSON.num_hours()
+        );
+        return Err(Error::invalid("end", "too_long", detail));
+    }
     let profile = visible(&app.db, student, wanted.tutor_id).await?;
     if profile.user_id == student {
         return Err(Error::conflict(
@@ -63,7 +76,13 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
             get(app, student, id).await
         }
         Err(Error::Conflict(mut conflict)) => {
-            conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            if conflict
+                .conflicts
+                .iter()
+                .all(|obstacle| obstacle.code != LENGTH_NOT_OFFERED)
+            {
+                conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
+            }
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
@@ -97,10 +116,10 @@ async fn insert(
     let offers_length = offer
         .lesson_minutes
         .iter()
-        .any(|minutes| chrono::TimeDelta::minutes((*minutes).into()) == span.duration());
+        .any(|minutes| TimeDelta::minutes((*minutes).into()) == span.duration());
     if !offers_length {
         obstacles.push(Obstacle {
-            code: "length_not_offered",
+            code: LENGTH_NOT_OFFERED,
             span: None,
         });
     }

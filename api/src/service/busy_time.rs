@@ -1,12 +1,12 @@
 //! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
 
-use super::{TutorId, calendar_connection, transaction::transaction};
+use super::{TutorId, UserId, calendar_connection, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
     store,
 };
-use ::entity::id::UserId;
+use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::interval::{Span, subtract, union};
 use std::time::Duration;
@@ -49,7 +49,7 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
         return Ok(false);
     };
     let read_at = app.clock.now();
-    let Some(user_id) =
+    let Some((grant, user_id)) =
         store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await?
     else {
         return Ok(false);
@@ -57,15 +57,15 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
     let Some(window) = window(app, read_at) else {
         return Ok(false);
     };
-    match ask(app, google, user_id, window).await {
+    match ask(app, google, grant, window).await {
         Ok(busy) => {
-            store_busy(app, tutor_id, user_id, busy, window, read_at).await?;
+            store_busy(app, tutor_id, (grant, user_id), busy, window, read_at).await?;
             Ok(true)
         }
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
         Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
         Err(error) => {
-            store::google_grant::note_failure(&app.db, user_id, read_at).await?;
+            store::google_grant::note_failure(&app.db, grant, read_at).await?;
             Err(Error::Unavailable {
                 cause: error.into(),
             })
@@ -76,10 +76,10 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
 async fn ask(
     app: &App,
     google: &Google,
-    user_id: UserId,
+    grant: GrantId,
     window: Span,
 ) -> Result<Vec<Span>, google::Error> {
-    let busy = calendar_connection::with_token(app, google, user_id, |token| async move {
+    let busy = calendar_connection::with_token(app, google, grant, |token| async move {
         google
             .calendar
             .busy(&token, &[CALENDAR.to_owned()], window.start(), window.end())
@@ -93,19 +93,19 @@ async fn ask(
     ))
 }
 
-/// Google counts our own events as busy. They are ours to count, so they are left out. What was asked
-/// before the connection ended or was made anew, or before what is known, is not kept.
+/// Google counts our own events as busy. They are ours to count, so they are left out.
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
-    user_id: UserId,
+    (grant, user_id): (GrantId, UserId),
     busy: Vec<Span>,
     window: Span,
     read_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
-        if !store::google_grant::note_busy_read(txn, user_id, read_at).await? {
+        if !store::google_grant::note_busy_read(txn, grant, read_at).await? {
+            // Another account is connected by now, or none; or what is known is newer.
             return Ok(());
         }
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;

@@ -7,7 +7,10 @@ use crate::{
     seal::Sealed,
     store::{self, google_grant::NewGrant, job::Work},
 };
-use ::entity::google_grant::{self, GrantState};
+use ::entity::{
+    google_grant::{self, GrantState},
+    id::GrantId,
+};
 use chrono::{DateTime, Utc};
 use google::{AccessToken, TokenError, scope};
 use sea_orm::DatabaseTransaction;
@@ -102,9 +105,6 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
         refresh_token_key_id: sealed.key_id,
     };
     transaction!(app.db, |txn| put(txn, &new, app.clock.now()).await)?;
-    if let Some(google) = &app.google {
-        google.access_tokens.invalidate(user_id.0).await;
-    }
     app.work_enqueued.notify_one();
     Ok(())
 }
@@ -142,51 +142,49 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     let Some(google) = &app.google else {
         return Ok(());
     };
-    google.access_tokens.invalidate(user_id.0).await;
+    google.access_tokens.invalidate(grant.id.0).await;
     if let Err(error) = google.sign_in.revoke(&open(app, &grant)?).await {
         tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
     }
     Ok(())
 }
 
-/// Calls Google with an access token of this user. A token that Google does not accept is replaced
+/// Calls Google with an access token of this grant. A token that Google does not accept is replaced
 /// once; a grant that is dead is noted as such.
 pub(super) async fn with_token<T, F>(
     app: &App,
     google: &Google,
-    user_id: UserId,
+    grant: GrantId,
     call: impl Fn(AccessToken) -> F,
 ) -> Result<T, google::Error>
 where
     F: Future<Output = Result<T, google::Error>>,
 {
-    let token = access_token(app, google, user_id).await?;
+    let token = access_token(app, google, grant).await?;
     match call(token).await {
         Err(google::Error::Unauthorized) => {
-            google.access_tokens.invalidate(user_id.0).await;
-            call(access_token(app, google, user_id).await?).await
+            google.access_tokens.invalidate(grant.0).await;
+            call(access_token(app, google, grant).await?).await
         }
         outcome => outcome,
     }
 }
 
+/// Access tokens are kept by grant, not by user: a refresh that is under way while the user connects
+/// another account must not leave a token of the account before.
 async fn access_token(
     app: &App,
     google: &Google,
-    user_id: UserId,
+    id: GrantId,
 ) -> Result<AccessToken, google::Error> {
     let now = app.clock.now();
-    let load = || refresh_token(app, user_id);
-    let replace = |rotated| keep_rotated(app, user_id, rotated, now);
-    match google
-        .access_tokens
-        .get(user_id.0, now, load, replace)
-        .await
-    {
+    let load = || refresh_token(app, id);
+    let replace = |rotated| keep_rotated(app, id, rotated, now);
+    match google.access_tokens.get(id.0, now, load, replace).await {
         Ok(token) => Ok(token),
         Err(TokenError::Provider(google::Error::GrantDead)) => {
-            tracing::warn!(user = %user_id, "Google no longer honours the grant");
-            let noted = store::google_grant::mark_dead(&app.db, user_id, now).await;
+            tracing::warn!(grant = %id, "Google no longer honours the grant");
+            let noted = store::google_grant::mark_dead(&app.db, id, now).await;
             noted.map_err(|error| unreadable(&error.into()))?;
             Err(google::Error::GrantDead)
         }
@@ -198,30 +196,25 @@ async fn access_token(
     }
 }
 
-async fn refresh_token(app: &App, user_id: UserId) -> Result<SecretString, Error> {
-    let grant = store::google_grant::of_user(&app.db, user_id).await?;
-    open(
-        app,
-        &grant
-            .filter(|grant| grant.state == GrantState::Live)
-            .ok_or(Error::not_found("grant"))?,
-    )
+async fn refresh_token(app: &App, id: GrantId) -> Result<SecretString, Error> {
+    open(app, &live(app, id).await?)
 }
 
 async fn keep_rotated(
     app: &App,
-    user_id: UserId,
+    id: GrantId,
     rotated: SecretString,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sealed = seal(app, user_id, &rotated)?;
-    Ok(store::google_grant::rotate_refresh_token(
-        &app.db,
-        user_id,
-        (sealed.key_id, sealed.bytes),
-        now,
-    )
-    .await?)
+    let sealed = seal(app, live(app, id).await?.user_id, &rotated)?;
+    let sealed = (sealed.key_id, sealed.bytes);
+    Ok(store::google_grant::rotate_refresh_token(&app.db, id, sealed, now).await?)
+}
+
+async fn live(app: &App, id: GrantId) -> Result<google_grant::Model, Error> {
+    store::google_grant::live(&app.db, id)
+        .await?
+        .ok_or(Error::not_found("grant"))
 }
 
 /// Our own trouble with the grant, for callers that know only Google's.

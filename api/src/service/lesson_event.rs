@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store::{self, job::Work, lesson::ForCalendar},
 };
-use ::entity::{google_grant::GrantState, lesson::LessonStatus};
+use ::entity::{id::GrantId, lesson::LessonStatus};
 use google::{Attendee, EventStatus, NewEvent, event_id};
 use sea_orm::DbErr;
 use std::collections::BTreeMap;
@@ -29,14 +29,14 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
     let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
         return Ok(());
     };
-    if lesson.grant_state != Some(GrantState::Live) {
+    let Some(grant) = lesson.grant_id else {
         // Connecting the calendar enqueues this again.
         return Ok(());
-    }
+    };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
         (LessonStatus::Scheduled, Some(_)) => Ok(()),
-        (LessonStatus::Scheduled, None) => insert(app, google, &lesson).await,
-        (LessonStatus::Cancelled, _) => delete(app, google, &lesson).await,
+        (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
+        (LessonStatus::Cancelled, _) => delete(app, google, grant, &lesson).await,
     };
     match outcome {
         // Only the tutor can mend these; connecting again enqueues this again.
@@ -45,8 +45,7 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
             Ok(())
         }
         Err(Failure::Google(error)) => {
-            store::google_grant::note_failure(&app.db, lesson.tutor_user_id, app.clock.now())
-                .await?;
+            store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
             Err(Error::Unavailable {
                 cause: error.into(),
             })
@@ -78,17 +77,23 @@ impl From<DbErr> for Failure {
     }
 }
 
-async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
+async fn insert(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<(), Failure> {
     let first = lesson.calendar_event_attempt;
     for attempt in first..first.saturating_add(MOST_IDS) {
         let event = &event(lesson, attempt)?;
-        let inserted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+        let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
         match inserted {
             Ok(_) => {}
-            Err(google::Error::Duplicate) if stands(app, google, lesson, &event.id).await? => {}
+            Err(google::Error::Duplicate)
+                if stands(app, google, grant, &event.id, lesson.id).await? => {}
             // The id was used up by an event that is deleted.
             Err(google::Error::Duplicate) => continue,
             Err(error) => return Err(error.into()),
@@ -96,6 +101,7 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
         return Ok(store::lesson::set_calendar_event(
             &app.db,
             lesson.id,
+            grant,
             Some(event.id.clone()),
             attempt,
         )
@@ -107,29 +113,35 @@ async fn insert(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
     ))))
 }
 
-/// Whether the event with this id is the one of this lesson and has not been deleted.
+/// Whether the event with this id is that of this lesson and has not been deleted.
 async fn stands(
     app: &App,
     google: &Google,
-    lesson: &ForCalendar,
+    grant: GrantId,
     id: &str,
+    lesson: LessonId,
 ) -> Result<bool, google::Error> {
-    let event = with_token(app, google, lesson.tutor_user_id, |token| async move {
+    let event = with_token(app, google, grant, |token| async move {
         google.calendar.event(&token, CALENDAR, id).await
     })
     .await?;
     Ok(event.status != EventStatus::Cancelled
-        && event.private.get(MARK) == Some(&lesson.id.to_string()))
+        && event.private.get(MARK) == Some(&lesson.to_string()))
 }
 
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one.
-async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), Failure> {
+async fn delete(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
     let id = &lesson
         .calendar_event_id
         .clone()
         .map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    let deleted = with_token(app, google, lesson.tutor_user_id, |token| async move {
+    let deleted = with_token(app, google, grant, |token| async move {
         google.calendar.delete_event(&token, CALENDAR, id).await
     })
     .await;
@@ -137,7 +149,7 @@ async fn delete(app: &App, google: &Google, lesson: &ForCalendar) -> Result<(), 
         Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
         Err(error) => return Err(error.into()),
     }
-    store::lesson::set_calendar_event(&app.db, lesson.id, None, attempt + 1).await?;
+    store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt + 1).await?;
     Ok(store::job::enqueue(
         &app.db,
         Work::ReadBusyTime(lesson.tutor_id),

@@ -313,15 +313,17 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
     };
     if !path.starts_with('/')
         || path.len() > RETURN_PATH_LENGTH
-        || path.chars().any(|c| c.is_control() || c == '\\')
+        || !path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
     {
         return Err(refused());
     }
     let url = public_url.join(path).map_err(|_| refused())?;
-    if url.origin() != public_url.origin() {
+    let path = &url[url::Position::BeforePath..];
+    // With the dots taken out, "/.//host" has become an address of another server.
+    if url.origin() != public_url.origin() || path.starts_with("//") {
         return Err(refused());
     }
-    Ok(url[url::Position::BeforePath..].to_owned())
+    Ok(path.to_owned())
 }
 
 fn provider_error(error: google::Error) -> Error {
@@ -331,7 +333,12 @@ fn provider_error(error: google::Error) -> Error {
         };
     }
     match error {
-        google::Error::Refused(_) | google::Error::GrantDead => stale(),
+        // A code that is used or somebody else's, or a proof of somebody else: nobody is signed in on it.
+        // It may also be a mistake in our own configuration, or in our clock.
+        google::Error::Refused(_) | google::Error::GrantDead | google::Error::IdToken(_) => {
+            tracing::warn!(%error, "sign-in failed");
+            stale()
+        }
         error => Error::Internal(error.into()),
     }
 }
@@ -388,8 +395,13 @@ mod tests {
             "//evil.example",
             "/\\evil.example",
             "/\t/evil.example",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "/%2e//evil.example",
             "https://evil.example/",
             "/a\nb",
+            "/a b",
+            "/ü",
             &long,
         ] {
             assert!(return_path(&public_url, path).is_err(), "{path:?}");

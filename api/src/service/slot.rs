@@ -121,12 +121,17 @@ impl Time {
         }
     }
 
-    /// Why this slot can't be booked; empty when it can.
+    /// Why this slot can't be booked; empty when it can. Each reason once, so that nobody learns how many
+    /// lessons the tutor has.
     pub(super) fn obstacles(&self, slot: Span, now: DateTime<Utc>) -> Vec<Obstacle> {
-        refusals(&self.schedule(), slot, now)
-            .iter()
-            .map(obstacle)
-            .collect()
+        let mut obstacles = Vec::new();
+        for refusal in refusals(&self.schedule(), slot, now) {
+            let obstacle = obstacle(&refusal);
+            if !obstacles.contains(&obstacle) {
+                obstacles.push(obstacle);
+            }
+        }
+        obstacles
     }
 }
 

@@ -146,9 +146,9 @@ async fn resolve(
                 "unknown_level",
                 detail,
             ));
-        } else if let Some(first) = offers
+        } else if let Some(first) = wanted[..at]
             .iter()
-            .position(|offer| offer.subject_id == subject.id && offer.level == want.level)
+            .position(|other| other.subject == want.subject && other.level == want.level)
         {
             let detail = format!("offers[{first}] is for the same subject and level");
             errors.push(FieldError::new(

@@ -2,7 +2,7 @@
 
 use ::entity::{
     google_grant::{self, GrantState},
-    id::{TutorId, UserId},
+    id::{GrantId, TutorId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -14,7 +14,21 @@ pub async fn of_user(
     db: &impl ConnectionTrait,
     user_id: UserId,
 ) -> Result<Option<google_grant::Model>, DbErr> {
-    google_grant::Entity::find_by_id(user_id).one(db).await
+    google_grant::Entity::find()
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
+        .one(db)
+        .await
+}
+
+/// The grant, if it stands and Google was not seen to refuse it.
+pub async fn live(
+    db: &impl ConnectionTrait,
+    id: GrantId,
+) -> Result<Option<google_grant::Model>, DbErr> {
+    google_grant::Entity::find_by_id(id)
+        .filter(google_grant::COLUMN.state.eq(GrantState::Live))
+        .one(db)
+        .await
 }
 
 /// A grant to be kept.
@@ -35,6 +49,7 @@ pub async fn put(
 ) -> Result<(), DbErr> {
     use google_grant::Column;
     let row = google_grant::ActiveModel {
+        id: Set(GrantId::generate()),
         user_id: Set(new.user_id),
         subject: Set(new.subject.clone()),
         email: Set(new.email.clone()),
@@ -49,6 +64,7 @@ pub async fn put(
         updated_at: Set(now),
     };
     let every_column = [
+        Column::Id,
         Column::Subject,
         Column::Email,
         Column::Scopes,
@@ -72,10 +88,10 @@ pub async fn put(
         .map(|_| ())
 }
 
-/// Replaces the refresh token of a grant that was given before `now`.
+/// Replaces the refresh token of a grant.
 pub async fn rotate_refresh_token(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    id: GrantId,
     (key_id, sealed): (String, Vec<u8>),
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -86,31 +102,31 @@ pub async fn rotate_refresh_token(
             updated_at: Set(now),
             ..Default::default()
         })
-        .filter(google_grant::COLUMN.user_id.eq(user_id))
-        .filter(google_grant::COLUMN.connected_at.lte(now))
+        .filter(google_grant::COLUMN.id.eq(id))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Notes that Google no longer honours a grant that was given before `now`.
+/// Notes that Google no longer honours a grant.
 pub async fn mark_dead(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    id: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants
            SET state = 'dead', failing_since = coalesce(failing_since, {now}), updated_at = {now}
-           WHERE user_id = {user_id} AND connected_at <= {now}"#
+           WHERE id = {id}"#
     ))
     .await
     .map(|_| ())
 }
 
 pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
-    google_grant::Entity::delete_by_id(user_id)
+    google_grant::Entity::delete_many()
+        .filter(google_grant::COLUMN.user_id.eq(user_id))
         .exec(txn)
         .await
         .map(|_| ())
@@ -118,57 +134,57 @@ pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), D
 
 #[derive(FromQueryResult)]
 struct Claimed {
+    id: GrantId,
     user_id: UserId,
 }
 
 /// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`.
-/// The user whose grant to use.
+/// The grant to use, and whose it is.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
     pause: TimeDelta,
     now: DateTime<Utc>,
-) -> Result<Option<UserId>, DbErr> {
+) -> Result<Option<(GrantId, UserId)>, DbErr> {
     let before = now - pause;
     let claimed = Claimed::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
              AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
-           RETURNING google_grants.user_id"#
+           RETURNING google_grants.id, google_grants.user_id"#
     ))
     .one(db)
     .await?;
-    Ok(claimed.map(|row| row.user_id))
+    Ok(claimed.map(|row| (row.id, row.user_id)))
 }
 
-/// Notes that busy time was read, as of `read_at`, unless the grant is gone or newer, or was read later
-/// by somebody else; whether so.
+/// Notes that busy time was read, as of `read_at`, unless the grant is gone or it was read later by
+/// somebody else; whether so.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
-    user_id: UserId,
+    id: GrantId,
     read_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let noted = txn
         .execute_raw(raw_sql!(
             Postgres,
             r#"UPDATE google_grants SET busy_read_at = {read_at}, failing_since = NULL
-               WHERE user_id = {user_id} AND connected_at <= {read_at}
-                 AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
+               WHERE id = {id} AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
         ))
         .await?;
     Ok(noted.rows_affected() == 1)
 }
 
-/// Notes that Google could not be read.
+/// Notes that Google could not be reached.
 pub async fn note_failure(
     db: &impl ConnectionTrait,
-    user_id: UserId,
+    id: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE google_grants SET failing_since = {now} WHERE user_id = {user_id} AND failing_since IS NULL"#
+        r#"UPDATE google_grants SET failing_since = {now} WHERE id = {id} AND failing_since IS NULL"#
     ))
     .await
     .map(|_| ())

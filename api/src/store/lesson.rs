@@ -2,8 +2,7 @@
 
 use super::busy_span::SpanRow;
 use ::entity::{
-    google_grant::GrantState,
-    id::{LessonId, SubjectId, TutorId, UserId},
+    id::{GrantId, LessonId, SubjectId, TutorId, UserId},
     lesson::{self, LessonStatus},
 };
 use chrono::{DateTime, Utc};
@@ -112,7 +111,6 @@ pub async fn cancel_if_empty(
 #[derive(Debug, FromQueryResult)]
 pub struct ForCalendar {
     pub id: LessonId,
-    pub tutor_user_id: UserId,
     pub tutor_id: TutorId,
     pub time_zone: String,
     pub subject: String,
@@ -124,7 +122,8 @@ pub struct ForCalendar {
     pub calendar_event_attempt: i16,
     pub student_names: Vec<String>,
     pub student_emails: Vec<String>,
-    pub grant_state: Option<GrantState>,
+    /// The grant by which the tutor's calendar can be reached.
+    pub grant_id: Option<GrantId>,
 }
 
 pub async fn for_calendar(
@@ -133,13 +132,13 @@ pub async fn for_calendar(
 ) -> Result<Option<ForCalendar>, DbErr> {
     ForCalendar::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT lessons.id, tutors.user_id AS tutor_user_id, tutors.id AS tutor_id, tutors.time_zone,
+        r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
-                  calendar_event_attempt, google_grants.state AS grant_state, student_names, student_emails
+                  calendar_event_attempt, google_grants.id AS grant_id, student_names, student_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
-           LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id
+           LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id AND state = 'live'
            CROSS JOIN LATERAL (
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
                       coalesce(array_agg(users.email ORDER BY bookings.id), ARRAY[]::text[]) AS student_emails
@@ -151,23 +150,22 @@ pub async fn for_calendar(
     .await
 }
 
-/// Notes which event stands in the calendar, and how many event ids are used up.
+/// Notes which event stands in the calendar that `grant` opens, and how many event ids are used up.
+/// Nothing is noted when another calendar is connected by now.
 pub async fn set_calendar_event(
     db: &impl ConnectionTrait,
     id: LessonId,
+    grant: GrantId,
     event_id: Option<String>,
     attempt: i16,
 ) -> Result<(), DbErr> {
-    lesson::Entity::update_many()
-        .set(lesson::ActiveModel {
-            calendar_event_id: Set(event_id),
-            calendar_event_attempt: Set(attempt),
-            ..Default::default()
-        })
-        .filter(lesson::COLUMN.id.eq(id))
-        .exec(db)
-        .await
-        .map(|_| ())
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_attempt = {attempt}
+           WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// Lessons of a tutor that are not over and not in the calendar as they should be.

@@ -1,11 +1,23 @@
 //! The API as people use it: over HTTP, against a real Postgres and the stand-in for Google.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod auth;
+mod auth_coverage;
 mod bookings;
+mod config;
 mod constraints;
+mod double_bookings;
 mod idempotency;
 mod kill;
 mod layering;
+mod malformed;
+mod me;
+mod migrations;
+mod offers;
 mod openapi;
 mod races;
+mod slots;
+mod subjects;
 mod support;
+mod tutors;
+mod weekly_rules;

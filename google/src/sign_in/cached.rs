@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::Error;
 
 /// Fetching anew before the time is up is done once in this while at most, whatever arrives.
-const BETWEEN_RENEWALS: Duration = Duration::from_secs(60);
+const BETWEEN_RENEWALS: Duration = Duration::from_mins(1);
 
 /// A value with an end, and the one place that renews it.
 pub(super) struct Cached<T> {

@@ -163,7 +163,7 @@ impl Expected<'_> {
                 .picture()
                 .and_then(|p| p.get(None))
                 .map(|p| p.to_string()),
-            locale: claims.locale().map(|l| l.to_string()),
+            locale: claims.locale().map(ToString::to_string),
             hosted_domain: claims.additional_claims().hd.clone(),
         })
     }
@@ -243,3 +243,6 @@ impl<'a> BareIssuer<'a> {
         format!("{}.{claims}.{}", self.header, self.signature)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::provider::Announcement;
 use super::{AccessToken, ProviderConfig};
-use crate::Error;
 use crate::error::foreign;
+use crate::{Error, scope};
 
 /// The ID token as it came, to be verified by itself.
 #[derive(Clone, Serialize, Deserialize)]
@@ -80,9 +80,14 @@ pub(super) fn refresh_token(answer: &Answer) -> Option<SecretString> {
     Some(token.secret().clone().into())
 }
 
+/// The scopes of an answer, each by the name under which it is asked for: Google answers some by another.
 pub(super) fn scopes(answer: &Answer) -> Option<BTreeSet<String>> {
-    let scopes = answer.scopes()?;
-    Some(scopes.iter().map(|scope| scope.to_string()).collect())
+    let scopes = answer.scopes()?.iter().map(|scope| match scope.as_str() {
+        "https://www.googleapis.com/auth/userinfo.email" => scope::EMAIL,
+        "https://www.googleapis.com/auth/userinfo.profile" => scope::PROFILE,
+        other => other,
+    });
+    Some(scopes.map(str::to_owned).collect())
 }
 
 /// What a failure at the token endpoint means; `invalid_grant` means `dead`.

@@ -29,6 +29,8 @@ pub enum Ask<'a> {
     /// Who they are: [`scope::SIGN_IN`](crate::scope::SIGN_IN).
     SignIn,
     /// Lasting access to their calendar: [`scope::CALENDAR`](crate::scope::CALENDAR), with a refresh token.
+    ///
+    /// People may choose another account all the same: compare the identity that comes back with who is signed in.
     Calendar {
         /// E-mail address or subject of the account that is signed in, so that the provider offers that one.
         login_hint: &'a str,

@@ -28,14 +28,14 @@ use utoipa::IntoParams;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SignInParams {
-    /// The path on this server to return to.
+    /// The path on this server to return to, in ASCII: everything else is percent-encoded.
     #[garde(custom(validate::text(1, 1000)))]
     #[serde(default = "docs")]
     #[param(
         default = "/docs/",
         example = "/docs/",
         max_length = 1000,
-        pattern = "^/([^/\\\\].*)?$"
+        pattern = "^/([!-.0-\\[\\]-~][!-\\[\\]-~]*)?$"
     )]
     return_to: String,
 }

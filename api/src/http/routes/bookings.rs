@@ -164,7 +164,7 @@ pub struct NewBooking {
 /// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
     security(("session" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
     request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
@@ -256,7 +256,7 @@ pub struct BookingParams {
     limit: u32,
     /// The `next_cursor` of the page before.
     #[garde(custom(validate::optional_text(1, 500)))]
-    #[param(max_length = 500)]
+    #[param(min_length = 1, max_length = 500)]
     cursor: Option<String>,
 }
 
@@ -335,8 +335,8 @@ pub struct NewCancellation {
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\""),
-        ("Idempotency-Key" = Option<String>, Header, description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\""),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), or has begun (`already_started`).",

@@ -100,7 +100,11 @@ pub async fn get(
 pub struct NewConnection {
     /// The path on this server to return to; `/docs/` when left out.
     #[garde(custom(validate::optional_text(1, 1000)))]
-    #[schema(max_length = 1000, pattern = "^/([^/\\\\].*)?$", example = "/docs/")]
+    #[schema(
+        max_length = 1000,
+        pattern = "^/([!-.0-\\[\\]-~][!-\\[\\]-~]*)?$",
+        example = "/docs/"
+    )]
     return_to: Option<String>,
 }
 

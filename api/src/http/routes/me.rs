@@ -67,7 +67,7 @@ pub async fn get(SignedIn(holder): SignedIn, _: Query<NoQuery>) -> Response {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeChanges {
-    #[garde(custom(validate::optional_text(1, 200)))]
+    #[garde(custom(validate::optional_line(1, 200)))]
     #[schema(min_length = 1, max_length = 200, example = "Mia Keller")]
     name: Option<String>,
     /// IANA name of a time zone.

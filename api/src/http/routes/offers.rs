@@ -106,12 +106,33 @@ pub struct NewOffer {
     #[schema(min_length = 1, max_length = 64, example = "Bachelor")]
     level: String,
     /// The lengths of lesson on offer, in minutes.
-    #[garde(
-        custom(validate::items(1, 10)),
-        inner(custom(validate::number(5, 480)))
-    )]
+    #[garde(custom(validate::items(1, 10)), custom(validate::distinct), dive)]
     #[schema(min_items = 1, max_items = 10, example = json!([45, 60]))]
-    lesson_minutes: Vec<i16>,
+    lesson_minutes: Vec<LessonMinutes>,
+}
+
+/// A length of lesson in minutes.
+#[derive(PartialEq, Deserialize, Validate, ToSchema)]
+#[serde(try_from = "f64")]
+#[garde(transparent)]
+#[schema(minimum = 5, maximum = 480, example = 60)]
+struct LessonMinutes(#[garde(custom(validate::number(5, 480)))] i16);
+
+/// To JSON, 60.0 is as whole a number as 60.
+impl TryFrom<f64> for LessonMinutes {
+    type Error = &'static str;
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what does not fit is cut to a number that is out of range too"
+    )]
+    fn try_from(number: f64) -> Result<Self, &'static str> {
+        if number.fract() == 0.0 {
+            Ok(Self(number as i16))
+        } else {
+            Err("must be a whole number")
+        }
+    }
 }
 
 /// Replace what I teach.
@@ -141,7 +162,7 @@ impl From<NewOffer> for WantedOffer {
         Self {
             subject: offer.subject,
             level: offer.level,
-            lesson_minutes: offer.lesson_minutes,
+            lesson_minutes: offer.lesson_minutes.iter().map(|it| it.0).collect(),
         }
     }
 }

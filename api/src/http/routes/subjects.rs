@@ -64,7 +64,7 @@ pub struct PageParams {
     limit: u32,
     /// The `next_cursor` of the page before.
     #[garde(custom(validate::optional_text(1, 500)))]
-    #[param(max_length = 500)]
+    #[param(min_length = 1, max_length = 500)]
     cursor: Option<String>,
 }
 

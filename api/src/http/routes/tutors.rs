@@ -90,7 +90,7 @@ pub struct TutorParams {
     limit: u32,
     /// The `next_cursor` of the page before.
     #[garde(custom(validate::optional_text(1, 500)))]
-    #[param(max_length = 500)]
+    #[param(min_length = 1, max_length = 500)]
     cursor: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct TutorChanges {
     bio: Option<String>,
     /// Languages of lessons, as BCP 47 tags.
     #[garde(inner(custom(validate::languages)))]
-    #[schema(max_items = 20, example = json!(["en", "de"]))]
+    #[schema(value_type = Option<Vec<Language>>, max_items = 20, example = json!(["en", "de"]))]
     languages: Option<Vec<String>>,
     /// IANA name of a time zone. The weekly rules move with it; lessons that are booked keep their instants.
     #[garde(custom(validate::optional_time_zone))]
@@ -179,6 +179,19 @@ pub struct TutorChanges {
     #[garde(skip)]
     visible: Option<bool>,
 }
+
+/// A BCP 47 language tag in its simple form.
+#[derive(ToSchema)]
+#[schema(
+    max_length = 20,
+    pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+    example = "pt-BR"
+)]
+#[expect(
+    dead_code,
+    reason = "names the limits of an item for the OpenAPI document"
+)]
+struct Language(String);
 
 /// Edit my tutor profile.
 ///

@@ -74,10 +74,10 @@ fn write_time<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S
 
 fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
     let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-    let is_hh_mm = text.len() == 5;
     NaiveTime::parse_from_str(&text, "%H:%M")
         .ok()
-        .filter(|_| is_hh_mm)
+        // There are other ways to write it that chrono reads.
+        .filter(|time| text == time.format("%H:%M").to_string())
         .ok_or_else(|| D::Error::custom("must be a time such as 16:00"))
 }
 

@@ -1,6 +1,6 @@
 //! A centre with subjects and tutors, which people can't make by the API yet.
 
-use super::{Person, TestApp, email};
+use super::{Answer, Person, TestApp, email};
 use ::entity::user_role::Role;
 use api::{
     service::{
@@ -13,9 +13,11 @@ use api::{
         user::NewUser,
     },
 };
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveTime, TimeDelta, Weekday};
 use google_sandbox::{Consent, subject};
+use reqwest::Method;
 use scheduling::availability::WeeklyRule;
+use serde_json::{Value, json};
 
 /// Mathematics and physics, at two levels each.
 pub struct Centre;
@@ -25,6 +27,36 @@ pub struct TutorAtCentre {
     pub person: Person,
     pub id: TutorId,
     pub email: String,
+}
+
+impl TutorAtCentre {
+    /// The path of the tutor, and what lies below it.
+    pub fn path(&self, below: &str) -> String {
+        format!("/v1/tutors/{}{below}", self.id)
+    }
+
+    /// What a student sends to book a lesson of mathematics at school.
+    pub fn lesson(&self, start: &str, minutes: i64) -> Value {
+        let start = super::at(start);
+        json!({
+            "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
+            "start": start, "end": start + TimeDelta::minutes(minutes),
+        })
+    }
+
+    /// Edits what lies at the path, whatever its version.
+    pub async fn edit(&self, method: Method, below: &str, body: &Value) -> Answer {
+        let path = self.path(below);
+        let etag = self.person.get(&path).await.etag();
+        self.person.edit(method, &path, &etag, body).await
+    }
+
+    /// Lets students no longer find the tutor.
+    pub async fn hide(&self) {
+        self.edit(Method::PATCH, "", &json!({"visible": false}))
+            .await
+            .expect(200);
+    }
 }
 
 impl Centre {

@@ -5,6 +5,7 @@ mod centre;
 mod database;
 mod person;
 pub mod race;
+mod raw;
 
 use api::{
     app::App,
@@ -14,7 +15,9 @@ use api::{
     seal::Keyring,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use google::Limits;
 use google_sandbox::{Client, Sandbox};
+use sea_orm::{ConnectionTrait, Statement};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -22,10 +25,15 @@ use std::{
 use tokio::net::TcpListener;
 
 pub use centre::{Centre, TutorAtCentre};
+pub use database::empty as empty_database;
 pub use person::{Answer, Person};
+pub use raw::Raw;
 
 /// A Monday morning in Berlin, four weeks before the clocks change.
 pub const NOW: &str = "2027-03-01T07:00:00Z";
+
+/// Between tries of a call that Google refuses: nobody is waited for.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
 const CLIENT_ID: &str = "test.apps.googleusercontent.com";
 
@@ -77,6 +85,18 @@ impl TestApp {
         jobs::run_due(&self.app).await.unwrap()
     }
 
+    /// Changes the database behind the server's back.
+    pub async fn execute(&self, sql: &str) {
+        self.app.db.execute_unprepared(sql).await.unwrap();
+    }
+
+    /// The number that a query of one row and one column gives.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(self.app.db.get_database_backend(), sql);
+        let row = self.app.db.query_one_raw(statement).await.unwrap();
+        row.unwrap().try_get_by_index(0).unwrap()
+    }
+
     /// Somebody who has not signed in.
     pub fn stranger(&self) -> Person {
         Person::new(self)
@@ -95,7 +115,8 @@ impl TestApp {
         self.sign_in(&email(name)).await
     }
 
-    fn add_account(&self, name: &str) {
+    /// An account at the provider of somebody with this name.
+    pub fn add_account(&self, name: &str) {
         self.google.add_account(google_sandbox::Account {
             email: email(name),
             name: name.to_owned(),
@@ -129,6 +150,14 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             client_id: CLIENT_ID.to_owned(),
             client_secret: "secret".into(),
             calendar_url: google.parse().unwrap(),
+            sign_in_limits: Limits {
+                pause: SHORT_PAUSE,
+                ..Limits::SIGN_IN
+            },
+            calendar_limits: Limits {
+                pause: SHORT_PAUSE,
+                ..Limits::CALENDAR
+            },
         }),
         keys: Keyring::generate().parse().unwrap(),
         policy: Policy {

@@ -71,6 +71,10 @@ impl Person {
         }
     }
 
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// A request of this person, with the cookies that the server set.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, self.base.join(path).unwrap());
@@ -87,6 +91,25 @@ impl Person {
 
     pub async fn get(&self, path: &str) -> Answer {
         answer(self.request(Method::GET, path)).await
+    }
+
+    /// All items of a list, read in pages of one.
+    pub async fn pages_of_one(&self, path: &str) -> Vec<Value> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{separator}limit=1");
+        let (mut items, mut next) = (Vec::new(), first.clone());
+        loop {
+            let page = self.get(&next).await.expect(200);
+            let found = page["items"].as_array().unwrap();
+            assert!(found.len() <= 1, "{page:#}");
+            items.extend(found.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                assert!(page["next_cursor"].is_null(), "{page:#}");
+                return items;
+            };
+            assert_eq!(found.len(), 1, "a page before the last is full");
+            next = format!("{first}&cursor={cursor}");
+        }
     }
 
     pub async fn delete(&self, path: &str) -> Answer {

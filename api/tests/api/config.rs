@@ -1,0 +1,290 @@
+//! Settings: what the environment must say, and how its mistakes are told.
+
+use api::{
+    config::{Config, Mode},
+    seal::Keyring,
+};
+use std::net::Ipv6Addr;
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn load(variables: Variables<'_>) -> Result<Mode, Vec<String>> {
+    let lookup = |name: &str| {
+        let found = variables.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Config::load(&lookup).map_err(|mistakes| mistakes.0)
+}
+
+#[track_caller]
+fn refused(variables: Variables<'_>) -> Vec<String> {
+    match load(variables) {
+        Err(mistakes) => mistakes,
+        Ok(mode) => panic!("accepted: {mode:?}"),
+    }
+}
+
+#[track_caller]
+fn production(variables: Variables<'_>) -> Config {
+    match load(variables).unwrap() {
+        Mode::Production(config) => *config,
+        Mode::Local(settings) => panic!("local mode: {settings:?}"),
+    }
+}
+
+/// The names in front of the mistakes, each once.
+fn names(mistakes: &[String]) -> Vec<&str> {
+    let mut names: Vec<_> = mistakes
+        .iter()
+        .filter_map(|mistake| mistake.split(' ').next())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://u:p@db.example.org/tutoring");
+const PUBLIC: (&str, &str) = ("PUBLIC_URL", "https://book.example.org");
+const OFF: (&str, &str) = ("SIGN_IN", "off");
+
+/// What is enough for production, with more variables after it.
+fn enough(more: Variables<'_>) -> Vec<(&str, &str)> {
+    // The first of a name is the one that is read.
+    let mut all = more.to_vec();
+    all.extend([DATABASE, PUBLIC, OFF]);
+    all
+}
+
+#[test]
+fn with_nothing_set_the_server_brings_its_own_everything() {
+    assert!(matches!(load(&[]), Ok(Mode::Local(_))));
+    let chosen = [("BIND", "[::1]:8080"), ("DATA_DIR", "/tmp/x")];
+    assert!(matches!(load(&chosen), Ok(Mode::Local(_))));
+    // What is empty counts as not set.
+    assert!(matches!(load(&[("DATABASE_URL", " ")]), Ok(Mode::Local(_))));
+}
+
+#[test]
+fn anything_that_speaks_for_production_makes_every_missing_variable_be_named_at_once() {
+    let needed = [
+        "DATABASE_URL",
+        "ENCRYPTION_KEYS",
+        "GOOGLE_CLIENT_ID",
+        "GOOGLE_CLIENT_SECRET",
+        "PUBLIC_URL",
+    ];
+    for hint in [
+        ("K_SERVICE", "tutoring"),
+        ("PORT", "8080"),
+        ("BIND", "0.0.0.0:8080"),
+        ("BIND", "[::]:8080"),
+    ] {
+        assert_eq!(names(&refused(&[hint])), needed, "{hint:?}");
+    }
+    assert_eq!(names(&refused(&[DATABASE])), needed[1..]);
+}
+
+#[test]
+fn without_sign_in_neither_a_google_client_nor_a_key_is_needed() {
+    let config = production(&enough(&[]));
+    assert!(config.google.is_none());
+    assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn with_sign_in_a_google_client_and_a_key_are_needed() {
+    let keys = Keyring::generate();
+    let all = [
+        DATABASE,
+        PUBLIC,
+        ("GOOGLE_CLIENT_ID", "id"),
+        ("GOOGLE_CLIENT_SECRET", "secret"),
+        ("ENCRYPTION_KEYS", keys.as_str()),
+    ];
+    let google = production(&all).google.unwrap();
+    assert_eq!(google.issuer.as_str(), "https://accounts.google.com/");
+    for (at, (name, _)) in all.iter().enumerate().skip(1) {
+        let mut fewer = all.to_vec();
+        fewer.remove(at);
+        assert_eq!(names(&refused(&fewer)), [*name]);
+    }
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let keys = Keyring::generate();
+    let all = [
+        DATABASE,
+        PUBLIC,
+        ("GOOGLE_CLIENT_ID", "id"),
+        ("GOOGLE_CLIENT_SECRET", "hush-hush"),
+        ("ENCRYPTION_KEYS", keys.as_str()),
+    ];
+    let shown = format!("{:?}", production(&all));
+    let key = keys.split_once(':').unwrap().1;
+    for secret in ["hush-hush", key, "u:p@"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn the_port_of_cloud_run_wins_and_means_all_interfaces() {
+    let config = production(&enough(&[("PORT", "9090"), ("BIND", "127.0.0.1:1")]));
+    assert_eq!(config.server.bind.to_string(), "0.0.0.0:9090");
+}
+
+#[test]
+fn an_address_of_ip_version_6_is_listened_on() {
+    let config = production(&enough(&[("BIND", "[::1]:8080")]));
+    assert_eq!(config.server.bind.ip(), Ipv6Addr::LOCALHOST);
+    assert_eq!(
+        api::config::at(config.server.bind).as_str(),
+        "http://[::1]:8080/"
+    );
+}
+
+#[test]
+fn every_bad_value_is_told_with_the_name_of_its_variable() {
+    let bad = [
+        ("BIND", "8080"),
+        ("PORT", "-1"),
+        ("PORT", "65536"),
+        ("PUBLIC_URL", "book.example.org"),
+        ("PUBLIC_URL", "https://book.example.org/app"),
+        ("PUBLIC_URL", "https://book.example.org/?a=b"),
+        ("PUBLIC_URL", "https://book.example.org/#a"),
+        ("PUBLIC_URL", "https://u:p@book.example.org"),
+        ("PUBLIC_URL", "ftp://book.example.org"),
+        ("SHUTDOWN_GRACE_SECONDS", "0"),
+        ("SHUTDOWN_GRACE_SECONDS", "301"),
+        ("SESSION_DAYS", "0"),
+        ("SESSION_DAYS", "366"),
+        ("DATABASE_URL", "mysql://u:p@db.example.org/tutoring"),
+        ("DATABASE_URL", "postgres://u:p@/tutoring?host=/cloudsql/x"),
+        ("DATABASE_MAX_CONNECTIONS", "0"),
+        ("DATABASE_MAX_CONNECTIONS", "501"),
+        ("MIGRATE_ON_START", "yes"),
+        ("SIGN_IN", "no"),
+        ("MINIMUM_NOTICE_MINUTES", "-1"),
+        ("MINIMUM_NOTICE_MINUTES", "43201"),
+        ("HORIZON_DAYS", "0"),
+        ("HORIZON_DAYS", "731"),
+        ("START_GRID_MINUTES", "0"),
+        ("START_GRID_MINUTES", "7"),
+        ("START_GRID_MINUTES", "1441"),
+        ("START_GRID_MINUTES", "half"),
+        ("TIME_ZONE", "Europe/Atlantis"),
+        ("JOB_WORKERS", "65"),
+        ("JOB_POLL_SECONDS", "0"),
+        ("CALENDAR_POLL_SECONDS", "4"),
+        ("ENCRYPTION_KEYS", "x"),
+    ];
+    for (name, value) in bad {
+        let mistakes = refused(&enough(&[(name, value)]));
+        assert!(
+            names(&mistakes).contains(&name),
+            "{name}={value}: {mistakes:?}"
+        );
+        assert_eq!(
+            mistakes.len(),
+            1 + usize::from(value == "no") * 3,
+            "{mistakes:?}"
+        );
+    }
+    for (name, value) in [
+        ("OIDC_ISSUER", "accounts.google.com"),
+        ("OIDC_ISSUER", "http://accounts.google.com"),
+        ("GOOGLE_CALENDAR_URL", "nonsense"),
+    ] {
+        let keys = Keyring::generate();
+        let all = [
+            (name, value),
+            DATABASE,
+            PUBLIC,
+            ("GOOGLE_CLIENT_ID", "id"),
+            ("GOOGLE_CLIENT_SECRET", "secret"),
+            ("ENCRYPTION_KEYS", keys.as_str()),
+        ];
+        assert_eq!(refused(&all).len(), 1, "{name}={value}");
+        assert_eq!(names(&refused(&all)), [name], "{name}={value}");
+    }
+}
+
+#[test]
+fn bad_values_are_told_in_the_local_mode_too() {
+    let bad = [
+        ("LOCAL_GOOGLE_PORT", "70000"),
+        ("START_GRID_MINUTES", "7"),
+        ("TIME_ZONE", "Berlin"),
+    ];
+    assert_eq!(
+        names(&refused(&bad)),
+        ["LOCAL_GOOGLE_PORT", "START_GRID_MINUTES", "TIME_ZONE"]
+    );
+}
+
+#[test]
+fn encryption_keys_that_are_malformed_are_refused_and_never_repeated() {
+    let good = Keyring::generate();
+    let twice = format!("{good},{good}");
+    let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQ";
+    let short = format!("1:{secret}=");
+    let in_pieces = format!("{good},");
+    for keys in [
+        "1",
+        "1:",
+        secret,
+        &short,
+        "1:not base64!",
+        "a b:AAAA",
+        &twice,
+        &in_pieces,
+    ] {
+        let mistakes = refused(&enough(&[("ENCRYPTION_KEYS", keys)]));
+        assert_eq!(names(&mistakes), ["ENCRYPTION_KEYS"], "{keys}");
+        assert!(!mistakes[0].contains(secret), "{mistakes:?}");
+        assert!(!mistakes[0].contains(good.split_once(':').unwrap().1));
+    }
+}
+
+#[test]
+fn plain_http_is_accepted_on_loopback_only() {
+    for url in [
+        "http://localhost:8080",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "https://book.example.org",
+    ] {
+        let config = production(&enough(&[("PUBLIC_URL", url)]));
+        assert_eq!(config.server.is_https(), url.starts_with("https"), "{url}");
+    }
+    for url in [
+        "http://book.example.org",
+        "http://192.168.1.2:8080",
+        "http://localhost.example.org",
+        "http://0.0.0.0:8080",
+    ] {
+        let mistakes = refused(&enough(&[("PUBLIC_URL", url)]));
+        assert_eq!(
+            mistakes,
+            ["PUBLIC_URL must be https, or http on a loopback address"],
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn all_mistakes_stand_in_one_message_one_line_each() {
+    let lookup = |name: &str| match name {
+        "PORT" => Some("x".to_owned()),
+        "HORIZON_DAYS" => Some("soon".to_owned()),
+        _ => None,
+    };
+    let message = Config::load(&lookup).unwrap_err().to_string();
+    assert_eq!(message.lines().count(), 8, "{message}");
+    assert!(
+        message.contains("\n  - PORT must be a port number"),
+        "{message}"
+    );
+    assert!(message.contains("\n  - HORIZON_DAYS must be a whole number from 1 to 730"));
+}

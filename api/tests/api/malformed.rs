@@ -1,0 +1,481 @@
+//! Requests that no client should send: each is refused in the same form, and names what is wrong.
+
+mod addresses;
+mod bodies;
+mod bookings;
+mod people;
+mod queries;
+
+use crate::support::{Answer, Centre, Person, Raw, TestApp, TutorAtCentre};
+use serde_json::{Value, json};
+
+/// What nobody outside may read.
+const INTERNALS: [&str; 12] = [
+    "sqlx",
+    "sea_orm",
+    "SELECT",
+    "panicked",
+    "relation",
+    "column",
+    "constraint",
+    "Postgres",
+    "src/",
+    ".rs",
+    "/work",
+    "/home",
+];
+
+/// A request, and how it is refused.
+struct Case {
+    raw: Raw,
+    status: u16,
+    code: &'static str,
+    /// The fields that are named with their codes, where the status is 422.
+    errors: Vec<(&'static str, &'static str)>,
+}
+
+impl Case {
+    fn new(method: &'static str, target: &str, status: u16, code: &'static str) -> Self {
+        let raw = Raw {
+            method,
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        Self {
+            raw,
+            status,
+            code,
+            errors: Vec::new(),
+        }
+    }
+
+    fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.raw.headers.push((name, value.to_owned()));
+        self
+    }
+
+    fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.raw.body = body.into();
+        self
+    }
+}
+
+/// A body that claims to be JSON.
+fn sent(
+    method: &'static str,
+    target: &str,
+    body: impl Into<Vec<u8>>,
+    status: u16,
+    code: &'static str,
+) -> Case {
+    Case::new(method, target, status, code)
+        .header("Content-Type", "application/json")
+        .body(body)
+}
+
+/// JSON of which some fields can't be accepted.
+fn fields(
+    method: &'static str,
+    target: &str,
+    body: &Value,
+    errors: &[(&'static str, &'static str)],
+) -> Case {
+    text(method, target, &body.to_string(), errors)
+}
+
+/// As [`fields`], with the JSON as it is written.
+fn text(
+    method: &'static str,
+    target: &str,
+    body: &str,
+    errors: &[(&'static str, &'static str)],
+) -> Case {
+    Case {
+        errors: errors.to_vec(),
+        ..sent(method, target, body, 422, "invalid_fields")
+    }
+}
+
+/// A query of which some parameters can't be accepted.
+fn query(target: &str, errors: &[(&'static str, &'static str)]) -> Case {
+    Case {
+        errors: errors.to_vec(),
+        ..Case::new("GET", target, 422, "invalid_fields")
+    }
+}
+
+const ME: &str = "/v1/me";
+const TUTOR: &str = "/v1/tutors/{tutor}";
+const OFFERS: &str = "/v1/tutors/{tutor}/offers";
+const RULES: &str = "/v1/tutors/{tutor}/weekly-rules";
+const BOOKINGS: &str = "/v1/bookings";
+const CANCEL: &str = "/v1/bookings/{booking}/cancel";
+const CONNECTION: &str = "/v1/calendar/connection";
+
+/// Every operation that reads JSON, with a body that it would accept.
+fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 7] {
+    let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
+    let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
+    [
+        ("PATCH", ME, json!({"name": "Sam"})),
+        ("PATCH", TUTOR, json!({"bio": "Patient."})),
+        ("PUT", OFFERS, json!({"offers": [offer]})),
+        ("PUT", RULES, json!({"rules": [rule]})),
+        ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
+        ("POST", CANCEL, json!({"reason": "ill"})),
+        ("POST", CONNECTION, json!({"return_to": "/docs/"})),
+    ]
+}
+
+struct World {
+    // Stands as long as the test.
+    _test: TestApp,
+    tutor: TutorAtCentre,
+    student: Person,
+    booking: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestApp::start().await;
+        let centre = Centre::open(&test).await;
+        let tutor = centre.tutor(&test, "Tina").await;
+        let student = test.student("Sam").await;
+        let booked = student
+            .post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
+            .await
+            .expect(201);
+        let booking = booked["id"].as_str().unwrap().to_owned();
+        Self {
+            _test: test,
+            tutor,
+            student,
+            booking,
+        }
+    }
+
+    fn fill(&self, target: &str) -> String {
+        target
+            .replace("{tutor}", &self.tutor.id.to_string())
+            .replace("{booking}", &self.booking)
+    }
+
+    /// Sends a request as the person who may, with the current version where an edit names none.
+    async fn send(&self, raw: &Raw) -> Answer {
+        let mut raw = raw.clone();
+        let tutors = (raw.target.contains("{tutor}") && raw.method != "GET")
+            || raw.target.contains(CONNECTION);
+        let person = if tutors {
+            &self.tutor.person
+        } else {
+            &self.student
+        };
+        raw.target = self.fill(&raw.target);
+        let names_version = raw.headers.iter().any(|(name, _)| *name == "If-Match");
+        if matches!(raw.method, "PATCH" | "PUT") && !names_version {
+            let path = raw.target.split('?').next().unwrap();
+            let seen = person.get(path).await;
+            if let Some(etag) = seen.headers.get("etag") {
+                let etag = etag.to_str().unwrap().to_owned();
+                raw.headers.push(("If-Match", etag));
+            }
+        }
+        person.send_raw(&raw).await
+    }
+
+    /// All that the requests could have changed.
+    async fn state(&self) -> Vec<Value> {
+        let mut state = Vec::new();
+        for (person, path) in [
+            (&self.student, ME),
+            (&self.student, TUTOR),
+            (&self.student, RULES),
+            (&self.student, BOOKINGS),
+            (&self.tutor.person, "/v1/bookings?as=tutor"),
+            (&self.tutor.person, ME),
+            (&self.tutor.person, CONNECTION),
+        ] {
+            let answer = person.get(&self.fill(path)).await;
+            state.push(json!(
+                answer.headers.get("etag").map(|tag| tag.to_str().unwrap())
+            ));
+            state.push(answer.expect(200));
+        }
+        state
+    }
+
+    /// Why the answer is not the refusal that was expected, if it isn't.
+    async fn fault(&self, case: &Case) -> Option<String> {
+        let answer = self.send(&case.raw).await;
+        let body = &answer.body;
+        let got: Vec<_> = body["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|error| {
+                (
+                    error["field"].as_str().unwrap(),
+                    error["code"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        let head = case.raw.method == "HEAD";
+        let type_ = answer
+            .headers
+            .get("content-type")
+            .map(|value| value.to_str().unwrap());
+        let as_expected = answer.status.as_u16() == case.status
+            && type_ == Some("application/problem+json")
+            && (head || (body["code"] == case.code && body["status"] == case.status))
+            && got == case.errors
+            && (case.status != 405 || answer.headers.contains_key("allow"))
+            && answer.headers.contains_key("x-request-id");
+        let told = body.to_string();
+        let leak = INTERNALS.iter().find(|internal| told.contains(**internal));
+        if as_expected && leak.is_none() {
+            return None;
+        }
+        let mut sent = String::from_utf8_lossy(&case.raw.body).into_owned();
+        sent.truncate(sent.floor_char_boundary(200));
+        Some(format!(
+            "{} {} {:?} {sent}\n  wanted {} {} {:?}, got {} {} {leak:?} {told}",
+            case.raw.method,
+            case.raw.target,
+            case.raw.headers,
+            case.status,
+            case.code,
+            case.errors,
+            answer.status,
+            type_.unwrap_or_default(),
+        ))
+    }
+
+    async fn refuses(&self, cases: &[Case]) {
+        let before = self.state().await;
+        let mut faults = Vec::new();
+        for case in cases {
+            faults.extend(self.fault(case).await);
+        }
+        assert!(
+            faults.is_empty(),
+            "{} of {}:\n{}",
+            faults.len(),
+            cases.len(),
+            faults.join("\n")
+        );
+        assert_eq!(
+            self.state().await,
+            before,
+            "a refused request changes nothing"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_json_asked_for_is_refused() {
+    let world = World::new().await;
+    world.refuses(&bodies::bodies(&world.tutor)).await;
+}
+
+#[tokio::test]
+async fn an_account_is_not_changed_to_what_can_not_be() {
+    World::new().await.refuses(&people::me()).await;
+}
+
+#[tokio::test]
+async fn a_tutor_is_not_changed_to_what_can_not_be() {
+    let world = World::new().await;
+    world.refuses(&people::profiles()).await;
+    world.refuses(&people::offers()).await;
+    world.refuses(&people::rules()).await;
+    world.refuses(&people::sets_of_rules()).await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_is_neither_booked_nor_cancelled() {
+    let world = World::new().await;
+    world.refuses(&bookings::bookings(&world.tutor)).await;
+    world
+        .refuses(&bookings::cancellations_and_connections())
+        .await;
+}
+
+#[tokio::test]
+async fn a_query_that_can_not_be_answered_is_refused() {
+    let world = World::new().await;
+    world.refuses(&queries::lists()).await;
+    world.refuses(&queries::slots()).await;
+    world.refuses(&queries::others()).await;
+}
+
+#[tokio::test]
+async fn an_edit_of_no_known_version_is_refused() {
+    World::new()
+        .await
+        .refuses(&addresses::preconditions())
+        .await;
+}
+
+#[tokio::test]
+async fn an_edit_that_names_no_version_is_refused() {
+    let world = World::new().await;
+    for (method, path) in [
+        ("PATCH", ME),
+        ("PATCH", TUTOR),
+        ("PUT", OFFERS),
+        ("PUT", RULES),
+    ] {
+        let person = &world.tutor.person;
+        let request = person.request(method.parse().unwrap(), &world.fill(path));
+        let answer = person.send(request.json(&json!({}))).await;
+        answer.expect_problem(428, "if_match_required");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_is_refused() {
+    World::new().await.refuses(&addresses::addresses()).await;
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get_without_the_body() {
+    let world = World::new().await;
+    for path in ["/livez", ME, TUTOR, "/v1/bookings/{booking}"] {
+        let raw = Raw {
+            method: "HEAD",
+            target: world.fill(path),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let answer = world.student.send_raw(&raw).await;
+        let same = world.student.get(&raw.target).await;
+        assert_eq!(answer.headers.get("etag"), same.headers.get("etag"));
+        assert_eq!(answer.expect(200), json!(""));
+    }
+}
+
+/// Whatever is sent, the fault is never ours.
+#[tokio::test]
+async fn no_body_makes_any_operation_fail() {
+    let world = World::new().await;
+    let operations = json_operations(&world.tutor);
+    let documented = serde_json::to_value(api::http::document()).unwrap();
+    let with_body = documented["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter(|operation| operation["requestBody"].is_object());
+    assert_eq!(
+        with_body.count(),
+        operations.len(),
+        "the operations that read JSON"
+    );
+
+    let values = [
+        json!(null),
+        json!(false),
+        json!(0),
+        json!(-1),
+        json!(1e308),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(""),
+        json!("\u{0}"),
+        json!("\u{feff}\u{202e}\u{fffd}"),
+        json!("'; DROP TABLE users; --"),
+        json!("{id}$1%s%n"),
+        json!("x".repeat(60_000)),
+        json!("2027-03-02T08:00:00.123456789Z"),
+        json!("+262142-12-31T23:59:59.999999999Z"),
+        json!("9999-12-31T23:59:59+23:59"),
+        json!("00000000-0000-0000-0000-000000000000"),
+        json!("23:59"),
+        json!([]),
+        json!([null]),
+        json!(vec![0; 20_000]),
+        json!({}),
+        json!({"": ""}),
+    ];
+    for (method, target, good) in &operations {
+        let mut bodies: Vec<Value> = values.to_vec();
+        for path in leaves(good, "") {
+            for value in &values {
+                let mut bad = good.clone();
+                *bad.pointer_mut(&path).unwrap() = value.clone();
+                bodies.push(bad);
+            }
+        }
+        for body in bodies {
+            let case = sent(method, target, body.to_string(), 0, "");
+            let answer = world.send(&case.raw).await;
+            let told = answer.body.to_string();
+            assert!(
+                answer.status.as_u16() < 500,
+                "{method} {target} {:.300} {told}",
+                body.to_string()
+            );
+            assert!(
+                !told.contains("panicked") && !told.contains("sqlx"),
+                "{told}"
+            );
+        }
+    }
+}
+
+/// The JSON pointers of all that stands in a value.
+fn leaves(value: &Value, at: &str) -> Vec<String> {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (format!("{at}/{key}"), value))
+            .collect(),
+        Value::Array(array) => array
+            .iter()
+            .enumerate()
+            .map(|(key, value)| (format!("{at}/{key}"), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let mut found: Vec<_> = below.iter().map(|(path, _)| path.clone()).collect();
+    found.extend(below.iter().flat_map(|(path, value)| leaves(value, path)));
+    found
+}
+
+/// Whoever asks for a field by a name of any length gets a short answer.
+#[tokio::test]
+async fn a_refusal_does_not_repeat_all_that_was_sent() {
+    let world = World::new().await;
+    let name = "x".repeat(50_000);
+    let case = sent(
+        "PATCH",
+        ME,
+        json!({name: 1}).to_string(),
+        422,
+        "invalid_fields",
+    );
+    let answer = world
+        .send(&case.raw)
+        .await
+        .expect_problem(422, "invalid_fields");
+    assert!(answer.to_string().len() < 1000, "{answer:.2000}");
+    let case = sent(
+        "POST",
+        BOOKINGS,
+        json!({"start": "x".repeat(50_000)}).to_string(),
+        422,
+        "",
+    );
+    let answer = world
+        .send(&case.raw)
+        .await
+        .expect_problem(422, "invalid_fields");
+    assert!(answer.to_string().len() < 1000, "{answer:.2000}");
+    let odd = sent("PATCH", ME, "{\"a\\u0000\\u001b\": 1}", 422, "");
+    let answer = world
+        .send(&odd.raw)
+        .await
+        .expect_problem(422, "invalid_fields");
+    assert_eq!(answer["errors"][0]["field"], "a");
+}

@@ -1,0 +1,91 @@
+//! Addresses that lead nowhere, methods that are not known there, and versions that never were.
+
+use super::{BOOKINGS, CANCEL, Case, ME, OFFERS, RULES, TUTOR, sent};
+
+pub fn preconditions() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (method, target, body) in [
+        ("PATCH", ME, "{}"),
+        ("PATCH", TUTOR, "{}"),
+        ("PUT", OFFERS, r#"{"offers": []}"#),
+        ("PUT", RULES, r#"{"rules": []}"#),
+        ("POST", CANCEL, "{}"),
+    ] {
+        // Weak tags never match (RFC 9110 section 13.1.1), and tags that we don't write neither.
+        for tag in [
+            "*",
+            "W/\"1\"",
+            "W/\"3\"",
+            "1",
+            "\"\"",
+            "\"0\"",
+            "\"-1\"",
+            "\"+1\"",
+            "\"+3\"",
+            "\"03\"",
+            "\"77\"",
+            "\"2147483647\"",
+            "\"2147483648\"",
+            "nonsense",
+            "",
+        ] {
+            let case = sent(method, target, body, 412, "stale_etag");
+            cases.push(case.header("If-Match", tag));
+        }
+    }
+    cases
+}
+
+pub fn addresses() -> Vec<Case> {
+    let nowhere = |target: &str| Case::new("GET", target, 404, "no_such_route");
+    let missing = |target: &str| Case::new("GET", target, 404, "not_found");
+    let refused = |method, target: &str| Case::new(method, target, 405, "method_not_allowed");
+    let long = format!("/v1/bookings/{}", "a".repeat(20_000));
+    vec![
+        nowhere("/v1"),
+        nowhere("/v1/"),
+        nowhere("/v2/me"),
+        nowhere("/v1/me/"),
+        nowhere("//v1/me"),
+        nowhere("/V1/me"),
+        nowhere("/v1/../v1/me"),
+        nowhere("/v1/tutors/../../etc/passwd"),
+        nowhere("/..%2f..%2fetc%2fpasswd"),
+        nowhere("/%ff"),
+        nowhere("/%00"),
+        nowhere("/.env"),
+        nowhere("/metrics/x"),
+        Case::new("POST", "/v1/nonsense", 404, "no_such_route"),
+        Case::new("OPTIONS", "/v1/nonsense", 404, "no_such_route"),
+        missing("/v1/bookings/x"),
+        missing("/v1/bookings/17"),
+        missing("/v1/bookings/%ff"),
+        missing("/v1/bookings/%00"),
+        missing("/v1/bookings/%zz"),
+        missing("/v1/bookings/..%2f..%2fetc%2fpasswd"),
+        missing("/v1/bookings/{booking}%20"),
+        missing("/v1/bookings/00000000-0000-0000-0000-000000000000"),
+        missing("/v1/bookings/'%20OR%201=1"),
+        missing("/v1/tutors/x"),
+        missing("/v1/tutors/%ff/offers"),
+        missing("/v1/tutors/x/weekly-rules"),
+        missing("/v1/tutors/x/slots?from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60"),
+        missing("/v1/tutors/{booking}"),
+        missing(&long),
+        sent("POST", "/v1/bookings/x/cancel", "{}", 404, "not_found"),
+        sent("PATCH", "/v1/tutors/x", "{}", 404, "not_found"),
+        refused("DELETE", ME),
+        refused("POST", ME),
+        refused("OPTIONS", ME),
+        refused("TRACE", ME),
+        refused("BREW", ME),
+        refused("PUT", BOOKINGS),
+        refused("HEAD", CANCEL),
+        refused("GET", CANCEL),
+        refused("GET", "/v1/auth/sign-out"),
+        refused("POST", "/livez"),
+        refused("DELETE", TUTOR),
+        refused("POST", RULES),
+        refused("OPTIONS", "/readyz"),
+    ]
+}

@@ -1,0 +1,12 @@
+//! What goes over the wire, against a server that plays the provider and Calendar by a script.
+
+#![allow(clippy::unwrap_used)]
+
+mod access_tokens;
+mod busy;
+mod calendar;
+mod calendar_failures;
+mod discovery;
+mod id_token;
+mod sign_in;
+mod support;
