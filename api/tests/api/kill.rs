@@ -236,7 +236,7 @@ async fn race(
             .map(|(student, (person, wishes))| async move {
                 let mut told = Told::default();
                 for (n, (tutor, times)) in wishes.iter().enumerate() {
-                    let wanted = tutors[*tutor].lesson_at(*times);
+                    let wanted = tutors[*tutor].lesson_over(*times);
                     match person.try_post("/v1/bookings", &wanted).await {
                         Err(_) => told.unanswered += 1,
                         Ok(answer) if answer.status == 409 => told.refused += 1,

@@ -33,7 +33,7 @@ async fn of_64_students_who_want_one_slot_exactly_one_gets_it() {
     let students = students(&test, CLIENTS).await;
     let mut tally = Tally::new("one slot");
     for round in 0..ROUNDS {
-        let wanted = tutor.lesson_at(lasting(on_day(round, 10, 0), 60));
+        let wanted = tutor.lesson_over(lasting(on_day(round, 10, 0), 60));
         let answers = tally
             .race(
                 students
@@ -94,7 +94,7 @@ fn spans_in_four_hours(round: u64) -> Vec<Times> {
 }
 
 async fn book(student: &Person, tutor: &TutorAtCentre, span: Times) -> Answer {
-    student.post("/v1/bookings", &tutor.lesson_at(span)).await
+    student.post("/v1/bookings", &tutor.lesson_over(span)).await
 }
 
 fn times(booked: Answer) -> Times {
@@ -337,7 +337,7 @@ async fn of_one_request_sent_many_times_at_once_with_one_key_one_booking_comes()
     let student = test.student("Sam").await;
     let mut tally = Tally::new("one idempotency key");
     for round in 0..ROUNDS {
-        let wanted = tutor.lesson_at(lasting(on_day(round, 10, 0), 60));
+        let wanted = tutor.lesson_over(lasting(on_day(round, 10, 0), 60));
         let key = format!("round {round}");
         let post = || {
             let request = student.request(Method::POST, "/v1/bookings");

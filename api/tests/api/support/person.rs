@@ -61,6 +61,10 @@ impl Person {
         }
     }
 
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The same person at another server that knows their session.
     pub fn at(&self, base: &Url) -> Self {
         Self {
@@ -69,10 +73,6 @@ impl Person {
             http: google::http_client("test").unwrap(),
             cookies: self.cookies.clone(),
         }
-    }
-
-    pub(super) fn base(&self) -> &Url {
-        &self.base
     }
 
     /// A request of this person, with the cookies that the server set.

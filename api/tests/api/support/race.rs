@@ -54,7 +54,7 @@ pub fn overlap(one: Times, other: Times) -> bool {
 
 impl TutorAtCentre {
     /// The body of a booking of this tutor.
-    pub fn lesson_at(&self, (start, end): Times) -> Value {
+    pub fn lesson_over(&self, (start, end): Times) -> Value {
         json!({
             "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
             "start": start, "end": end,
