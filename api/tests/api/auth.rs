@@ -526,7 +526,7 @@ async fn a_provider_that_hangs_is_not_waited_for_long() {
     })
     .await;
     let (mut person, back) = about_to_return(&test, "Sam").await;
-    let hang = Effect::Hang(Duration::from_secs(600));
+    let hang = Effect::Hang(Duration::from_mins(10));
     test.google.fail_next(Failure::new(Target::Token, hang));
     let answer = person.follow(&back).await;
     answer.expect_problem(503, "unavailable");
