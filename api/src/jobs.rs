@@ -6,7 +6,7 @@ mod sync_lesson_event;
 use crate::{
     app::App,
     error::Error,
-    service::queue::{self, Job, Outcome, TIME_LIMIT, Work},
+    service::queue::{self, Job, Outcome, Work},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -56,14 +56,15 @@ async fn idle(app: &App, stop: &CancellationToken) {
 }
 
 async fn run(app: &App, job: &Job) {
+    let time_limit = app.config.jobs.time_limit();
     let running = tokio::spawn(tokio::time::timeout(
-        TIME_LIMIT,
+        time_limit,
         dispatch(app.clone(), job.work),
     ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Outcome::Failed(Error::Unavailable {
-            cause: anyhow::anyhow!("took longer than {TIME_LIMIT:?}"),
+            cause: anyhow::anyhow!("took longer than {time_limit:?}"),
         }),
         Err(panic) => Outcome::Failed(Error::internal(panic)),
     };

@@ -162,6 +162,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             workers: 4,
             poll: Duration::from_secs(1),
             calendar_poll: Duration::from_secs(5),
+            lease: Duration::from_mins(1),
         },
     })
 }

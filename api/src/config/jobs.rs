@@ -11,11 +11,14 @@ pub struct Jobs {
     pub poll: Duration,
     /// How often the busy time of a connected calendar is read.
     pub calendar_poll: Duration,
+    /// How long a worker has a job to itself. One that is killed leaves its job until then.
+    pub lease: Duration,
 }
 
 impl Jobs {
     /// `JOB_WORKERS`: 4 when not set. `JOB_POLL_SECONDS`: 2 when not set.
     /// `CALENDAR_POLL_SECONDS`: 60 when not set; each connected tutor costs Google one request per period.
+    /// `JOB_LEASE_SECONDS`: 60 when not set; what an instance was doing when it was killed, another one takes over after this.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {
             workers: vars.number("JOB_WORKERS", 4, 0..=64),
@@ -23,6 +26,12 @@ impl Jobs {
             calendar_poll: Duration::from_secs(
                 vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into(),
             ),
+            lease: Duration::from_secs(vars.number("JOB_LEASE_SECONDS", 60, 30..=600).into()),
         }
+    }
+
+    /// How long a run may take: less than the lease, so that two runs of one job never overlap.
+    pub fn time_limit(&self) -> Duration {
+        self.lease * 5 / 6
     }
 }

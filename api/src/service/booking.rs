@@ -69,7 +69,7 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
     }
     busy_time::read_if_stale(app, profile.id).await;
     match transaction!(app.db, |txn| {
-        insert(app, txn, student, &wanted, span).await
+        insert(app, txn, (profile.user_id, student), &wanted, span).await
     }) {
         Ok(id) => {
             app.work_enqueued.notify_one();
@@ -92,11 +92,11 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
 async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
-    student: UserId,
+    (tutor, student): (UserId, UserId),
     wanted: &Wanted,
     span: Span,
 ) -> Result<BookingId, Error> {
-    store::lock_time_of(txn, &[wanted.tutor_id.0, student.0]).await?;
+    store::lock_time_of(txn, &[tutor, student]).await?;
     let now = app.clock.now();
     let profile = visible(txn, student, wanted.tutor_id).await?;
     let offers = store::offer::of_tutors(txn, &[profile.id]).await?;
@@ -225,7 +225,7 @@ pub async fn cancel(
         let booking = store::booking::visible_to(txn, actor, id)
             .await?
             .ok_or(Error::not_found("booking"))?;
-        store::lock_time_of(txn, &[booking.tutor_id.0, booking.student_id.0]).await?;
+        store::lock_time_of(txn, &[booking.tutor_user_id, booking.student_id]).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }

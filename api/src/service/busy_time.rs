@@ -4,7 +4,7 @@ use super::{TutorId, calendar_connection, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
-    store,
+    store::{self, google_grant::BusyReadClaim},
 };
 use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -49,7 +49,7 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
         return Ok(false);
     };
     let read_at = app.clock.now();
-    let Some(grant) =
+    let Some(claim) =
         store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await?
     else {
         return Ok(false);
@@ -57,15 +57,15 @@ async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Er
     let Some(window) = window(app, read_at) else {
         return Ok(false);
     };
-    match ask(app, google, grant, window).await {
+    match ask(app, google, claim.id, window).await {
         Ok(busy) => {
-            store_busy(app, tutor_id, grant, busy, window, read_at).await?;
+            store_busy(app, tutor_id, &claim, busy, window, read_at).await?;
             Ok(true)
         }
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
         Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
         Err(error) => {
-            store::google_grant::note_failure(&app.db, grant, read_at).await?;
+            store::google_grant::note_failure(&app.db, claim.id, read_at).await?;
             Err(Error::Unavailable {
                 cause: error.into(),
             })
@@ -97,14 +97,14 @@ async fn ask(
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
-    grant: GrantId,
+    claim: &BusyReadClaim,
     busy: Vec<Span>,
     window: Span,
     read_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &[tutor_id.0]).await?;
-        if !store::google_grant::note_busy_read(txn, grant, read_at).await? {
+        store::lock_time_of(txn, &[claim.user_id]).await?;
+        if !store::google_grant::note_busy_read(txn, claim.id, read_at).await? {
             // Another account is connected by now, or none.
             return Ok(());
         }

@@ -131,9 +131,9 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         return Ok(());
     };
     transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[user_id]).await?;
         store::google_grant::delete(txn, user_id).await?;
         if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
-            store::lock_time_of(txn, &[tutor.0]).await?;
             store::busy_span::replace(txn, tutor, &[]).await?;
             store::lesson::forget_calendar_events(txn, tutor).await?;
         }

@@ -12,12 +12,6 @@ use chrono::TimeDelta;
 
 pub use crate::store::job::{Leased as Job, Work};
 
-/// How long a worker has a job to itself. Longer than [`TIME_LIMIT`], so that two runs never overlap.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-
-/// How long a run may take.
-pub const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(50);
-
 /// After so many attempts, which take about four days, a job is given up.
 const MOST_ATTEMPTS: i32 = 1200;
 
@@ -36,7 +30,7 @@ pub enum Outcome {
 /// The job that has waited longest, now this worker's.
 pub async fn take(app: &App) -> Result<Option<Job>, Error> {
     let now = app.clock.now();
-    Ok(store::job::lease(&app.db, now, now + LEASE).await?)
+    Ok(store::job::lease(&app.db, now, now + app.config.jobs.lease).await?)
 }
 
 /// Writes down how a run ended.

@@ -90,7 +90,7 @@ impl Time {
         let sources = [
             (
                 OccupiedBy::Lesson,
-                store::lesson::of_tutor(db, profile.id, needed).await?,
+                store::lesson::of_person(db, profile.user_id, needed).await?,
             ),
             (
                 OccupiedBy::CalendarBusy,
@@ -98,7 +98,7 @@ impl Time {
             ),
             (
                 OccupiedBy::StudentBusy,
-                store::booking::of_student(db, student, needed).await?,
+                store::lesson::of_person(db, student, needed).await?,
             ),
         ];
         let occupied = sources

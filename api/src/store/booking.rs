@@ -1,6 +1,5 @@
 //! Bookings.
 
-use super::busy_span::SpanRow;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
@@ -10,26 +9,8 @@ use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, Statement, Value, raw_sql,
+    FromQueryResult, QueryFilter, Statement, Value,
 };
-
-/// Spans of a student's bookings that overlap the window.
-pub async fn of_student(
-    db: &impl ConnectionTrait,
-    student_id: UserId,
-    window: Span,
-) -> Result<Vec<Span>, DbErr> {
-    let (from, until) = (window.start(), window.end());
-    let rows = SpanRow::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT starts_at, ends_at FROM bookings
-           WHERE student_id = {student_id} AND status <> 'cancelled'
-             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
-    ))
-    .all(db)
-    .await?;
-    Ok(rows.iter().filter_map(SpanRow::span).collect())
-}
 
 /// # Errors
 /// `bookings_student_no_overlap` is for the caller to translate.

@@ -132,30 +132,32 @@ pub async fn delete(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), D
         .map(|_| ())
 }
 
+/// The right to read the busy time of a tutor.
 #[derive(FromQueryResult)]
-struct Claimed {
-    id: GrantId,
+pub struct BusyReadClaim {
+    /// The grant to use.
+    pub id: GrantId,
+    /// The tutor as a user.
+    pub user_id: UserId,
 }
 
 /// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`.
-/// The grant to use.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
     pause: TimeDelta,
     now: DateTime<Utc>,
-) -> Result<Option<GrantId>, DbErr> {
+) -> Result<Option<BusyReadClaim>, DbErr> {
     let before = now - pause;
-    let claimed = Claimed::find_by_statement(raw_sql!(
+    BusyReadClaim::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
              AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
-           RETURNING google_grants.id"#
+           RETURNING google_grants.id, google_grants.user_id"#
     ))
     .one(db)
-    .await?;
-    Ok(claimed.map(|row| row.id))
+    .await
 }
 
 /// Notes that busy time was read, as of `read_at`; whether the grant still stands.

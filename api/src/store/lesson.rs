@@ -2,7 +2,7 @@
 
 use super::busy_span::SpanRow;
 use ::entity::{
-    id::{GrantId, LessonId, SubjectId, TutorId},
+    id::{GrantId, LessonId, SubjectId, TutorId, UserId},
     lesson::{self, LessonStatus},
 };
 use chrono::{DateTime, Utc};
@@ -12,17 +12,21 @@ use sea_orm::{
     QueryFilter, raw_sql,
 };
 
-/// Spans of a tutor's lessons that overlap the window.
-pub async fn of_tutor(
+/// Spans of the lessons that a person gives or has, of those that overlap the window.
+pub async fn of_person(
     db: &impl ConnectionTrait,
-    tutor_id: TutorId,
+    person: UserId,
     window: Span,
 ) -> Result<Vec<Span>, DbErr> {
     let (from, until) = (window.start(), window.end());
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT starts_at, ends_at FROM lessons
-           WHERE tutor_id = {tutor_id} AND status <> 'cancelled'
+           WHERE tutor_id = (SELECT id FROM tutors WHERE user_id = {person}) AND status <> 'cancelled'
+             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')
+           UNION ALL
+           SELECT starts_at, ends_at FROM bookings
+           WHERE student_id = {person} AND status <> 'cancelled'
              AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
     ))
     .all(db)

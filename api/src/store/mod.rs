@@ -15,20 +15,23 @@ pub mod tutor;
 pub mod user;
 pub mod weekly_rule;
 
+use ::entity::id::UserId;
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, raw_sql};
 use sqlx::postgres::PgDatabaseError;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// Takes locks that last until the end of the transaction, on people and tutors whose time is about to
-/// be written. All of them in one call, so that every transaction takes them in the same order.
+/// Takes locks that last until the end of the transaction, on people whose time is about to be written.
+/// All of them in one call and before any row is written, so that every transaction takes them in the
+/// same order.
 ///
 /// The exclusion constraints alone are right, but deadlock under contention: two inserts wait for each
-/// other's index entries. With the lock first, they queue.
-pub async fn lock_time_of(txn: &impl ConnectionTrait, owners: &[Uuid]) -> Result<(), DbErr> {
-    let mut keys: Vec<i64> = owners
+/// other's index entries. With the lock first, they queue. And a person who both teaches and learns has
+/// one time, of which each constraint sees a part: what is read under the lock is the whole.
+pub async fn lock_time_of(txn: &impl ConnectionTrait, people: &[UserId]) -> Result<(), DbErr> {
+    let mut keys: Vec<i64> = people
         .iter()
-        .map(|id| i64::from_be_bytes(low_half(*id)))
+        .map(|id| i64::from_be_bytes(low_half(id.0)))
         .collect();
     keys.sort_unstable();
     keys.dedup();

@@ -4,12 +4,13 @@
 mod centre;
 mod database;
 mod person;
+pub mod race;
 mod raw;
 
 use api::{
     app::App,
     clock::Clock,
-    config::{self, Config, Google, Jobs, Policy, Server},
+    config::{self, Config, Database, Google, Jobs, Policy, Server},
     http, jobs,
     seal::Keyring,
 };
@@ -17,7 +18,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use google::Limits;
 use google_sandbox::{Client, Sandbox};
 use sea_orm::{ConnectionTrait, Statement};
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 pub use centre::{Centre, TutorAtCentre};
@@ -51,41 +55,7 @@ impl TestApp {
         let bind = listener.local_addr().unwrap();
         let base = config::at(bind);
         let google = sandbox(&base).await;
-        let mut config = Config {
-            server: Server {
-                bind,
-                public_url: base.clone(),
-                shutdown_grace: Duration::from_secs(1),
-                session_lifetime: TimeDelta::days(30),
-            },
-            database: database::fresh().await,
-            google: Some(Google {
-                issuer: google.issuer().parse().unwrap(),
-                client_id: CLIENT_ID.to_owned(),
-                client_secret: "secret".into(),
-                calendar_url: google.calendar_url().parse().unwrap(),
-                sign_in_limits: Limits {
-                    pause: SHORT_PAUSE,
-                    ..Limits::SIGN_IN
-                },
-                calendar_limits: Limits {
-                    pause: SHORT_PAUSE,
-                    ..Limits::CALENDAR
-                },
-            }),
-            keys: Keyring::generate().parse().unwrap(),
-            policy: Policy {
-                minimum_notice_minutes: 60,
-                horizon_days: 60,
-                start_grid_minutes: 30,
-                time_zone: chrono_tz::Europe::Berlin,
-            },
-            jobs: Jobs {
-                workers: 0,
-                poll: Duration::from_secs(1),
-                calendar_poll: Duration::from_mins(1),
-            },
-        };
+        let mut config = config(bind, &google.issuer(), database::fresh().await);
         change(&mut config);
         let db = api::database::connect(&config.database).await.unwrap();
         let app = App::new(config, db, Clock::standing_at(NOW.parse().unwrap())).unwrap();
@@ -163,6 +133,46 @@ pub fn email(name: &str) -> String {
 /// An instant written as RFC 3339.
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
+}
+
+/// What a server at this address is told, with its Google at that one and keys of its own.
+pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
+    Config {
+        server: Server {
+            bind,
+            public_url: config::at(bind),
+            shutdown_grace: Duration::from_secs(1),
+            session_lifetime: TimeDelta::days(30),
+        },
+        database,
+        google: Some(Google {
+            issuer: google.parse().unwrap(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: "secret".into(),
+            calendar_url: google.parse().unwrap(),
+            sign_in_limits: Limits {
+                pause: SHORT_PAUSE,
+                ..Limits::SIGN_IN
+            },
+            calendar_limits: Limits {
+                pause: SHORT_PAUSE,
+                ..Limits::CALENDAR
+            },
+        }),
+        keys: Keyring::generate().parse().unwrap(),
+        policy: Policy {
+            minimum_notice_minutes: 60,
+            horizon_days: 60,
+            start_grid_minutes: 30,
+            time_zone: chrono_tz::Europe::Berlin,
+        },
+        jobs: Jobs {
+            workers: 0,
+            poll: Duration::from_secs(1),
+            calendar_poll: Duration::from_mins(1),
+            lease: Duration::from_mins(1),
+        },
+    }
 }
 
 async fn sandbox(base: &url::Url) -> Sandbox {

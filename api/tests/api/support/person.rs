@@ -65,6 +65,16 @@ impl Person {
         &self.base
     }
 
+    /// The same person at another server that knows their session.
+    pub fn at(&self, base: &Url) -> Self {
+        Self {
+            base: base.clone(),
+            google: self.google.clone(),
+            http: google::http_client("test").unwrap(),
+            cookies: self.cookies.clone(),
+        }
+    }
+
     /// A request of this person, with the cookies that the server set.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, self.base.join(path).unwrap());
@@ -118,6 +128,11 @@ impl Person {
                 .json(body),
         )
         .await
+    }
+
+    /// What the server answered, if it lived to do so.
+    pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
+        try_answer(self.request(Method::POST, path).json(body)).await
     }
 
     /// Sends a request built by hand.
@@ -198,14 +213,18 @@ impl Person {
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    try_answer(request).await.unwrap()
+}
+
+async fn try_answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = response.bytes().await.unwrap();
+    let bytes = response.bytes().await?;
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-    Answer {
+    Ok(Answer {
         status,
         headers,
         body,
-    }
+    })
 }

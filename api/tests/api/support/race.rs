@@ -1,0 +1,219 @@
+//! Many clients at once, and what must hold in the tables afterwards.
+
+use super::{Answer, Person, TestApp, TutorAtCentre};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Europe::Berlin;
+use futures::future::join_all;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// A start and an end.
+pub type Times = (DateTime<Utc>, DateTime<Utc>);
+
+/// How often each race is run.
+pub const ROUNDS: u64 = 50;
+
+/// How many clients race.
+pub const CLIENTS: usize = 64;
+
+/// A server that lets many in at once, and books far enough ahead for a day per round.
+pub async fn crowded() -> TestApp {
+    TestApp::start_with(|config| {
+        config.database.max_connections = 32;
+        config.policy.horizon_days = 100;
+    })
+    .await
+}
+
+/// This many students, signed in.
+pub async fn students(test: &TestApp, count: usize) -> Vec<Person> {
+    join_all((0..count).map(|n| async move { test.student(&format!("Student{n}")).await })).await
+}
+
+/// An instant by the clock in Berlin on the working day of this round.
+pub fn on_day(round: u64, hour: u32, minute: u32) -> DateTime<Utc> {
+    let monday = NaiveDate::from_ymd_opt(2027, 3, 8).unwrap();
+    let date = monday + Days::new(round / 5 * 7 + round % 5);
+    let local = date.and_hms_opt(hour, minute, 0).unwrap();
+    local.and_local_timezone(Berlin).unwrap().to_utc()
+}
+
+pub fn lasting(start: DateTime<Utc>, minutes: i64) -> Times {
+    (start, start + TimeDelta::minutes(minutes))
+}
+
+/// Whether two half-open spans have an instant in common.
+pub fn overlap(one: Times, other: Times) -> bool {
+    one.0 < other.1 && other.0 < one.1
+}
+
+impl TutorAtCentre {
+    /// The body of a booking of this tutor.
+    pub fn lesson_over(&self, (start, end): Times) -> Value {
+        json!({
+            "tutor_id": self.id.0, "subject": "mathematics", "level": "School",
+            "start": start, "end": end,
+        })
+    }
+}
+
+/// What a race came to: how many answers of each status, and the slowest.
+pub struct Tally {
+    what: &'static str,
+    statuses: BTreeMap<u16, usize>,
+    slowest: Duration,
+    begun: Instant,
+}
+
+impl Tally {
+    pub fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            statuses: BTreeMap::new(),
+            slowest: Duration::ZERO,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Starts all at once and waits for all.
+    pub async fn race<F>(&mut self, requests: impl IntoIterator<Item = F>) -> Vec<Answer>
+    where
+        F: Future<Output = Answer>,
+    {
+        let timed = requests.into_iter().map(|request| async {
+            let begun = Instant::now();
+            (request.await, begun.elapsed())
+        });
+        let mut answers = Vec::new();
+        for (answer, took) in join_all(timed).await {
+            self.slowest = self.slowest.max(took);
+            *self.statuses.entry(answer.status.as_u16()).or_default() += 1;
+            answers.push(answer);
+        }
+        answers
+    }
+
+    /// Fails if there was an answer with any other status than these.
+    #[track_caller]
+    pub fn expect_only(&self, statuses: &[u16]) {
+        let others = self
+            .statuses
+            .keys()
+            .find(|status| !statuses.contains(status));
+        assert_eq!(others, None, "{}: {:?}", self.what, self.statuses);
+    }
+}
+
+/// For whoever reads the output: no test asks how fast it was.
+impl Drop for Tally {
+    fn drop(&mut self) {
+        println!(
+            "{}: {:?}, slowest {:?}, {:?} in all",
+            self.what,
+            self.statuses,
+            self.slowest,
+            self.begun.elapsed()
+        );
+    }
+}
+
+/// The codes of the reasons for a refusal of a slot.
+#[track_caller]
+pub fn reasons(refusal: Answer) -> Vec<String> {
+    let problem = refusal.expect_problem(409, "slot_unavailable");
+    let conflicts = problem["conflicts"].as_array().unwrap().iter();
+    conflicts
+        .map(|conflict| conflict["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+impl TestApp {
+    /// A connection that the server knows nothing of.
+    pub async fn own_connection(&self) -> PgConnection {
+        PgConnection::connect(self.app.config.database.url.expose_secret())
+            .await
+            .unwrap()
+    }
+
+    /// Asks the tables, by comparing everything with everything and not by the constraints, whether
+    /// nobody is in two places at once and nothing is half booked.
+    pub async fn expect_nobody_double_booked(&self) {
+        let mut connection = self.own_connection().await;
+        for (what, query) in CHECKS {
+            let count: i64 = sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(count, 0, "{what}");
+        }
+    }
+
+    /// Ends the server's connections, and tells how many deadlocks there were in its database.
+    pub async fn deadlocks(&self) -> i64 {
+        self.app.db.clone().close().await.unwrap();
+        let mut connection = self.own_connection().await;
+        // What a connection counted is told when it ends.
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let patience = Instant::now() + Duration::from_secs(20);
+        while sqlx::query_scalar::<_, i64>(others)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+            > 0
+        {
+            assert!(Instant::now() < patience, "connections stay");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        sqlx::query_scalar(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+    }
+}
+
+const CHECKS: [(&str, &str); 6] = [
+    (
+        "lessons of one tutor that overlap",
+        "SELECT count(*) FROM lessons AS one JOIN lessons AS other
+         ON one.tutor_id = other.tutor_id AND one.id < other.id
+            AND one.starts_at < other.ends_at AND other.starts_at < one.ends_at
+         WHERE one.status <> 'cancelled' AND other.status <> 'cancelled'",
+    ),
+    (
+        "bookings of one student that overlap",
+        "SELECT count(*) FROM bookings AS one JOIN bookings AS other
+         ON one.student_id = other.student_id AND one.id < other.id
+            AND one.starts_at < other.ends_at AND other.starts_at < one.ends_at
+         WHERE one.status <> 'cancelled' AND other.status <> 'cancelled'",
+    ),
+    (
+        "lessons that a person gives while they have one themselves",
+        "SELECT count(*) FROM lessons JOIN tutors ON tutors.id = lessons.tutor_id
+         JOIN bookings ON bookings.student_id = tutors.user_id
+            AND bookings.starts_at < lessons.ends_at AND lessons.starts_at < bookings.ends_at
+         WHERE lessons.status <> 'cancelled' AND bookings.status <> 'cancelled'",
+    ),
+    (
+        "lessons that stand without exactly one student",
+        "SELECT count(*) FROM lessons WHERE status <> 'cancelled' AND 1 <>
+         (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND status <> 'cancelled')",
+    ),
+    (
+        "bookings that stand on a lesson that does not",
+        "SELECT count(*) FROM bookings JOIN lessons ON lessons.id = bookings.lesson_id
+         WHERE bookings.status <> 'cancelled' AND lessons.status = 'cancelled'",
+    ),
+    (
+        "bookings at another time than their lesson",
+        "SELECT count(*) FROM bookings JOIN lessons ON lessons.id = bookings.lesson_id
+         WHERE (bookings.starts_at, bookings.ends_at) <> (lessons.starts_at, lessons.ends_at)",
+    ),
+];
