@@ -7,6 +7,7 @@ mod etag;
 mod extract;
 mod idempotency;
 mod layers;
+mod object;
 mod openapi;
 mod problem;
 mod routes;

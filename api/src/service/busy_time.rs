@@ -105,7 +105,7 @@ async fn store_busy(
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[claim.user_id]).await?;
         if !store::google_grant::note_busy_read(txn, claim.id, read_at).await? {
-            // Another account is connected by now, or none.
+            // Another account is connected by now, or none; or what is known is newer.
             return Ok(());
         }
         let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;

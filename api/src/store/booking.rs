@@ -117,7 +117,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
         Side::Either(id) => {
             conditions.add(
                 "(bookings.student_id = ? OR tutors.user_id = ?)",
-                [id.into()],
+                [id.into(), id.into()],
             );
         }
     }
@@ -167,6 +167,7 @@ impl Conditions {
         if !self.sql.is_empty() {
             self.sql.push_str(" AND ");
         }
+        debug_assert_eq!(condition.matches('?').count(), N, "{condition}");
         let mut number = self.values.len();
         for part in condition.split_inclusive('?') {
             let Some(text) = part.strip_suffix('?') else {

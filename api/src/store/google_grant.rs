@@ -161,22 +161,21 @@ pub async fn claim_busy_read(
     .await
 }
 
-/// Notes that busy time was read, as of `read_at`; whether the grant still stands.
+/// Notes that busy time was read, as of `read_at`, unless the grant is gone or it was read later by
+/// somebody else; whether so.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
     id: GrantId,
     read_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let noted = google_grant::Entity::update_many()
-        .set(google_grant::ActiveModel {
-            busy_read_at: Set(Some(read_at)),
-            failing_since: Set(None),
-            ..Default::default()
-        })
-        .filter(google_grant::COLUMN.id.eq(id))
-        .exec(txn)
+    let noted = txn
+        .execute_raw(raw_sql!(
+            Postgres,
+            r#"UPDATE google_grants SET busy_read_at = {read_at}, failing_since = NULL
+               WHERE id = {id} AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
+        ))
         .await?;
-    Ok(noted.rows_affected == 1)
+    Ok(noted.rows_affected() == 1)
 }
 
 /// Notes that Google could be reached.

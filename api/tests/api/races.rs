@@ -6,9 +6,10 @@ use crate::support::{
 };
 use chrono::TimeDelta;
 use futures::future::join_all;
-use google_sandbox::Consent;
+use google_sandbox::{Consent, Effect, Failure, Target};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Separates who booked from who was refused.
 fn booked(answers: Vec<Answer>) -> (Vec<Answer>, Vec<Answer>) {
@@ -327,4 +328,71 @@ async fn two_who_teach_each_other_are_not_in_two_lessons_at_once() {
     }
     tally.expect_only(&[201, 409]);
     expect_sound(&test).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_one_request_sent_many_times_at_once_with_one_key_one_booking_comes() {
+    let test = crowded().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let mut tally = Tally::new("one idempotency key");
+    for round in 0..ROUNDS {
+        let wanted = tutor.lesson_over(lasting(on_day(round, 10, 0), 60));
+        let key = format!("round {round}");
+        let post = || {
+            let request = student.request(Method::POST, "/v1/bookings");
+            student.send(request.header("idempotency-key", &key).json(&wanted))
+        };
+        let answers = tally.race((0..16).map(|_| post())).await;
+        let (mut got_it, refused) = booked(answers);
+        for refusal in refused {
+            refusal.expect_problem(409, "request_in_progress");
+        }
+        // Whoever was told to wait asks again.
+        got_it.push(post().await);
+        let bookings: Vec<_> = got_it.into_iter().map(|one| one.expect(201)).collect();
+        assert!(bookings.windows(2).all(|two| two[0]["id"] == two[1]["id"]));
+    }
+    tally.expect_only(&[201, 409]);
+    expect_sound(&test).await;
+}
+
+#[tokio::test]
+async fn busy_time_that_is_still_being_read_when_the_calendar_is_disconnected_is_not_kept() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test)
+        .await
+        .connected_tutor(&test, "Tina")
+        .await;
+    let (start, end) = lasting(on_day(0, 10, 0), 60);
+    test.google.insert_busy(&tutor.email, start, end, "Dentist");
+    test.pass(TimeDelta::minutes(2));
+    // Google answers late, and is not told that the connection has ended.
+    let late = Effect::Hang(Duration::from_millis(500));
+    test.google
+        .fail_next(Failure::new(Target::Calendar, late).path("freeBusy"));
+    test.google
+        .fail_next(Failure::status(Target::Revoke, 503, "backendError").times(u32::MAX));
+    let disconnecting = async {
+        let mut connection = test.own_connection().await;
+        let asked = "SELECT busy_attempted_at > busy_read_at FROM google_grants";
+        while !sqlx::query_scalar::<_, bool>(asked)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tutor
+            .person
+            .delete("/v1/calendar/connection")
+            .await
+            .expect(204);
+    };
+    tokio::join!(test.run_jobs(), disconnecting);
+    let spans: i64 = sqlx::query_scalar("SELECT count(*) FROM busy_spans")
+        .fetch_one(&mut test.own_connection().await)
+        .await
+        .unwrap();
+    assert_eq!(spans, 0);
 }

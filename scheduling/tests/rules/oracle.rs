@@ -65,6 +65,7 @@ impl<'a> Oracle<'a> {
             .map(|other| match other.by {
                 OccupiedBy::Lesson => "lesson",
                 OccupiedBy::CalendarBusy => "calendar_busy",
+                OccupiedBy::StudentBusy => "student_busy",
             })
             .collect();
         if !self.all_open(start, end) {

@@ -99,7 +99,13 @@ fn weekday_before(date: chrono::NaiveDate, days: u8) -> Weekday {
 }
 
 fn some_occupied(moment: DateTime<Utc>) -> impl Strategy<Value = Occupied> {
-    let by = select(&[OccupiedBy::Lesson, OccupiedBy::CalendarBusy][..]);
+    let by = select(
+        &[
+            OccupiedBy::Lesson,
+            OccupiedBy::CalendarBusy,
+            OccupiedBy::StudentBusy,
+        ][..],
+    );
     let length = prop_oneof![1..90_i64, 1..600_i64];
     (-3000..3000_i64, length, by).prop_map(move |(start, length, by)| {
         let start = moment + TimeDelta::minutes(start);

@@ -12,6 +12,7 @@ use crate::{
         auth::{OwnTutor, SignedIn},
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
+        object,
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
@@ -176,6 +177,7 @@ pub async fn list(
 #[serde(deny_unknown_fields)]
 pub struct NewWeeklyRules {
     #[garde(custom(validate::items(0, 100)), dive)]
+    #[serde(deserialize_with = "object::list")]
     #[schema(max_items = 100)]
     rules: Vec<WeeklyRule>,
 }

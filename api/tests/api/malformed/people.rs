@@ -145,7 +145,7 @@ pub fn offers() -> Vec<Case> {
         with(
             "lesson_minutes",
             json!([60, 99_999_999]),
-            &[("offers[1].lesson_minutes[1]", "unacceptable")],
+            &[("offers[1].lesson_minutes[1]", "out_of_range")],
         ),
         with(
             "lesson_minutes",
@@ -175,6 +175,12 @@ pub fn offers() -> Vec<Case> {
             OFFERS,
             &json!({"offers": null}),
             &[("offers", "unacceptable")],
+        ),
+        fields(
+            "PUT",
+            OFFERS,
+            &json!({"offers": [good, ["mathematics", "School", [60]]]}),
+            &[("offers[1]", "unacceptable")],
         ),
         fields("PUT", OFFERS, &json!({}), &[("offers", "missing")]),
     ]
@@ -279,5 +285,9 @@ pub fn sets_of_rules() -> Vec<Case> {
         ),
         with(json!(vec![good.clone(); 101]), &[("rules", "wrong_count")]),
         with(json!({"0": good}), &[("rules", "unacceptable")]),
+        with(
+            json!([["monday", "09:00", "12:00", null, null]]),
+            &[("rules[0]", "unacceptable")],
+        ),
     ]
 }
