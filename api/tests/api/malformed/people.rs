@@ -113,6 +113,13 @@ pub fn offers() -> Vec<Case> {
             &[("offers[1].level", "unknown_level")],
         ),
         with("price", json!(1), &[("offers[1].price", "unknown")]),
+    ]
+}
+
+/// Lists of offers that are not what is asked for.
+pub fn sets_of_offers() -> Vec<Case> {
+    let good = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
+    vec![
         fields(
             "PUT",
             OFFERS,
