@@ -288,7 +288,7 @@ async fn a_tutor_is_not_changed_to_what_can_not_be() {
     let world = World::new().await;
     world.refuses(&people::profiles()).await;
     world.refuses(&people::offers()).await;
-    world.refuses(&people::lengths()).await;
+    world.refuses(&people::sets_of_offers()).await;
     world.refuses(&people::rules()).await;
     world.refuses(&people::sets_of_rules()).await;
 }

@@ -112,6 +112,51 @@ pub fn offers() -> Vec<Case> {
             json!("Doctor"),
             &[("offers[1].level", "unknown_level")],
         ),
+        with(
+            "lesson_minutes",
+            json!([]),
+            &[("offers[1].lesson_minutes", "wrong_count")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([60, 60]),
+            &[("offers[1].lesson_minutes", "duplicate")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([60, 4]),
+            &[("offers[1].lesson_minutes[1]", "out_of_range")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([0]),
+            &[("offers[1].lesson_minutes[0]", "out_of_range")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([-5]),
+            &[("offers[1].lesson_minutes[0]", "out_of_range")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([481]),
+            &[("offers[1].lesson_minutes[0]", "out_of_range")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([60, 99_999_999]),
+            &[("offers[1].lesson_minutes[1]", "out_of_range")],
+        ),
+        with(
+            "lesson_minutes",
+            json!([60.5]),
+            &[("offers[1].lesson_minutes[0]", "unacceptable")],
+        ),
+        with(
+            "lesson_minutes",
+            json!(["60"]),
+            &[("offers[1].lesson_minutes[0]", "unacceptable")],
+        ),
         with("price", json!(1), &[("offers[1].price", "unknown")]),
     ]
 }
@@ -145,50 +190,6 @@ pub fn sets_of_offers() -> Vec<Case> {
             &[("offers[1]", "unacceptable")],
         ),
         fields("PUT", OFFERS, &json!({}), &[("offers", "missing")]),
-    ]
-}
-
-pub fn lengths() -> Vec<Case> {
-    let good = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
-    let with = |value: Value, errors: &[_]| {
-        let mut bad = good.clone();
-        bad["lesson_minutes"] = value;
-        fields("PUT", OFFERS, &json!({"offers": [good, bad]}), errors)
-    };
-    vec![
-        with(json!([]), &[("offers[1].lesson_minutes", "wrong_count")]),
-        with(
-            json!([60, 60]),
-            &[("offers[1].lesson_minutes", "duplicate")],
-        ),
-        with(
-            json!([60, 4]),
-            &[("offers[1].lesson_minutes[1]", "out_of_range")],
-        ),
-        with(
-            json!([0]),
-            &[("offers[1].lesson_minutes[0]", "out_of_range")],
-        ),
-        with(
-            json!([-5]),
-            &[("offers[1].lesson_minutes[0]", "out_of_range")],
-        ),
-        with(
-            json!([481]),
-            &[("offers[1].lesson_minutes[0]", "out_of_range")],
-        ),
-        with(
-            json!([60, 99_999_999]),
-            &[("offers[1].lesson_minutes[1]", "out_of_range")],
-        ),
-        with(
-            json!([60.5]),
-            &[("offers[1].lesson_minutes[0]", "unacceptable")],
-        ),
-        with(
-            json!(["60"]),
-            &[("offers[1].lesson_minutes[0]", "unacceptable")],
-        ),
     ]
 }
 
