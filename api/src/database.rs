@@ -18,6 +18,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// per request.
 const TRY_AFTER_IDLE: Duration = Duration::from_secs(10);
 
+/// What Postgres ends by itself, so that a client that stands still can't hold up the others.
+const LIMITS: [(&str, &str); 3] = [
+    ("lock_timeout", "10s"),
+    ("statement_timeout", "20s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+];
+
 /// Any number that nobody else locks.
 const MIGRATION_LOCK: i64 = 0x7475_746f_7269_6e67;
 
@@ -27,6 +34,13 @@ const MIGRATION_LOCK: i64 = 0x7475_746f_7269_6e67;
 /// Within seconds, with the reason, when the database can't be reached; the pool alone would only say
 /// that it timed out.
 pub async fn connect(settings: &config::Database) -> anyhow::Result<DatabaseConnection> {
+    pool(settings, &LIMITS).await
+}
+
+async fn pool(
+    settings: &config::Database,
+    limits: &'static [(&'static str, &'static str)],
+) -> anyhow::Result<DatabaseConnection> {
     plain_connection(&settings.url).await?.close().await?;
     let mut options = ConnectOptions::new(settings.url.expose_secret());
     options
@@ -34,6 +48,7 @@ pub async fn connect(settings: &config::Database) -> anyhow::Result<DatabaseConn
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|options| options.options(limits.iter().copied()))
         .map_sqlx_postgres_pool_opts(|pool| {
             pool.before_acquire(|connection, metadata| {
                 Box::pin(async move {
@@ -54,7 +69,7 @@ pub async fn migrate(settings: &config::Database) -> anyhow::Result<()> {
         .bind(MIGRATION_LOCK)
         .execute(&mut lock)
         .await?;
-    let db = connect(settings).await?;
+    let db = pool(settings, &[]).await?;
     Migrator::up(&db, None)
         .await
         .context("the schema could not be brought up to date")?;

@@ -121,9 +121,12 @@ impl From<DbErr> for Error {
                 // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
                 Some("40001" | "40P01") => Self::Contention { cause: other },
                 // Admin shutdown, crash shutdown, cannot connect now, too many connections.
-                Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable {
-                    cause: other.into(),
-                },
+                // So are a lock or an answer that took too long, and a transaction that stood still.
+                Some("57P01" | "57P02" | "57P03" | "53300" | "55P03" | "57014" | "25P03") => {
+                    Self::Unavailable {
+                        cause: other.into(),
+                    }
+                }
                 _ => Self::Internal(other.into()),
             },
         }

@@ -73,7 +73,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn load() -> anyhow::Result<Mode> {
-    Ok(Config::load(&|name| std::env::var(name).ok())?)
+    Ok(Config::load(&variable)?)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 async fn serve() -> anyhow::Result<()> {
@@ -105,7 +109,7 @@ async fn migrate() -> anyhow::Result<()> {
     telemetry::start();
     // Of a database that is given, nothing but its address matters here.
     if std::env::var_os("DATABASE_URL").is_some() {
-        let settings = config::Database::load_alone(&|name| std::env::var(name).ok())?;
+        let settings = config::Database::load_alone(&variable)?;
         return database::migrate(&settings).await;
     }
     match load()? {

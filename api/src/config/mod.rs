@@ -29,6 +29,21 @@ pub struct Config {
     pub jobs: Jobs,
 }
 
+/// What is set only where the server is meant to serve people. Present, even if empty, each of them
+/// keeps the server out of the local mode. Cloud Run sets `K_SERVICE`.
+#[cfg(feature = "local")]
+const PRODUCTION: [&str; 9] = [
+    "DATABASE_URL",
+    "ENCRYPTION_KEYS",
+    "GOOGLE_CALENDAR_URL",
+    "GOOGLE_CLIENT_ID",
+    "GOOGLE_CLIENT_SECRET",
+    "K_SERVICE",
+    "OIDC_ISSUER",
+    "PUBLIC_URL",
+    "SIGN_IN",
+];
+
 /// How the environment asks the server to start.
 #[derive(Debug)]
 pub enum Mode {
@@ -42,8 +57,8 @@ pub enum Mode {
 impl Config {
     /// Reads and checks all settings.
     ///
-    /// The local mode is entered only when nothing speaks for production: no `DATABASE_URL`, no
-    /// `K_SERVICE` (which Cloud Run sets), and a loopback address to listen on.
+    /// The local mode is entered only when nothing speaks for production: none of the variables that
+    /// only production needs, and a loopback address to listen on.
     ///
     /// # Errors
     /// All mistakes, each with the name of its variable.
@@ -51,10 +66,7 @@ impl Config {
         let mut vars = Vars::new(lookup);
         let bind = server::bind(&mut vars);
         #[cfg(feature = "local")]
-        if vars.text("DATABASE_URL").is_none()
-            && vars.text("K_SERVICE").is_none()
-            && bind.ip().is_loopback()
-        {
+        if PRODUCTION.iter().all(|name| lookup(name).is_none()) && bind.ip().is_loopback() {
             let settings = crate::local::Settings::load(&mut vars, bind);
             return vars.finish(Mode::Local(Box::new(settings)));
         }

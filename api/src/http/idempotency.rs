@@ -119,7 +119,9 @@ async fn keep(
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
     let kept = serde_json::to_value(kept).map_err(Error::internal)?;
-    idempotency::keep(app, user_id, key, kept).await?;
+    if let Err(error) = idempotency::keep(app, user_id, key, kept).await {
+        tracing::error!(%error, "an answer could not be kept for repetitions");
+    }
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

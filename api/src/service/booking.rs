@@ -19,6 +19,7 @@ use crate::{
 };
 use ::entity::{booking::BookingStatus, google_grant::GrantState};
 use chrono::{DateTime, TimeDelta, Utc};
+use google::scope;
 use scheduling::{
     interval::Span,
     lifecycle::{self, Actor, CancelRefusal},
@@ -280,9 +281,14 @@ pub enum InCalendar {
 /// Whether the tutor's calendar says what the booking says.
 pub fn in_calendar(booking: &Detail) -> InCalendar {
     let wanted = booking.status == BookingStatus::Confirmed;
+    let may_write = booking
+        .grant_scopes
+        .iter()
+        .flatten()
+        .any(|granted| granted == scope::CALENDAR_EVENTS_OWNED);
     match booking.grant_state {
         _ if booking.in_calendar == wanted => InCalendar::Current,
-        Some(GrantState::Live) => InCalendar::Pending,
-        Some(GrantState::Dead) | None => InCalendar::NotConnected,
+        Some(GrantState::Live) if may_write => InCalendar::Pending,
+        Some(_) | None => InCalendar::NotConnected,
     }
 }

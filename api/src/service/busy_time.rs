@@ -27,7 +27,15 @@ const PAST: TimeDelta = TimeDelta::days(1);
 /// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
 /// is no reason not to book: then what was read last decides.
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
-    match tokio::time::timeout(PATIENCE, read(app, tutor_id, Some(STALE_AFTER))).await {
+    let owned = app.clone();
+    // On a task of its own, so that it comes to its end also when nobody waits for it any more.
+    let reading = tokio::spawn(async move { read(&owned, tutor_id, Some(STALE_AFTER)).await });
+    let read = match tokio::time::timeout(PATIENCE, reading).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(panic)) => Ok(Err(Error::internal(panic))),
+        Err(elapsed) => Err(elapsed),
+    };
+    match read {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last");

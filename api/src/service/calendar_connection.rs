@@ -115,8 +115,16 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     let before = store::google_grant::of_user(txn, new.user_id).await?;
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
-    if before.is_some_and(|grant| grant.subject != new.subject) {
+    let other_account = before.is_some_and(|grant| grant.subject != new.subject);
+    if other_account
+        || !new
+            .scopes
+            .iter()
+            .any(|granted| granted == scope::CALENDAR_FREEBUSY)
+    {
         store::busy_span::replace(txn, tutor, &[]).await?;
+    }
+    if other_account {
         store::lesson::forget_calendar_events(txn, tutor).await?;
     }
     store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
@@ -129,19 +137,17 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
 /// Ends the connection: Google is told, the token and the busy time are forgotten. Events of lessons
 /// stay in the calendar, which is now the tutor's own business.
 pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
-    let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else {
-        return Ok(());
-    };
-    transaction!(app.db, |txn| {
+    let ended = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
+        let grant = store::google_grant::of_user(txn, user_id).await?;
         store::google_grant::delete(txn, user_id).await?;
         if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
             store::busy_span::replace(txn, tutor, &[]).await?;
             store::lesson::forget_calendar_events(txn, tutor).await?;
         }
-        Ok(())
+        Ok(grant)
     })?;
-    let Some(google) = &app.google else {
+    let (Some(grant), Some(google)) = (ended, &app.google) else {
         return Ok(());
     };
     google.access_tokens.invalidate(grant.id.0).await;

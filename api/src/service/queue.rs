@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 
 pub use crate::store::job::{Leased as Job, Work};
 
-/// After so many attempts, which take about four days, a job is given up, unless it recurs anyway.
+/// After so many attempts, which take about three days, a job is given up, unless it recurs anyway.
 const MOST_ATTEMPTS: i32 = 1200;
 
 /// The longest pause between attempts: so soon after an outage all is as it should be.
@@ -61,9 +61,4 @@ pub async fn settle(app: &App, job: &Leased, outcome: Outcome) -> Result<(), Err
 fn pause(attempts: i32) -> TimeDelta {
     let most = TimeDelta::seconds(1_i64 << attempts.clamp(0, 12)).min(LONGEST_PAUSE);
     most / 2 + TimeDelta::milliseconds(rand::random_range(0..=most.num_milliseconds() / 2))
-}
-
-/// How many jobs wait or run.
-pub async fn unsettled(app: &App) -> Result<i64, Error> {
-    Ok(store::job::unsettled(&app.db, app.clock.now()).await?)
 }

@@ -61,6 +61,7 @@ pub struct Detail {
     pub level: String,
     pub in_calendar: bool,
     pub grant_state: Option<GrantState>,
+    pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub cancellation_reason: Option<String>,
     pub version: i32,
@@ -98,7 +99,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id, bookings.status, 
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
-       lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state,
+       lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id

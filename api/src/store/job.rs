@@ -88,7 +88,8 @@ struct Row {
     attempts: i32,
 }
 
-/// Leases the job that has waited longest.
+/// Leases the job that has waited longest; reading busy time, of which there is always some to do, comes
+/// after what somebody waits for.
 pub async fn lease(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -101,7 +102,7 @@ pub async fn lease(
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
                  AND kind IN ('sync_lesson_event', 'read_busy_time')
-               ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+               ORDER BY kind = 'read_busy_time', run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts"#
     ))
     .one(db)
@@ -161,27 +162,12 @@ pub async fn settle(
     };
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE jobs SET leased_until = NULL, attempts = {attempts}, last_error = {error},
+        r#"UPDATE jobs SET leased_until = NULL, last_error = {error},
+               attempts = CASE WHEN revision = {revision} THEN {attempts} ELSE 0 END,
                run_at = CASE WHEN revision = {revision} THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
                dead_at = CASE WHEN revision = {revision} THEN {dead_at}::timestamptz END
            WHERE id = {id} AND leased_until = {leased_until}"#
     ))
     .await
     .map(|_| ())
-}
-
-#[derive(FromQueryResult)]
-struct Count {
-    count: i64,
-}
-
-/// How many jobs wait or run.
-pub async fn unsettled(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<i64, DbErr> {
-    let row = Count::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT count(*) AS count FROM jobs WHERE dead_at IS NULL AND (run_at <= {now} OR leased_until > {now})"#
-    ))
-    .one(db)
-    .await?;
-    Ok(row.map_or(0, |row| row.count))
 }

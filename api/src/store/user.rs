@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
 };
 
 /// The identity of an account at a provider.
@@ -117,12 +117,18 @@ pub async fn note_sign_in(
     };
     identity::Entity::update(row).exec(txn).await?;
     user::Entity::update_many()
+        .col_expr(
+            user::Column::Version,
+            Expr::col(user::Column::Version).add(1),
+        )
         .set(user::ActiveModel {
             email: Set(email.to_owned()),
+            updated_at: Set(now),
             ..Default::default()
         })
         .filter(user::COLUMN.id.eq(identity.user_id))
         .filter(user::COLUMN.email.eq(identity.email.as_str()))
+        .filter(user::COLUMN.email.ne(email))
         .exec(txn)
         .await
         .map(|_| ())

@@ -21,7 +21,7 @@ const INTERNALS: [&str; 12] = [
     "Postgres",
     "src/",
     ".rs",
-    "/work",
+    env!("CARGO_MANIFEST_DIR"),
     "/home",
 ];
 
