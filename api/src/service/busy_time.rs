@@ -27,7 +27,7 @@ const PAST: TimeDelta = TimeDelta::days(1);
 /// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
 /// is no reason not to book: then what was read last decides.
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
-    match tokio::time::timeout(PATIENCE, read(app, tutor_id, STALE_AFTER)).await {
+    match tokio::time::timeout(PATIENCE, read(app, tutor_id, Some(STALE_AFTER))).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last");
@@ -41,10 +41,10 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
 /// Reads the busy time of a tutor from Google and replaces what was known. Whether the calendar is
 /// still connected.
 pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
-    read(app, tutor_id, TimeDelta::zero()).await
+    read(app, tutor_id, None).await
 }
 
-async fn read(app: &App, tutor_id: TutorId, pause: TimeDelta) -> Result<bool, Error> {
+async fn read(app: &App, tutor_id: TutorId, pause: Option<TimeDelta>) -> Result<bool, Error> {
     let Some(google) = &app.google else {
         return Ok(false);
     };

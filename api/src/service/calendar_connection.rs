@@ -110,11 +110,13 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
 }
 
 async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> Result<(), Error> {
+    store::lock_time_of(txn, &[new.user_id]).await?;
     let tutor = store::tutor::of_user(txn, new.user_id).await?;
     let before = store::google_grant::of_user(txn, new.user_id).await?;
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
     if before.is_some_and(|grant| grant.subject != new.subject) {
+        store::busy_span::replace(txn, tutor, &[]).await?;
         store::lesson::forget_calendar_events(txn, tutor).await?;
     }
     store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
@@ -143,7 +145,11 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         return Ok(());
     };
     google.access_tokens.invalidate(grant.id.0).await;
-    if let Err(error) = google.sign_in.revoke(&open(app, &grant)?).await {
+    let told = match open(app, &grant) {
+        Ok(token) => google.sign_in.revoke(&token).await,
+        Err(error) => Err(unreadable(&error)),
+    };
+    if let Err(error) = told {
         tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
     }
     Ok(())

@@ -34,16 +34,14 @@ pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
         return Ok(());
     };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
-        (LessonStatus::Scheduled, Some(_)) => Ok(()),
+        (LessonStatus::Scheduled, Some(_)) => return Ok(()),
         (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
         (LessonStatus::Cancelled, _) => delete(app, google, grant, &lesson).await,
     };
     match outcome {
+        Ok(()) => Ok(store::google_grant::note_success(&app.db, grant).await?),
         // Only the tutor can mend these; connecting again enqueues this again.
-        Ok(())
-        | Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
-            Ok(())
-        }
+        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
         Err(Failure::Google(error)) => {
             store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
             Err(Error::Unavailable {
@@ -94,8 +92,13 @@ async fn insert(
             Ok(_) => {}
             Err(google::Error::Duplicate)
                 if stands(app, google, grant, &event.id, lesson.id).await? => {}
-            // The id was used up by an event that is deleted.
-            Err(google::Error::Duplicate) => continue,
+            // The id is used up, by an event that is deleted or not ours. That is written down before the
+            // next one is tried: should the answer to that be lost, its id is the one to look for.
+            Err(google::Error::Duplicate) => {
+                let next = attempt + 1;
+                store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, next).await?;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         }
         return Ok(store::lesson::set_calendar_event(
@@ -124,7 +127,12 @@ async fn stands(
     let event = with_token(app, google, grant, |token| async move {
         google.calendar.event(&token, CALENDAR, id).await
     })
-    .await?;
+    .await;
+    let event = match event {
+        Ok(event) => event,
+        Err(google::Error::NotFound | google::Error::Gone) => return Ok(false),
+        Err(error) => return Err(error),
+    };
     Ok(event.status != EventStatus::Cancelled
         && event.private.get(MARK) == Some(&lesson.to_string()))
 }
@@ -137,17 +145,18 @@ async fn delete(
     lesson: &ForCalendar,
 ) -> Result<(), Failure> {
     let attempt = lesson.calendar_event_attempt;
-    let id = &lesson
-        .calendar_event_id
-        .clone()
-        .map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    let deleted = with_token(app, google, grant, |token| async move {
-        google.calendar.delete_event(&token, CALENDAR, id).await
-    })
-    .await;
-    match deleted {
-        Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
-        Err(error) => return Err(error.into()),
+    let known = lesson.calendar_event_id.clone();
+    let is_known = known.is_some();
+    let id = &known.map_or_else(|| event_id_of(lesson, attempt), Ok)?;
+    if is_known || stands(app, google, grant, id, lesson.id).await? {
+        let deleted = with_token(app, google, grant, |token| async move {
+            google.calendar.delete_event(&token, CALENDAR, id).await
+        })
+        .await;
+        match deleted {
+            Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt + 1).await?;
     Ok(store::job::enqueue(

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 
 pub use crate::store::job::{Leased as Job, Work};
 
-/// After so many attempts, which take about four days, a job is given up.
+/// After so many attempts, which take about four days, a job is given up, unless it recurs anyway.
 const MOST_ATTEMPTS: i32 = 1200;
 
 /// The longest pause between attempts: so soon after an outage all is as it should be.
@@ -43,7 +43,7 @@ pub async fn settle(app: &App, job: &Leased, outcome: Outcome) -> Result<(), Err
             let attempts = job.attempts;
             tracing::warn!(job = %job.id, kind = job.work.kind(), attempts, %error, "job failed");
             let error = error.to_string().chars().take(500).collect();
-            if attempts >= MOST_ATTEMPTS {
+            if attempts >= MOST_ATTEMPTS && !job.work.recurs() {
                 tracing::error!(job = %job.id, kind = job.work.kind(), "job is given up");
                 Settlement::Dead { error }
             } else {

@@ -141,19 +141,20 @@ pub struct BusyReadClaim {
     pub user_id: UserId,
 }
 
-/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`.
+/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`; without
+/// a pause it is always given.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
-    pause: TimeDelta,
+    pause: Option<TimeDelta>,
     now: DateTime<Utc>,
 ) -> Result<Option<BusyReadClaim>, DbErr> {
-    let before = now - pause;
+    let before = pause.map(|pause| now - pause);
     BusyReadClaim::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
-             AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
+             AND ({before}::timestamptz IS NULL OR busy_attempted_at IS NULL OR busy_attempted_at <= {before})
            RETURNING google_grants.id, google_grants.user_id"#
     ))
     .one(db)
@@ -175,6 +176,17 @@ pub async fn note_busy_read(
         ))
         .await?;
     Ok(noted.rows_affected() == 1)
+}
+
+/// Notes that Google could be reached.
+pub async fn note_success(db: &impl ConnectionTrait, id: GrantId) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET failing_since = NULL
+           WHERE id = {id} AND state = 'live' AND failing_since IS NOT NULL"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// Notes that Google could not be reached.

@@ -26,6 +26,11 @@ impl Work {
         }
     }
 
+    /// Whether the work is done again and again, so that giving it up would end it for good.
+    pub fn recurs(self) -> bool {
+        matches!(self, Self::ReadBusyTime(_))
+    }
+
     fn key(self) -> Uuid {
         match self {
             Self::SyncLessonEvent(id) => id.0,

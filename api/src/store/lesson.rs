@@ -168,7 +168,8 @@ pub async fn set_calendar_event(
     .map(|_| ())
 }
 
-/// Lessons of a tutor that are not over and not in the calendar as they should be.
+/// Lessons of a tutor that are not over and perhaps not in the calendar as they should be: of a cancelled
+/// one an event may be left from an earlier connection, or from an insert whose answer was lost.
 pub async fn out_of_step_with_calendar(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -182,7 +183,7 @@ pub async fn out_of_step_with_calendar(
         Postgres,
         r#"SELECT id FROM lessons
            WHERE tutor_id = {tutor_id} AND ends_at > {now}
-             AND (status <> 'cancelled') = (calendar_event_id IS NULL)"#
+             AND (status = 'cancelled' OR calendar_event_id IS NULL)"#
     ))
     .all(db)
     .await?;

@@ -4,6 +4,8 @@
 mod auth;
 mod auth_coverage;
 mod bookings;
+mod busy_time;
+mod calendar_connection;
 mod config;
 mod constraints;
 mod double_bookings;
@@ -15,6 +17,7 @@ mod me;
 mod migrations;
 mod offers;
 mod openapi;
+mod outage;
 mod races;
 mod slots;
 mod subjects;
