@@ -9,6 +9,7 @@ use api::{
 };
 use clap::{Parser, Subcommand};
 use std::{
+    io::{ErrorKind, Write},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -65,8 +66,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve => serve().await,
         Command::Migrate => migrate().await,
         Command::Openapi => {
-            println!("{}", http::document().to_pretty_json()?);
-            Ok(())
+            let document = http::document().to_pretty_json()?;
+            match writeln!(std::io::stdout(), "{document}") {
+                // Whoever reads it has seen enough.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                written => Ok(written?),
+            }
         }
         Command::Healthcheck => healthcheck().await,
     }

@@ -39,8 +39,13 @@ pub fn log(response: &Response, latency: Duration, span: &Span) {
 }
 
 pub async fn security_headers(request: Request, next: Next) -> Response {
+    let is_personal = request.uri().path().starts_with("/v1/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_personal {
+        let no_store = HeaderValue::from_static("no-store");
+        headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+    }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -25,7 +25,21 @@ use utoipa_axum::router::OpenApiRouter;
             Instants are RFC 3339 in UTC, with an IANA time zone beside them where the local time matters. Lengths are \
             whole minutes. Lists come in pages: pass `next_cursor` as `cursor` until it is null. Errors are \
             `application/problem+json` (RFC 9457): decide by `code`, show `detail`. Unknown fields and unknown query \
-            parameters are refused. Edits need the `ETag` of what was read in `If-Match`.",
+            parameters are refused. Edits need the `ETag` of what was read in `If-Match`; a tutor's profile, offers and \
+            weekly rules have one `ETag` together. A `+` in a query is written `%2B`.\n\n\
+            | status | `code` |\n| --- | --- |\n\
+            | 400 | `malformed_json`, `not_json`, `bad_idempotency_key`, `sign_in_failed` |\n\
+            | 401 | `not_signed_in` |\n\
+            | 403 | `cross_origin`, `not_your_profile`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access` |\n\
+            | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
+            | 409 | `slot_unavailable`, `own_lesson`, `already_cancelled`, `already_started`, `request_in_progress` |\n\
+            | 412, 428 | `stale_etag`, `if_match_required` |\n\
+            | 413 | `body_too_large` |\n\
+            | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
+            `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
+            `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
+            `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `idempotency_key_reused` |\n\
+            | 500, 503 | `internal`, `unavailable`, `too_slow` |",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     tags(

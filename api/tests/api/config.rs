@@ -60,8 +60,28 @@ fn with_nothing_set_the_server_brings_its_own_everything() {
     assert!(matches!(load(&[]), Ok(Mode::Local(_))));
     let chosen = [("BIND", "[::1]:8080"), ("DATA_DIR", "/tmp/x")];
     assert!(matches!(load(&chosen), Ok(Mode::Local(_))));
-    // What is empty counts as not set.
-    assert!(matches!(load(&[("DATABASE_URL", " ")]), Ok(Mode::Local(_))));
+}
+
+/// Half a configuration is a mistake, and not a wish for demo data.
+#[test]
+fn a_production_variable_that_is_present_but_empty_keeps_the_server_out_of_the_local_mode() {
+    for name in [
+        "DATABASE_URL",
+        "ENCRYPTION_KEYS",
+        "GOOGLE_CALENDAR_URL",
+        "GOOGLE_CLIENT_ID",
+        "GOOGLE_CLIENT_SECRET",
+        "K_SERVICE",
+        "OIDC_ISSUER",
+        "PUBLIC_URL",
+        "SIGN_IN",
+    ] {
+        let mistakes = load(&[(name, "")]).unwrap_err().to_string();
+        assert!(
+            mistakes.contains("DATABASE_URL is missing"),
+            "{name}: {mistakes}"
+        );
+    }
 }
 
 #[test]

@@ -164,11 +164,11 @@ pub struct NewBooking {
 /// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
     security(("session" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.")),
     request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "This time can't be booked (`slot_unavailable`), or the tutor is the caller (`own_lesson`).",
+        (status = 409, description = "This time can't be booked (`slot_unavailable`), the tutor is the caller (`own_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json",
             example = json!({"title": "Conflict", "status": 409, "code": "slot_unavailable", "detail": "This time can't be booked; conflicts says why, alternatives what could be booked instead.",
                 "conflicts": [{"code": "lesson"}], "alternatives": [{"start": "2026-11-23T16:00:00Z", "end": "2026-11-23T17:00:00Z"}]})),
@@ -335,11 +335,11 @@ pub struct NewCancellation {
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so.", example = "\"1\""),
-        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.", example = "8f14e45f-ceea-467f-9575-1f8b2b1c9d3a")),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.")),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "It is cancelled already (`already_cancelled`), or has begun (`already_started`).",
+        (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn cancel(

@@ -33,8 +33,9 @@ pub struct CalendarConnection {
     /// The Google account.
     #[schema(required, example = "amara@example.org")]
     email: Option<String>,
-    /// What was asked for and not granted: `calendar.events.owned` writes lessons, `calendar.freebusy` reads busy
-    /// time, `calendar.calendarlist.readonly` shows which calendars there are. Connect again to grant it.
+    /// What was asked for and not granted, in full: `https://www.googleapis.com/auth/calendar.events.owned` writes
+    /// lessons, `…/calendar.freebusy` reads busy time, `…/calendar.calendarlist.readonly` shows which calendars there
+    /// are. Connect again to grant it.
     #[schema(value_type = Vec<String>)]
     missing_scopes: Vec<&'static str>,
     /// Since when Google could not be reached; null while it can.
@@ -118,8 +119,8 @@ pub struct ConnectionStarted {
 
 /// Connect my calendar.
 ///
-/// For tutors. Asks Google for `calendar.events.owned`, `calendar.freebusy` and `calendar.calendarlist.readonly`, and
-/// nothing else. When the person says no, `return_to` gets the query parameter `sign_in_error=access_denied`.
+/// For tutors. Asks Google for `calendar.events.owned`, `calendar.freebusy` and `calendar.calendarlist.readonly`, and,
+/// beside who it is, nothing else. When the person says no, `return_to` gets the query parameter `sign_in_error=access_denied`.
 #[utoipa::path(post, path = "/v1/calendar/connection", tag = "calendar", operation_id = "connect_calendar",
     security(("session" = [])), request_body = NewConnection,
     responses((status = 200, description = "Go on at `authorization_url`.", body = ConnectionStarted),

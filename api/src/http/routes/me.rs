@@ -80,7 +80,7 @@ pub struct MeChanges {
 ///
 /// The name as others see it, and the zone in which times are shown.
 #[utoipa::path(patch, path = "/v1/me", tag = "me", operation_id = "edit_me", security(("session" = [])),
-    params(("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+    params(("If-Match" = String, Header, description = "The ETag of what was read.")),
     request_body = MeChanges,
     responses((status = 200, description = "The person as changed.", body = Me, headers(("ETag" = String))),
         NotSignedIn, CrossOrigin, BadBody, Precondition, Faults))]

@@ -143,7 +143,7 @@ impl TryFrom<f64> for LessonMinutes {
 #[utoipa::path(put, path = "/v1/tutors/{id}/offers", tag = "tutors", operation_id = "replace_offers",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
     request_body = NewOffers,
     responses((status = 200, description = "All offers as they are now.", body = OfferList, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]

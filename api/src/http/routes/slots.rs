@@ -51,11 +51,11 @@ pub struct SlotList {
 pub struct SlotParams {
     /// Slots that begin at or after this instant.
     #[garde(custom(validate::instant))]
-    #[param(example = "2026-11-23T00:00:00+01:00")]
+    #[param(example = "2026-11-23T00:00:00Z")]
     from: DateTime<Utc>,
     /// Slots that begin before this instant; at most 62 days after `from`.
     #[garde(custom(validate::instant))]
-    #[param(example = "2026-11-30T00:00:00+01:00")]
+    #[param(example = "2026-11-30T00:00:00Z")]
     to: DateTime<Utc>,
     /// Length of the lesson in minutes; one that the tutor offers.
     #[garde(custom(validate::number(5, 480)))]

@@ -199,7 +199,7 @@ struct Language(String);
 #[utoipa::path(patch, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "edit_tutor",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
     request_body = TutorChanges,
     responses((status = 200, description = "The tutor as changed.", body = Tutor, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]

@@ -188,7 +188,7 @@ pub struct NewWeeklyRules {
 #[utoipa::path(put, path = "/v1/tutors/{id}/weekly-rules", tag = "tutors", operation_id = "replace_weekly_rules",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.", example = "\"1\"")),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
     request_body = NewWeeklyRules,
     responses((status = 200, description = "All weekly rules as they are now.", body = WeeklyRuleList, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
