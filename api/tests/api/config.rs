@@ -76,7 +76,7 @@ fn a_production_variable_that_is_present_but_empty_keeps_the_server_out_of_the_l
         "PUBLIC_URL",
         "SIGN_IN",
     ] {
-        let mistakes = load(&[(name, "")]).unwrap_err().to_string();
+        let mistakes = load(&[(name, "")]).unwrap_err().join("\n");
         assert!(
             mistakes.contains("DATABASE_URL is missing"),
             "{name}: {mistakes}"
