@@ -68,7 +68,12 @@ pub async fn get(SignedIn(holder): SignedIn, _: Query<NoQuery>) -> Response {
 #[serde(deny_unknown_fields)]
 pub struct MeChanges {
     #[garde(custom(validate::optional_line(1, 200)))]
-    #[schema(min_length = 1, max_length = 200, example = "Mia Keller")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Mia Keller"
+    )]
     name: Option<String>,
     /// IANA name of a time zone.
     #[garde(custom(validate::optional_time_zone))]
