@@ -7,6 +7,7 @@ mod etag;
 mod extract;
 mod idempotency;
 mod layers;
+mod local_time;
 mod object;
 mod openapi;
 mod problem;

@@ -7,7 +7,7 @@ pub mod postgres;
 use crate::{
     app::App,
     clock::Clock,
-    config::{self, Config, Database, Google, Jobs, Policy, Server, Vars},
+    config::{self, Centre, Config, Database, Google, Jobs, Server, Vars},
     database,
     seal::Keyring,
     server,
@@ -33,7 +33,7 @@ pub struct Settings {
     data_dir: PathBuf,
     /// Where the stand-in for Google listens.
     google_port: u16,
-    policy: Policy,
+    centre: Centre,
 }
 
 impl Settings {
@@ -49,7 +49,7 @@ impl Settings {
                 bind.port().wrapping_add(1),
                 "a port number",
             ),
-            policy: Policy::load(vars),
+            centre: Centre::load(vars),
         }
     }
 }
@@ -156,7 +156,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             calendar_limits: Limits::CALENDAR,
         }),
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
-        policy: settings.policy.clone(),
+        centre: settings.centre.clone(),
         // Cheap here, and a developer who drops an event into a calendar wants to see it count.
         jobs: Jobs {
             workers: 4,

@@ -73,6 +73,14 @@ id!(
     WeeklyRuleId
 );
 id!(
+    /// Time in which a tutor is away.
+    TimeOffId
+);
+id!(
+    /// Holidays that belong together.
+    HolidayCalendarId
+);
+id!(
     /// One meeting of a tutor.
     LessonId
 );

@@ -6,7 +6,11 @@
 
 pub mod booking;
 pub mod busy_span;
+pub mod centre;
+pub mod date_override;
 pub mod google_grant;
+pub mod holiday;
+pub mod holiday_calendar;
 pub mod id;
 pub mod idempotency_key;
 pub mod identity;
@@ -16,7 +20,9 @@ pub mod offer;
 pub mod session;
 pub mod subject;
 pub mod subject_level;
+pub mod time_off;
 pub mod tutor;
+pub mod tutor_holiday_calendar;
 pub mod user;
 pub mod user_role;
 pub mod weekly_rule;

@@ -1,6 +1,9 @@
 //! A user who teaches.
 
-use crate::id::{TutorId, UserId};
+use crate::{
+    centre::StartGridAnchor,
+    id::{TutorId, UserId},
+};
 use sea_orm::entity::prelude::*;
 
 /// A row of `tutors`.
@@ -18,7 +21,18 @@ pub struct Model {
     pub time_zone: String,
     /// Whether students find this tutor.
     pub visible: bool,
-    /// Grows with each edit of the profile, the offers or the weekly rules; the entity tag is made of it.
+    /// The last local date on which the tutor teaches.
+    pub end_date: Option<Date>,
+    /// This and the rest of the policy: None where the centre's holds.
+    pub minimum_notice_minutes: Option<i32>,
+    pub horizon_days: Option<i32>,
+    pub start_grid_minutes: Option<i32>,
+    pub start_grid_anchor: Option<StartGridAnchor>,
+    pub buffer_before_minutes: Option<i32>,
+    pub buffer_after_minutes: Option<i32>,
+    pub max_lessons_per_day: Option<i32>,
+    pub max_lessons_per_week: Option<i32>,
+    /// Grows with each edit of the profile, the offers, the policy or the availability; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -19,6 +19,12 @@ mod m20261121_000010_create_google_grant;
 mod m20261121_000011_create_busy_span;
 mod m20261121_000012_create_job;
 mod m20261121_000013_create_idempotency_key;
+mod m20261121_000020_create_centre;
+mod m20261121_000021_add_tutor_policy;
+mod m20261121_000022_create_date_override;
+mod m20261121_000023_create_time_off;
+mod m20261121_000024_create_holiday;
+mod m20261121_000025_bound_lesson_length;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -40,6 +46,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_create_busy_span::Migration),
             Box::new(m20261121_000012_create_job::Migration),
             Box::new(m20261121_000013_create_idempotency_key::Migration),
+            Box::new(m20261121_000020_create_centre::Migration),
+            Box::new(m20261121_000021_add_tutor_policy::Migration),
+            Box::new(m20261121_000022_create_date_override::Migration),
+            Box::new(m20261121_000023_create_time_off::Migration),
+            Box::new(m20261121_000024_create_holiday::Migration),
+            Box::new(m20261121_000025_bound_lesson_length::Migration),
         ]
     }
 }

@@ -1,17 +1,18 @@
 //! Every setting, read from the environment at start. One small file per concern, each documents its
 //! variables where it reads them. All mistakes are reported together.
 
+mod centre;
 mod database;
 mod google;
 mod jobs;
-mod policy;
+
 mod server;
 mod vars;
 
+pub use centre::Centre;
 pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
-pub use policy::Policy;
 pub use server::{Server, at};
 pub use vars::{Mistakes, Vars};
 
@@ -25,7 +26,7 @@ pub struct Config {
     /// None: nobody can sign in, and the sign-in page says what to set.
     pub google: Option<Google>,
     pub keys: Keyring,
-    pub policy: Policy,
+    pub centre: Centre,
     pub jobs: Jobs,
 }
 
@@ -74,7 +75,7 @@ impl Config {
         let database = Database::load(&mut vars);
         let google = Google::load(&mut vars);
         let keys = keys(&mut vars, google.is_some());
-        let policy = Policy::load(&mut vars);
+        let centre = Centre::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
         vars.finish(()).map(|()| {
             Mode::Production(Box::new(Config {
@@ -82,7 +83,7 @@ impl Config {
                 database,
                 google,
                 keys,
-                policy,
+                centre,
                 jobs,
             }))
         })

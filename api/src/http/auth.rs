@@ -4,7 +4,10 @@
 use crate::{
     app::App,
     error::Error,
-    service::{self, TutorId, session::Holder},
+    service::{
+        self, TutorId,
+        session::{Holder, Viewer},
+    },
 };
 use axum::{
     RequestPartsExt,
@@ -13,6 +16,7 @@ use axum::{
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 /// Names of cookies. The `__Host-` prefix binds a cookie to this host and to https, so it can't be used
 /// on plain http, which is accepted on loopback only (RFC 6265bis section 4.1.3.2).
@@ -89,27 +93,52 @@ impl OptionalFromRequestParts<App> for SignedIn {
     }
 }
 
-/// The tutor named in the path, who is the caller.
-pub struct OwnTutor {
-    pub holder: Holder,
+/// The tutor named in the path, whom the caller may edit: it is them, or they are an admin.
+pub struct EditedTutor {
     pub id: TutorId,
+    pub viewer: Viewer,
 }
 
-impl FromRequestParts<App> for OwnTutor {
+#[derive(Deserialize)]
+struct TutorInPath {
+    id: TutorId,
+}
+
+impl FromRequestParts<App> for EditedTutor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let SignedIn(holder) =
             <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-        let super::extract::Path(id) = parts.extract::<super::extract::Path<TutorId>>().await?;
+        let super::extract::Path(TutorInPath { id }) = parts.extract().await?;
+        let viewer = holder.viewer();
         // What the caller may not see is not there; what they see is not theirs to edit.
-        service::tutor::get(app, holder.user_id, id).await?;
-        if holder.tutor_id != Some(id) {
+        service::tutor::get(app, viewer, id).await?;
+        if holder.tutor_id != Some(id) && !viewer.is_admin {
             return Err(Error::Forbidden {
                 code: "not_your_profile",
-                detail: "Only the tutor edits this.".into(),
+                detail: "Only the tutor or an admin edits this.".into(),
             });
         }
-        Ok(Self { holder, id })
+        Ok(Self { id, viewer })
+    }
+}
+
+/// Somebody who is signed in and an admin.
+pub struct Admin;
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let SignedIn(holder) =
+            <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        if holder.is_admin() {
+            return Ok(Self);
+        }
+        Err(Error::Forbidden {
+            code: "not_an_admin",
+            detail: "Only an admin edits this.".into(),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use super::validate;
 use crate::{
     error::Error,
-    service::{BookingId, TutorId},
+    service::{BookingId, HolidayCalendarId, TimeOffId, TutorId},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -32,16 +32,28 @@ pub trait Key: DeserializeOwned {
     fn is_possible(&self) -> bool;
 }
 
-impl Key for TutorId {
-    fn is_possible(&self) -> bool {
-        true
-    }
+macro_rules! any_is_possible {
+    ($($id:ty),+) => {$(
+        impl Key for $id {
+            fn is_possible(&self) -> bool {
+                true
+            }
+        }
+    )+};
 }
+
+any_is_possible!(HolidayCalendarId, TimeOffId, TutorId);
 
 /// A slug.
 impl Key for String {
     fn is_possible(&self) -> bool {
         validate::line(1, 64)(self, &()).is_ok()
+    }
+}
+
+impl Key for DateTime<Utc> {
+    fn is_possible(&self) -> bool {
+        validate::instant(self, &()).is_ok()
     }
 }
 

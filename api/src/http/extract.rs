@@ -4,7 +4,7 @@ use crate::{error::Error, http::validate};
 use axum::{
     body::Bytes,
     extract::{
-        FromRequest, FromRequestParts, Request,
+        DefaultBodyLimit, FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, FailedToBufferBody},
     },
     http::{HeaderMap, header, request::Parts},
@@ -24,39 +24,42 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if !is_json(request.headers()) {
+        if !is_of_type(request.headers(), "application/json") {
             return Err(Error::Malformed {
                 code: "not_json",
                 detail: "Send a JSON body with Content-Type: application/json.".into(),
             });
         }
-        let body =
-            Bytes::from_request(request, state)
-                .await
-                .map_err(|rejection| match rejection {
-                    BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-                        Error::TooLarge
-                    }
-                    _ => Error::Malformed {
-                        code: "body_unreadable",
-                        detail: "The body could not be read.".into(),
-                    },
-                })?;
+        let body = read(request, state).await?;
         let value: T = parse(&body)?;
         validate::check(&value)?;
         Ok(Self(value))
     }
 }
 
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+    let body = Bytes::from_request(request, state).await;
+    body.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            Error::TooLarge
+        }
+        _ => Error::Malformed {
+            code: "body_unreadable",
+            detail: "The body could not be read.".into(),
+        },
+    })
+}
+
 /// RFC 9110 section 8.3 and RFC 6838: the media type without its parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| {
-            value.split(';').next().is_some_and(|media_type| {
-                media_type.trim().eq_ignore_ascii_case("application/json")
-            })
+            value
+                .split(';')
+                .next()
+                .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
         })
 }
 
@@ -126,6 +129,30 @@ fn shortened(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
+/// The text of an iCalendar file.
+pub struct CalendarFile(pub String);
+
+/// The longest iCalendar file, in bytes.
+const CALENDAR_FILE_LIMIT: usize = 1024 * 1024;
+
+impl<S: Send + Sync> FromRequest<S> for CalendarFile {
+    type Rejection = Error;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Error> {
+        if !is_of_type(request.headers(), "text/calendar") {
+            return Err(Error::Malformed {
+                code: "not_a_calendar",
+                detail: "Send an iCalendar file with Content-Type: text/calendar.".into(),
+            });
+        }
+        DefaultBodyLimit::max(CALENDAR_FILE_LIMIT).apply(&mut request);
+        let body = read(request, state).await?;
+        String::from_utf8(body.into())
+            .map(Self)
+            .map_err(|_| Error::invalid("", "not_a_calendar", "must be in UTF-8"))
+    }
+}
+
 /// Query parameters, read strictly and validated.
 pub struct Query<T>(pub T);
 
@@ -147,7 +174,7 @@ where
     }
 }
 
-/// One id in the path. What is not an id names nothing, so it is a 404.
+/// Ids in the path. What is not an id names nothing, so it is a 404.
 pub struct Path<T>(pub T);
 
 impl<S, T> FromRequestParts<S> for Path<T>
@@ -169,3 +196,15 @@ where
 #[derive(serde::Deserialize, garde::Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NoQuery {}
+
+/// Whether an edit is only tried.
+#[derive(serde::Deserialize, garde::Validate, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DryRun {
+    /// Only checks: nothing is written.
+    #[garde(skip)]
+    #[serde(default)]
+    #[param(default = false)]
+    pub dry_run: bool,
+}

@@ -46,6 +46,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "auth", description = "Signing in and out."),
         (name = "me", description = "The signed-in person."),
         (name = "subjects", description = "What is taught."),
+        (name = "centre", description = "What holds for everybody."),
         (name = "tutors", description = "Who teaches what, and when."),
         (name = "bookings", description = "Places in lessons."),
         (name = "calendar", description = "The tutor's Google Calendar."),
@@ -127,6 +128,10 @@ problems! {
     /// For changes that only some may make.
     Forbidden {
         FORBIDDEN "not_your_profile" "Only the owner may change this; or a page of another site asked for it."
+    }
+    /// For changes that only admins may make.
+    NotAdmin {
+        FORBIDDEN "not_an_admin" "Only an admin may change this; or a page of another site asked for it."
     }
     /// For operations with a JSON body.
     BadBody {

@@ -56,8 +56,9 @@ pub struct FieldProblem {
 /// One reason why a time can't be booked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConflictingSpan {
-    /// Stable reason code: `outside_availability`, `lesson`, `calendar_busy`, `notice`, `horizon`, `grid`,
-    /// `length_not_offered` or `student_busy`.
+    /// Stable reason code: `outside_availability`, `override_closed`, `time_off`, `holiday`, `tutor_ended`, `lesson`,
+    /// `hold`, `calendar_busy`, `buffer`, `notice`, `horizon`, `daily_cap`, `weekly_cap`, `grid`, `length_not_offered`
+    /// or `student_busy`.
     #[schema(value_type = String, example = "lesson")]
     code: &'static str,
     /// Start of what is in the way, where there is such a span.
@@ -66,6 +67,13 @@ pub struct ConflictingSpan {
     /// End of what is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<DateTime<Utc>>,
+}
+
+impl From<Obstacle> for ConflictingSpan {
+    fn from(Obstacle { code, span }: Obstacle) -> Self {
+        let (start, end) = span.unzip();
+        Self { code, start, end }
+    }
 }
 
 /// A time that could be booked instead.
@@ -112,13 +120,7 @@ impl Problem {
     }
 
     fn conflict(conflict: Conflict) -> Self {
-        let conflicts = conflict
-            .conflicts
-            .into_iter()
-            .map(|Obstacle { code, span }| {
-                let (start, end) = span.unzip();
-                ConflictingSpan { code, start, end }
-            });
+        let conflicts = conflict.conflicts.into_iter().map(ConflictingSpan::from);
         let alternatives = conflict
             .alternatives
             .into_iter()

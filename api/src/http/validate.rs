@@ -105,6 +105,14 @@ pub fn number<T: PartialOrd + std::fmt::Display + Copy>(
     }
 }
 
+/// A whole number of minutes of which a day is a multiple.
+pub fn divides_day(value: &i32, (): &()) -> Result {
+    if (1..=1440).contains(value) && 1440 % value == 0 {
+        return Ok(());
+    }
+    Err(broken("out_of_range", "must divide a day of 1440 minutes"))
+}
+
 /// A list of so many items.
 pub fn items<T>(min: usize, max: usize) -> impl Fn(&Vec<T>, &()) -> Result {
     move |value, ()| {
@@ -159,6 +167,17 @@ pub fn languages(value: &[String], (): &()) -> Result {
     }
 }
 
+/// A BCP 47 language tag in its simple form.
+pub fn language(value: &str, (): &()) -> Result {
+    if is_language(value) {
+        return Ok(());
+    }
+    Err(broken(
+        "not_a_language",
+        "must be a language tag such as de or pt-BR",
+    ))
+}
+
 fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
@@ -186,6 +205,9 @@ pub fn instant(value: &DateTime<Utc>, (): &()) -> Result {
 pub fn optional_instant(value: &Option<DateTime<Utc>>, (): &()) -> Result {
     value.as_ref().map_or(Ok(()), |value| instant(value, &()))
 }
+
+/// The last date that people can mean.
+pub const LAST_DATE: NaiveDate = NaiveDate::from_ymd_opt(2199, 12, 31).unwrap();
 
 /// A date that people can mean, where there is one.
 pub fn optional_date(value: &Option<NaiveDate>, (): &()) -> Result {

@@ -8,7 +8,8 @@ use crate::{
         self, TutorId, UserId,
         booking::Wanted,
         calendar_connection::Grant,
-        slot::Search,
+        session::Viewer,
+        slot::{About, Search},
         tutor::{self, WantedOffer},
     },
     store::{
@@ -190,7 +191,7 @@ async fn set_up(
         })
         .collect();
     tutor::replace_offers(app, id, 1, &offers).await?;
-    tutor::replace_weekly_rules(app, id, 2, &weekly_rules(tutor)).await?;
+    service::weekly_rule::replace(app, id, 2, &weekly_rules(tutor), false).await?;
     let email = tutor.account.email;
     if tutor.connected {
         busy_day(app, sandbox, email);
@@ -266,11 +267,16 @@ async fn book_first(
     let from = app.clock.now() + after;
     let search = Search {
         tutor_id: id,
+        about: About::default(),
         from,
         to: from + TimeDelta::days(14),
         minutes: *minutes,
     };
-    let Some(slot) = service::slot::search(app, student, search)
+    let viewer = Viewer {
+        user_id: student,
+        is_admin: false,
+    };
+    let Some(slot) = service::slot::search(app, viewer, search)
         .await?
         .into_iter()
         .next()

@@ -2,7 +2,8 @@
 
 use super::{
     BookingId, TutorId, UserId, busy_time,
-    slot::{self, Time},
+    session::Viewer,
+    slot::{About, Times},
     transaction::transaction,
     tutor::visible,
 };
@@ -31,9 +32,6 @@ pub use crate::store::booking::{Detail, Side};
 /// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
 const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
 
-/// A lesson of this length can be had at no time.
-const LENGTH_NOT_OFFERED: &str = "length_not_offered";
-
 /// What a student wants to book.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -43,6 +41,23 @@ pub struct Wanted {
     pub level: String,
     pub start: DateTime<Utc>,
     pub end: DateTime<Utc>,
+}
+
+impl Wanted {
+    fn about(&self) -> About {
+        About {
+            subject: Some(self.subject.clone()),
+            level: Some(self.level.clone()),
+        }
+    }
+}
+
+/// Who books sees what students see.
+fn as_student(user_id: UserId) -> Viewer {
+    Viewer {
+        user_id,
+        is_admin: false,
+    }
 }
 
 /// Books a lesson for a student. The lesson, the booking and the work on the tutor's calendar come to
@@ -61,7 +76,8 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
         );
         return Err(Error::invalid("end", "too_long", detail));
     }
-    let profile = visible(&app.db, student, wanted.tutor_id).await?;
+    let viewer = as_student(student);
+    let profile = visible(&app.db, viewer, wanted.tutor_id).await?;
     if profile.user_id == student {
         return Err(Error::conflict(
             "own_lesson",
@@ -77,13 +93,13 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
             get(app, student, id).await
         }
         Err(Error::Conflict(mut conflict)) => {
-            if conflict
-                .conflicts
+            let about = wanted.about();
+            let times = Times::around(app, &app.db, profile.id, student, span).await?;
+            let alternatives = times.alternatives(&about, span, app.clock.now())?;
+            conflict.alternatives = alternatives
                 .iter()
-                .all(|obstacle| obstacle.code != LENGTH_NOT_OFFERED)
-            {
-                conflict.alternatives = slot::alternatives_to(app, &profile, student, span).await?;
-            }
+                .map(|slot| (slot.start(), slot.end()))
+                .collect();
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
@@ -99,8 +115,9 @@ async fn insert(
 ) -> Result<BookingId, Error> {
     store::lock_time_of(txn, &[tutor, student]).await?;
     let now = app.clock.now();
-    let profile = visible(txn, student, wanted.tutor_id).await?;
-    let offers = store::offer::of_tutors(txn, &[profile.id]).await?;
+    let profile = visible(txn, as_student(student), wanted.tutor_id).await?;
+    let times = Times::of_slot(app, txn, profile.id, student, span).await?;
+    let offers = &times.only()?.offers;
     let offer = offers
         .iter()
         .find(|offer| offer.slug == wanted.subject && offer.level == wanted.level)
@@ -111,19 +128,7 @@ async fn insert(
                 "this tutor does not teach this subject at this level",
             )
         })?;
-    let mut obstacles = Time::load(app, txn, &profile, student, span)
-        .await?
-        .obstacles(span, now);
-    let offers_length = offer
-        .lesson_minutes
-        .iter()
-        .any(|minutes| TimeDelta::minutes((*minutes).into()) == span.duration());
-    if !offers_length {
-        obstacles.push(Obstacle {
-            code: LENGTH_NOT_OFFERED,
-            span: None,
-        });
-    }
+    let obstacles = times.obstacles(&wanted.about(), span, now, false)?;
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }

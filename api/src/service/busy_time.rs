@@ -1,6 +1,6 @@
 //! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
 
-use super::{TutorId, calendar_connection, transaction::transaction};
+use super::{TutorId, calendar_connection, policy, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -62,7 +62,7 @@ async fn read(app: &App, tutor_id: TutorId, pause: Option<TimeDelta>) -> Result<
     else {
         return Ok(false);
     };
-    let Some(window) = window(app, read_at) else {
+    let Some(window) = window(app, tutor_id, read_at).await? else {
         return Ok(false);
     };
     match ask(app, google, claim.id, window).await {
@@ -122,8 +122,10 @@ async fn store_busy(
     })
 }
 
-fn window(app: &App, now: DateTime<Utc>) -> Option<Span> {
-    // The longest lesson that begins on the last day of the horizon still ends within two days.
-    let horizon = TimeDelta::days(i64::from(app.config.policy.horizon_days) + 2);
-    Span::new(now - PAST, now.checked_add_signed(horizon)?)
+async fn window(app: &App, tutor_id: TutorId, now: DateTime<Utc>) -> Result<Option<Span>, Error> {
+    let (_, policy) = policy::of_tutor(app, tutor_id).await?;
+    // The longest lesson that begins on the last day of the horizon still ends within two days, buffer and all.
+    let horizon = policy.rules().horizon + TimeDelta::days(2);
+    let end = now.checked_add_signed(horizon);
+    Ok(end.and_then(|end| Span::new(now - PAST, end)))
 }

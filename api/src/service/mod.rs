@@ -3,16 +3,23 @@
 pub mod booking;
 pub mod busy_time;
 pub mod calendar_connection;
+pub mod date_override;
 pub mod health;
+pub mod holiday_calendar;
+mod holiday_import;
 pub mod idempotency;
 pub mod lesson_event;
+pub mod policy;
 pub mod queue;
 pub mod session;
 pub mod sign_in;
 pub mod slot;
+pub mod slot_search;
 pub mod subject;
+pub mod time_off;
 mod transaction;
 pub mod tutor;
 pub mod user;
+pub mod weekly_rule;
 
-pub use ::entity::id::{BookingId, LessonId, TutorId, UserId};
+pub use ::entity::id::{BookingId, HolidayCalendarId, LessonId, TimeOffId, TutorId, UserId};

@@ -13,6 +13,27 @@ use sha2::{Digest, Sha256};
 
 pub use crate::store::session::Holder;
 
+/// Who looks at something, as far as it decides what they see.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer {
+    pub user_id: UserId,
+    /// Sees everything.
+    pub is_admin: bool,
+}
+
+impl Holder {
+    pub fn is_admin(&self) -> bool {
+        self.roles.iter().any(|role| role == "admin")
+    }
+
+    pub fn viewer(&self) -> Viewer {
+        Viewer {
+            user_id: self.user_id,
+            is_admin: self.is_admin(),
+        }
+    }
+}
+
 /// How stale the time of last use may get, so that reading does not mean writing.
 const LAST_USE_PRECISION: TimeDelta = TimeDelta::minutes(5);
 

@@ -246,7 +246,7 @@ async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
     let now = app.clock.now();
     let made = transaction!(app.db, |txn| {
         let name = display_name(identity);
-        let time_zone = app.config.policy.time_zone.name();
+        let time_zone = app.config.centre.time_zone.name();
         let new = NewUser {
             name: &name,
             email: &identity.email,

@@ -1,20 +1,16 @@
-//! When a tutor can be booked.
+//! When a tutor can be booked, and why not.
 
-use super::{TutorId, UserId, tutor::visible};
+use super::{TutorId, UserId, session::Viewer, tutor::visible};
 use crate::{
     app::App,
     error::{Error, Obstacle},
-    store::{self, tutor::Profile},
+    store::{self, occupied::OccupiedTime, timetable::Timetable},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use scheduling::{
-    availability::WeeklyRule,
     interval::Span,
-    policy::{Policy, reach},
-    slots::{
-        ALTERNATIVES_WITHIN, Occupied, OccupiedBy, Refusal, Schedule, alternatives, refusals, slots,
-    },
+    policy::reach,
+    slots::{ALTERNATIVES_WITHIN, Refusal, Schedule, alternatives, refusals, slots},
 };
 use sea_orm::ConnectionTrait;
 
@@ -24,10 +20,25 @@ pub const LONGEST_WINDOW: TimeDelta = TimeDelta::days(62);
 /// How many other times are offered where one can't be booked.
 const ALTERNATIVES: usize = 5;
 
+/// What the lesson is to be about; for anything that the tutor teaches where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Slug of the subject.
+    pub subject: Option<String>,
+    pub level: Option<String>,
+}
+
+impl About {
+    fn lengths(&self, timetable: &Timetable) -> Vec<TimeDelta> {
+        timetable.lengths(self.subject.as_deref(), self.level.as_deref())
+    }
+}
+
 /// A question about the time of a tutor.
 #[derive(Debug)]
 pub struct Search {
     pub tutor_id: TutorId,
+    pub about: About,
     /// Slots that begin in here.
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
@@ -39,153 +50,240 @@ pub struct Search {
 /// # Errors
 /// [`Error::NotFound`] for a tutor that the student may not see; [`Error::Invalid`] for a window that is
 /// empty or longer than [`LONGEST_WINDOW`], and for a length that the tutor does not offer.
-pub async fn search(app: &App, student: UserId, search: Search) -> Result<Vec<Span>, Error> {
-    let window = Span::new(search.from, search.to)
-        .ok_or_else(|| Error::invalid("to", "not_after_from", "must be after from"))?;
-    if window.duration() > LONGEST_WINDOW {
-        let detail = format!(
-            "must be at most {} days after from",
-            LONGEST_WINDOW.num_days()
-        );
-        return Err(Error::invalid("to", "window_too_long", detail));
-    }
-    let profile = visible(&app.db, student, search.tutor_id).await?;
-    let offers = store::offer::of_tutors(&app.db, &[search.tutor_id]).await?;
-    if !offers
-        .iter()
-        .any(|offer| offer.lesson_minutes.contains(&search.minutes))
-    {
+pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Span>, Error> {
+    let window = window(search.from, search.to)?;
+    let length = TimeDelta::minutes(search.minutes.into());
+    visible(&app.db, viewer, search.tutor_id).await?;
+    let times = Times::load(
+        app,
+        &app.db,
+        &[search.tutor_id],
+        viewer.user_id,
+        window,
+        length,
+    )
+    .await?;
+    let timetable = times.only()?;
+    let lengths = search.about.lengths(timetable);
+    if !lengths.contains(&length) {
         return Err(Error::invalid(
             "minutes",
             "length_not_offered",
             "this tutor offers no lesson of this length",
         ));
     }
-    let length = TimeDelta::minutes(search.minutes.into());
-    let Some(needed) = reach(window, length) else {
-        return Ok(Vec::new());
+    let schedule = times.schedule(timetable, &lengths);
+    Ok(slots(&schedule, window, length, app.clock.now()).collect())
+}
+
+/// The window of a search.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that is empty or longer than [`LONGEST_WINDOW`].
+pub(super) fn window(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Span, Error> {
+    let window = Span::new(from, to)
+        .ok_or_else(|| Error::invalid("to", "not_after_from", "must be after from"))?;
+    if window.duration() > LONGEST_WINDOW {
+        let days = LONGEST_WINDOW.num_days();
+        let detail = format!("must be at most {days} days after from");
+        return Err(Error::invalid("to", "window_too_long", detail));
+    }
+    Ok(window)
+}
+
+/// Why a slot can or can't be booked.
+#[derive(Debug)]
+pub struct Explanation {
+    pub slot: Span,
+    /// Every reason against it; none where it can be booked.
+    pub obstacles: Vec<Obstacle>,
+    /// Slots of the same length that can be booked, the nearest first; none where the slot itself can.
+    pub alternatives: Vec<Span>,
+}
+
+/// Why this viewer could or couldn't book a tutor for so many minutes from `start` on.
+///
+/// # Errors
+/// [`Error::NotFound`] for a tutor that the viewer may not see.
+pub async fn explain(
+    app: &App,
+    viewer: Viewer,
+    tutor_id: TutorId,
+    about: &About,
+    start: DateTime<Utc>,
+    minutes: i16,
+) -> Result<Explanation, Error> {
+    let profile = visible(&app.db, viewer, tutor_id).await?;
+    let slot = Span::lasting(start, TimeDelta::minutes(minutes.into()))
+        .ok_or_else(|| Error::invalid("minutes", "out_of_range", "must be more than nothing"))?;
+    let times = Times::around(app, &app.db, tutor_id, viewer.user_id, slot).await?;
+    let sees_all = viewer.is_admin || viewer.user_id == profile.user_id;
+    let obstacles = times.obstacles(about, slot, app.clock.now(), sees_all)?;
+    let alternatives = if obstacles.is_empty() {
+        Vec::new()
+    } else {
+        times.alternatives(about, slot, app.clock.now())?
     };
-    let time = Time::load(app, &app.db, &profile, student, needed).await?;
-    Ok(slots(&time.schedule(), window, length, app.clock.now()).collect())
+    Ok(Explanation {
+        slot,
+        obstacles,
+        alternatives,
+    })
 }
 
-/// All that decides whether a student can book a tutor, for some stretch of time.
-pub(super) struct Time {
-    zone: Tz,
-    rules: Vec<WeeklyRule>,
-    occupied: Vec<Occupied>,
-    policy: Policy,
+/// All that decides whether a student can book any of some tutors, for some stretch of time.
+pub(super) struct Times {
+    /// By id.
+    timetables: Vec<Timetable>,
+    pub(super) occupied: OccupiedTime,
+    student: UserId,
 }
 
-impl Time {
-    /// Loads it with a fixed number of queries, each bounded by the stretch.
+impl Times {
+    /// All that decides over slots of `length` that begin in `window`. A fixed number of queries, whatever the
+    /// number of tutors.
     pub(super) async fn load(
         app: &App,
         db: &impl ConnectionTrait,
-        profile: &Profile,
+        tutors: &[TutorId],
         student: UserId,
-        needed: Span,
+        window: Span,
+        length: TimeDelta,
     ) -> Result<Self, Error> {
-        let rules = store::weekly_rule::of_tutor(db, profile.id).await?;
-        let sources = [
-            (
-                OccupiedBy::Lesson,
-                store::lesson::of_person(db, profile.user_id, needed).await?,
-            ),
-            (
-                OccupiedBy::CalendarBusy,
-                store::busy_span::of_tutor(db, profile.id, needed).await?,
-            ),
-            (
-                OccupiedBy::StudentBusy,
-                store::lesson::of_person(db, student, needed).await?,
-            ),
-        ];
-        let occupied = sources
-            .into_iter()
-            .flat_map(|(by, spans)| spans.into_iter().map(move |span| Occupied { span, by }));
+        let timetables = store::timetable::of_tutors(db, tutors, app.clock.now()).await?;
+        let needed = timetables
+            .iter()
+            .filter_map(|timetable| reach(window, length, &timetable.policy))
+            .reduce(|a, b| Span::new(a.start().min(b.start()), a.end().max(b.end())).unwrap_or(a));
+        let occupied = match needed {
+            Some(needed) => store::occupied::load(db, tutors, student, needed).await?,
+            None => OccupiedTime::default(),
+        };
         Ok(Self {
-            zone: zone(profile)?,
-            rules,
-            occupied: occupied.collect(),
-            policy: policy(app),
+            timetables,
+            occupied,
+            student,
         })
     }
 
-    fn schedule(&self) -> Schedule<'_> {
+    /// All that decides over one slot of one tutor.
+    pub(super) async fn of_slot(
+        app: &App,
+        db: &impl ConnectionTrait,
+        tutor: TutorId,
+        student: UserId,
+        slot: Span,
+    ) -> Result<Self, Error> {
+        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
+        Self::load(app, db, &[tutor], student, start, slot.duration()).await
+    }
+
+    /// All that decides over a slot of a tutor and over its alternatives.
+    pub(super) async fn around(
+        app: &App,
+        db: &impl ConnectionTrait,
+        tutor: TutorId,
+        student: UserId,
+        slot: Span,
+    ) -> Result<Self, Error> {
+        let from = slot.start().checked_sub_signed(ALTERNATIVES_WITHIN);
+        let until = slot.start().checked_add_signed(ALTERNATIVES_WITHIN);
+        let window = from
+            .zip(until)
+            .and_then(|(from, until)| Span::new(from, until));
+        Self::load(
+            app,
+            db,
+            &[tutor],
+            student,
+            window.unwrap_or(slot),
+            slot.duration(),
+        )
+        .await
+    }
+
+    /// The timetable of one of several tutors.
+    pub(super) fn of_tutor(&self, id: TutorId) -> Option<&Timetable> {
+        let at = self
+            .timetables
+            .binary_search_by_key(&id, |timetable| timetable.tutor_id);
+        at.ok().map(|at| &self.timetables[at])
+    }
+
+    /// The timetable of the one tutor that was asked for.
+    pub(super) fn only(&self) -> Result<&Timetable, Error> {
+        self.timetables.first().ok_or(Error::not_found("tutor"))
+    }
+
+    pub(super) fn schedule<'a>(
+        &'a self,
+        timetable: &'a Timetable,
+        lengths: &'a [TimeDelta],
+    ) -> Schedule<'a> {
+        // Tutors who look at their own time are not in their own way as students too.
+        let is_own = timetable.user_id == self.student;
         Schedule {
-            zone: self.zone,
-            rules: &self.rules,
-            occupied: &self.occupied,
-            policy: &self.policy,
+            availability: timetable.availability(),
+            occupied: self.occupied.of_tutor(timetable.tutor_id),
+            student_busy: if is_own {
+                &[]
+            } else {
+                &self.occupied.of_student
+            },
+            lengths,
+            policy: &timetable.policy,
         }
     }
 
-    /// Why this slot can't be booked; empty when it can. Each reason once, so that nobody learns how many
-    /// lessons the tutor has.
-    pub(super) fn obstacles(&self, slot: Span, now: DateTime<Utc>) -> Vec<Obstacle> {
+    /// Why this slot of the one tutor can't be booked; empty when it can. Each reason once, so that nobody
+    /// learns how many lessons the tutor has, unless the caller sees all.
+    pub(super) fn obstacles(
+        &self,
+        about: &About,
+        slot: Span,
+        now: DateTime<Utc>,
+        sees_all: bool,
+    ) -> Result<Vec<Obstacle>, Error> {
+        let timetable = self.only()?;
+        let lengths = about.lengths(timetable);
         let mut obstacles = Vec::new();
-        for refusal in refusals(&self.schedule(), slot, now) {
-            let obstacle = obstacle(&refusal);
+        for refusal in refusals(&self.schedule(timetable, &lengths), slot, now) {
+            let obstacle = obstacle(&refusal, sees_all);
             if !obstacles.contains(&obstacle) {
                 obstacles.push(obstacle);
             }
         }
-        obstacles
+        Ok(obstacles)
+    }
+
+    /// Bookable slots of the one tutor, as long as the one that was wanted, and nearest to it.
+    pub(super) fn alternatives(
+        &self,
+        about: &About,
+        wanted: Span,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Span>, Error> {
+        let timetable = self.only()?;
+        let lengths = about.lengths(timetable);
+        Ok(alternatives(
+            &self.schedule(timetable, &lengths),
+            wanted,
+            now,
+            ALTERNATIVES,
+        ))
     }
 }
 
-/// Bookable slots of the same length, nearest to the one that was wanted.
-pub(super) async fn alternatives_to(
-    app: &App,
-    profile: &Profile,
-    student: UserId,
-    wanted: Span,
-) -> Result<Vec<(DateTime<Utc>, DateTime<Utc>)>, Error> {
-    let around = wanted
-        .start()
-        .checked_sub_signed(ALTERNATIVES_WITHIN)
-        .zip(wanted.end().checked_add_signed(ALTERNATIVES_WITHIN))
-        .and_then(|(from, until)| Span::new(from, until));
-    let Some(around) = around else {
-        return Ok(Vec::new());
-    };
-    let time = Time::load(app, &app.db, profile, student, around).await?;
-    let found = alternatives(&time.schedule(), wanted, app.clock.now(), ALTERNATIVES);
-    Ok(found
-        .into_iter()
-        .map(|slot| (slot.start(), slot.end()))
-        .collect())
-}
-
-/// What the tutor has in that time is nobody's business, so only the student's own clash is told with
-/// its span.
-fn obstacle(refusal: &Refusal) -> Obstacle {
-    let span = match refusal {
-        Refusal::StudentBusy { conflict } => Some((conflict.start(), conflict.end())),
-        _ => None,
-    };
+/// What the tutor has in that time is nobody else's business: others are told when it is only of their own clash
+/// and of holidays, which everybody may know.
+fn obstacle(refusal: &Refusal, sees_all: bool) -> Obstacle {
+    let is_known = matches!(
+        refusal,
+        Refusal::StudentBusy { .. } | Refusal::Holiday { .. }
+    );
+    let conflict = refusal.conflict().filter(|_| sees_all || is_known);
     Obstacle {
         code: refusal.code(),
-        span,
-    }
-}
-
-fn zone(profile: &Profile) -> Result<Tz, Error> {
-    profile.time_zone.parse().map_err(|_| {
-        Error::internal(anyhow::anyhow!(
-            "tutor {} has the unknown zone {:?}",
-            profile.id,
-            profile.time_zone
-        ))
-    })
-}
-
-fn policy(app: &App) -> Policy {
-    let settings = &app.config.policy;
-    Policy {
-        minimum_notice: TimeDelta::minutes(settings.minimum_notice_minutes.into()),
-        horizon: TimeDelta::days(settings.horizon_days.into()),
-        start_grid: TimeDelta::minutes(settings.start_grid_minutes.into()),
+        span: conflict.map(|span| (span.start(), span.end())),
     }
 }

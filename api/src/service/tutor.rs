@@ -1,6 +1,6 @@
 //! Tutors, what they teach and when they are there.
 
-use super::{TutorId, UserId, transaction::transaction};
+use super::{TutorId, session::Viewer, transaction::transaction};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -10,7 +10,6 @@ use crate::{
         tutor::{Filter, Profile},
     },
 };
-use scheduling::availability::{WeeklyRule, overlapping_rules};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 pub use crate::store::{offer::Offer, tutor::Changes};
@@ -64,8 +63,8 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Tutor>, Error> {
         .collect())
 }
 
-/// A tutor, if this viewer may see it: hidden tutors are seen by themselves only.
-pub async fn get(app: &App, viewer: UserId, id: TutorId) -> Result<Tutor, Error> {
+/// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
+pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Tutor, Error> {
     let profile = visible(&app.db, viewer, id).await?;
     let offers = store::offer::of_tutors(&app.db, &[id]).await?;
     Ok(Tutor { profile, offers })
@@ -73,12 +72,12 @@ pub async fn get(app: &App, viewer: UserId, id: TutorId) -> Result<Tutor, Error>
 
 pub(super) async fn visible(
     db: &impl ConnectionTrait,
-    viewer: UserId,
+    viewer: Viewer,
     id: TutorId,
 ) -> Result<Profile, Error> {
     store::tutor::profile(db, id)
         .await?
-        .filter(|profile| profile.visible || profile.user_id == viewer)
+        .filter(|profile| profile.visible || viewer.is_admin || profile.user_id == viewer.user_id)
         .ok_or(Error::not_found("tutor"))
 }
 
@@ -112,7 +111,7 @@ pub async fn replace_offers(
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
         let offers = resolve(txn, wanted).await?;
-        bump(app, txn, id, version).await?;
+        begin_edit(app, txn, id, version).await?;
         Ok(store::offer::replace(txn, id, &offers, app.clock.now()).await?)
     })
 }
@@ -170,37 +169,9 @@ async fn resolve(
     }
 }
 
-/// The weekly rules of a tutor.
-pub async fn weekly_rules(app: &App, id: TutorId) -> Result<Vec<WeeklyRule>, Error> {
-    Ok(store::weekly_rule::of_tutor(&app.db, id).await?)
-}
-
-/// Replaces all weekly rules of a tutor if it is still at `version`.
-///
-/// # Errors
-/// [`Error::Invalid`] naming two rules that overlap.
-pub async fn replace_weekly_rules(
-    app: &App,
-    id: TutorId,
-    version: i32,
-    rules: &[WeeklyRule],
-) -> Result<(), Error> {
-    if let Some((one, other)) = overlapping_rules(rules) {
-        let detail = format!("overlaps rules[{one}]");
-        return Err(Error::Invalid(vec![FieldError::new(
-            format!("rules[{other}]"),
-            "overlaps",
-            detail,
-        )]));
-    }
-    transaction!(app.db, |txn| {
-        bump(app, txn, id, version).await?;
-        Ok(store::weekly_rule::replace(txn, id, rules).await?)
-    })
-}
-
-/// Moves the version on, so that of two edits of one version one is refused.
-async fn bump(
+/// Begins every edit of what belongs to a tutor: moves the version on, so that of two edits of one version
+/// one is refused, and everything that was made of the version before is known to be old.
+pub(super) async fn begin_edit(
     app: &App,
     txn: &DatabaseTransaction,
     id: TutorId,
@@ -208,6 +179,16 @@ async fn bump(
 ) -> Result<(), Error> {
     let moved = store::tutor::update(txn, id, version, Changes::default(), app.clock.now()).await?;
     if moved {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
+}
+
+/// Whether the tutor is still at `version`, for an edit that is only tried.
+pub(super) async fn check_version(app: &App, id: TutorId, version: i32) -> Result<(), Error> {
+    let profile = store::tutor::profile(&app.db, id).await?;
+    if profile.is_some_and(|profile| profile.version == version) {
         Ok(())
     } else {
         Err(Error::PreconditionFailed)

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, Statement, Value,
+    FromQueryResult, QueryFilter, Statement, Value, raw_sql,
 };
+use std::collections::HashMap;
 
 /// # Errors
 /// `bookings_student_no_overlap` is for the caller to translate.
@@ -231,4 +232,30 @@ pub async fn cancel(
         .exec(txn)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// With which tutors a student has lessons that begin after `since`, and how many.
+pub async fn lessons_together(
+    db: &impl ConnectionTrait,
+    student: UserId,
+    since: DateTime<Utc>,
+) -> Result<HashMap<TutorId, u32>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        tutor_id: TutorId,
+        lessons: i64,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT tutor_id, count(*) AS lessons
+           FROM bookings JOIN lessons ON lessons.id = lesson_id
+           WHERE student_id = {student} AND bookings.status <> 'cancelled' AND bookings.starts_at > {since}
+           GROUP BY tutor_id"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tutor_id, u32::try_from(row.lessons).unwrap_or(u32::MAX)))
+        .collect())
 }

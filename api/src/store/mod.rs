@@ -2,15 +2,22 @@
 
 pub mod booking;
 pub mod busy_span;
+pub mod centre;
+pub mod date_override;
 pub mod google_grant;
+pub mod holiday_calendar;
 pub mod idempotency_key;
 pub mod job;
 pub mod lesson;
+pub mod occupied;
 pub mod offer;
+pub mod policy;
 #[cfg(feature = "local")]
 pub mod seed;
 pub mod session;
 pub mod subject;
+pub mod time_off;
+pub mod timetable;
 pub mod tutor;
 pub mod user;
 pub mod weekly_rule;

@@ -68,6 +68,7 @@ pub async fn insert_tutor(
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
+        ..Default::default()
     };
     tutor::Entity::insert(row)
         .exec_without_returning(txn)

@@ -4,11 +4,12 @@ use ::entity::{
     id::{SubjectId, TutorId, UserId},
     tutor,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql,
 };
+use uuid::Uuid;
 
 /// A tutor as others see them.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -20,13 +21,15 @@ pub struct Profile {
     pub languages: Vec<String>,
     pub time_zone: String,
     pub visible: bool,
+    /// The last local date on which the tutor teaches.
+    pub end_date: Option<NaiveDate>,
     pub version: i32,
 }
 
 pub async fn profile(db: &impl ConnectionTrait, id: TutorId) -> Result<Option<Profile>, DbErr> {
     Profile::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, tutors.version
+        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, end_date, tutors.version
            FROM tutors JOIN users ON users.id = tutors.user_id WHERE tutors.id = {id}"#
     ))
     .one(db)
@@ -62,12 +65,68 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Profi
     } = filter;
     Profile::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, tutors.version
+        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, end_date, tutors.version
            FROM tutors JOIN users ON users.id = tutors.user_id
            WHERE visible AND ({after}::uuid IS NULL OR tutors.id > {after})
              AND ({subject_id}::uuid IS NULL OR EXISTS (
                  SELECT 1 FROM offers WHERE offers.tutor_id = tutors.id AND offers.subject_id = {subject_id}
                    AND ({level}::text IS NULL OR offers.level = {level})))
+           ORDER BY tutors.id LIMIT {limit}"#
+    ))
+    .all(db)
+    .await
+}
+
+/// A tutor who could give a lesson.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Eligible {
+    pub id: TutorId,
+    pub name: String,
+    pub time_zone: String,
+}
+
+/// Which tutors could give a lesson.
+#[derive(Clone, Copy, Debug)]
+pub struct Teaches<'a> {
+    /// Slug of the subject.
+    pub subject: &'a str,
+    pub level: Option<&'a str>,
+    /// BCP 47 tag.
+    pub language: Option<&'a str>,
+    pub minutes: i16,
+    /// Only these, where there are any.
+    pub among: &'a [TutorId],
+    pub except: UserId,
+}
+
+/// Visible tutors who offer such a lesson, by id.
+pub async fn eligible(
+    db: &impl ConnectionTrait,
+    teaches: Teaches<'_>,
+    limit: usize,
+) -> Result<Vec<Eligible>, DbErr> {
+    let Teaches {
+        subject,
+        level,
+        language,
+        minutes,
+        among,
+        except,
+    } = teaches;
+    let among: Option<Vec<Uuid>> =
+        (!among.is_empty()).then(|| among.iter().map(|id| id.0).collect());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Eligible::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT tutors.id, users.name, tutors.time_zone
+           FROM tutors JOIN users ON users.id = tutors.user_id
+           WHERE visible AND user_id <> {except}
+             AND ({language}::text IS NULL OR {language} = ANY(languages))
+             AND ({among}::uuid[] IS NULL OR tutors.id = ANY({among}))
+             AND tutors.id IN (
+                 SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id
+                 WHERE slug = {subject} AND {minutes} = ANY(lesson_minutes)
+                   AND ({level}::text IS NULL OR offers.level = {level}))
            ORDER BY tutors.id LIMIT {limit}"#
     ))
     .all(db)
@@ -81,6 +140,8 @@ pub struct Changes {
     pub languages: Option<Vec<String>>,
     pub time_zone: Option<String>,
     pub visible: Option<bool>,
+    /// Some(None): no end.
+    pub end_date: Option<Option<NaiveDate>>,
 }
 
 /// Edits the tutor if it is still at `version`; whether it was. With no changes it moves the version
@@ -108,6 +169,9 @@ pub async fn update(
     }
     if let Some(visible) = changes.visible {
         row.visible = Set(visible);
+    }
+    if let Some(end_date) = changes.end_date {
+        row.end_date = Set(end_date);
     }
     let updated = tutor::Entity::update_many()
         .set(row)

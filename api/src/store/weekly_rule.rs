@@ -24,6 +24,21 @@ pub async fn of_tutor(
     rows.iter().map(rule).collect()
 }
 
+/// The weekly rules of all these tutors, by tutor.
+pub async fn of_tutors(
+    db: &impl ConnectionTrait,
+    tutors: &[TutorId],
+) -> Result<Vec<(TutorId, WeeklyRule)>, DbErr> {
+    let rows = weekly_rule::Entity::find()
+        .filter(weekly_rule::COLUMN.tutor_id.eq_any(tutors.to_vec()))
+        .order_by_asc(weekly_rule::COLUMN.tutor_id)
+        .all(db)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.tutor_id, rule(row)?)))
+        .collect()
+}
+
 fn rule(row: &weekly_rule::Model) -> Result<WeeklyRule, DbErr> {
     let weekday = u8::try_from(row.weekday - 1)
         .ok()

@@ -46,7 +46,7 @@ fn assert_signed_out(person: &Person) {
 #[tokio::test]
 async fn whoever_signs_in_first_becomes_a_student_in_the_zone_of_the_centre() {
     let test = TestApp::start_with(|config| {
-        config.policy.time_zone = chrono_tz::America::New_York;
+        config.centre.time_zone = chrono_tz::America::New_York;
     })
     .await;
     let me = test.student("Sam").await.get("/v1/me").await.expect(200);

@@ -185,14 +185,9 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("DATABASE_MAX_CONNECTIONS", "501"),
         ("MIGRATE_ON_START", "yes"),
         ("SIGN_IN", "no"),
-        ("MINIMUM_NOTICE_MINUTES", "-1"),
-        ("MINIMUM_NOTICE_MINUTES", "43201"),
-        ("HORIZON_DAYS", "0"),
-        ("HORIZON_DAYS", "731"),
-        ("START_GRID_MINUTES", "0"),
-        ("START_GRID_MINUTES", "7"),
-        ("START_GRID_MINUTES", "1441"),
-        ("START_GRID_MINUTES", "half"),
+        ("RANK_LOAD", "-1"),
+        ("RANK_LOAD", "1001"),
+        ("RANK_CONTINUITY", "much"),
         ("TIME_ZONE", "Europe/Atlantis"),
         ("JOB_WORKERS", "65"),
         ("JOB_POLL_SECONDS", "0"),
@@ -234,12 +229,12 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
 fn bad_values_are_told_in_the_local_mode_too() {
     let bad = [
         ("LOCAL_GOOGLE_PORT", "70000"),
-        ("START_GRID_MINUTES", "7"),
+        ("RANK_LOAD", "half"),
         ("TIME_ZONE", "Berlin"),
     ];
     assert_eq!(
         names(&refused(&bad)),
-        ["LOCAL_GOOGLE_PORT", "START_GRID_MINUTES", "TIME_ZONE"]
+        ["LOCAL_GOOGLE_PORT", "TIME_ZONE", "RANK_LOAD"]
     );
 }
 
@@ -297,7 +292,7 @@ fn plain_http_is_accepted_on_loopback_only() {
 fn all_mistakes_stand_in_one_message_one_line_each() {
     let lookup = |name: &str| match name {
         "PORT" => Some("x".to_owned()),
-        "HORIZON_DAYS" => Some("soon".to_owned()),
+        "RANK_LOAD" => Some("much".to_owned()),
         _ => None,
     };
     let message = Config::load(&lookup).unwrap_err().to_string();
@@ -306,5 +301,5 @@ fn all_mistakes_stand_in_one_message_one_line_each() {
         message.contains("\n  - PORT must be a port number"),
         "{message}"
     );
-    assert!(message.contains("\n  - HORIZON_DAYS must be a whole number from 1 to 730"));
+    assert!(message.contains("\n  - RANK_LOAD must be a whole number from 0 to 1000"));
 }

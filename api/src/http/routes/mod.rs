@@ -4,10 +4,15 @@ mod auth;
 mod bookings;
 mod calendar_connection;
 mod health;
+mod holiday_calendars;
 mod me;
 mod offers;
+mod overrides;
+mod policy;
+mod slot_search;
 mod slots;
 mod subjects;
+mod time_off;
 mod tutors;
 mod weekly_rules;
 
@@ -28,7 +33,31 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(tutors::get, tutors::edit))
         .routes(routes!(offers::list, offers::replace))
         .routes(routes!(weekly_rules::list, weekly_rules::replace))
+        .routes(routes!(overrides::list))
+        .routes(routes!(overrides::put, overrides::delete))
+        .routes(routes!(time_off::list, time_off::create))
+        .routes(routes!(time_off::delete))
+        .routes(routes!(policy::get_tutor, policy::replace_tutor))
+        .routes(routes!(policy::get_centre, policy::replace_centre))
+        .routes(routes!(holiday_calendars::list, holiday_calendars::create))
+        .routes(routes!(
+            holiday_calendars::get,
+            holiday_calendars::edit,
+            holiday_calendars::delete
+        ))
+        .routes(routes!(
+            holiday_calendars::list_holidays,
+            holiday_calendars::replace_holidays
+        ))
+        .routes(routes!(holiday_calendars::import))
+        .routes(routes!(
+            holiday_calendars::followed,
+            holiday_calendars::follow
+        ))
         .routes(routes!(slots::list))
+        .routes(routes!(slots::explain))
+        .routes(routes!(slot_search::list))
+        .routes(routes!(slot_search::next))
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))

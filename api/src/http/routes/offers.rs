@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{OwnTutor, SignedIn},
+        auth::{EditedTutor, SignedIn},
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         object,
@@ -12,7 +12,8 @@ use crate::{
         validate,
     },
     service::{
-        self, TutorId, UserId,
+        self, TutorId,
+        session::Viewer,
         tutor::{self, WantedOffer},
     },
 };
@@ -63,7 +64,7 @@ pub struct OfferList {
     items: Vec<Offer>,
 }
 
-async fn answer(app: &App, viewer: UserId, id: TutorId) -> Result<Response, Error> {
+async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
     let tutor = service::tutor::get(app, viewer, id).await?;
     let items = tutor.offers.into_iter().map(Offer::from).collect();
     Ok((etag(tutor.profile.version), axum::Json(OfferList { items })).into_response())
@@ -82,7 +83,7 @@ pub async fn list(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.user_id, id).await
+    answer(&app, holder.viewer(), id).await
 }
 
 /// All that a tutor is to teach.
@@ -149,14 +150,14 @@ impl TryFrom<f64> for LessonMinutes {
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
 pub async fn replace(
     State(app): State<App>,
-    tutor: OwnTutor,
+    tutor: EditedTutor,
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
     Json(new): Json<NewOffers>,
 ) -> Result<Response, Error> {
     let wanted: Vec<WantedOffer> = new.offers.into_iter().map(WantedOffer::from).collect();
     service::tutor::replace_offers(&app, tutor.id, version, &wanted).await?;
-    answer(&app, tutor.holder.user_id, tutor.id).await
+    answer(&app, tutor.viewer, tutor.id).await
 }
 
 impl From<NewOffer> for WantedOffer {

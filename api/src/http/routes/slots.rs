@@ -7,14 +7,20 @@ use crate::{
         auth::SignedIn,
         extract::{Path, Query},
         openapi::{Faults, NotFound, NotSignedIn},
+        problem::ConflictingSpan,
         validate,
     },
-    service::{self, TutorId, slot::Search},
+    service::{
+        self, TutorId,
+        session::Holder,
+        slot::{About, Search},
+    },
 };
 use axum::{Json, extract::State};
 use chrono::{DateTime, FixedOffset, Utc};
 use chrono_tz::Tz;
 use garde::Validate;
+use scheduling::interval::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -32,6 +38,17 @@ pub struct Slot {
     /// The end by the clock in `time_zone`.
     #[schema(example = "2026-11-23T17:00:00+01:00")]
     local_end: DateTime<FixedOffset>,
+}
+
+impl Slot {
+    pub(super) fn new(slot: Span, zone: Tz) -> Self {
+        Self {
+            start: slot.start(),
+            end: slot.end(),
+            local_start: slot.start().with_timezone(&zone).fixed_offset(),
+            local_end: slot.end().with_timezone(&zone).fixed_offset(),
+        }
+    }
 }
 
 /// All slots in a window of time.
@@ -65,6 +82,14 @@ pub struct SlotParams {
     #[garde(custom(validate::optional_time_zone))]
     #[param(max_length = 64, example = "Europe/Berlin")]
     time_zone: Option<String>,
+    /// Only lengths that the tutor offers for the subject with this slug.
+    #[garde(custom(validate::optional_line(1, 64)))]
+    #[param(min_length = 1, max_length = 64, example = "mathematics")]
+    subject: Option<String>,
+    /// Only lengths that the tutor offers at this level.
+    #[garde(custom(validate::optional_line(1, 64)))]
+    #[param(min_length = 1, max_length = 64, example = "Bachelor")]
+    level: Option<String>,
 }
 
 /// Find free times of a tutor.
@@ -82,26 +107,127 @@ pub async fn list(
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<SlotParams>,
 ) -> Result<Json<SlotList>, Error> {
-    let name = params.time_zone.unwrap_or(holder.time_zone);
-    let zone: Tz = name
-        .parse()
-        .map_err(|_| Error::invalid("time_zone", "unknown_time_zone", "must be an IANA name"))?;
+    let viewer = holder.viewer();
+    let (name, zone) = zone(params.time_zone, &holder)?;
     let search = Search {
         tutor_id,
+        about: About {
+            subject: params.subject,
+            level: params.level,
+        },
         from: params.from,
         to: params.to,
         minutes: params.minutes,
     };
-    let found = service::slot::search(&app, holder.user_id, search).await?;
-    let items = found.into_iter().map(|slot| Slot {
-        start: slot.start(),
-        end: slot.end(),
-        local_start: slot.start().with_timezone(&zone).fixed_offset(),
-        local_end: slot.end().with_timezone(&zone).fixed_offset(),
-    });
+    let found = service::slot::search(&app, viewer, search).await?;
     Ok(Json(SlotList {
         tutor_id: tutor_id.0,
         time_zone: name,
-        items: items.collect(),
+        items: found
+            .into_iter()
+            .map(|slot| Slot::new(slot, zone))
+            .collect(),
+    }))
+}
+
+/// The zone that was asked for, or else that of the account, with its name.
+pub(super) fn zone(asked: Option<String>, holder: &Holder) -> Result<(String, Tz), Error> {
+    let name = asked.unwrap_or_else(|| holder.time_zone.clone());
+    let zone = name
+        .parse()
+        .map_err(|_| Error::invalid("time_zone", "unknown_time_zone", "must be an IANA name"))?;
+    Ok((name, zone))
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExplainParams {
+    /// When the lesson would begin.
+    #[garde(custom(validate::instant))]
+    #[param(example = "2026-11-23T15:00:00Z")]
+    start: DateTime<Utc>,
+    /// Length of the lesson in minutes.
+    #[garde(custom(validate::number(5, 480)))]
+    #[param(minimum = 5, maximum = 480, example = 60)]
+    minutes: i16,
+    /// IANA name of the zone of the local times; that of the account when left out.
+    #[garde(custom(validate::optional_time_zone))]
+    #[param(max_length = 64, example = "Europe/Berlin")]
+    time_zone: Option<String>,
+    /// Only lengths that the tutor offers for the subject with this slug.
+    #[garde(custom(validate::optional_line(1, 64)))]
+    #[param(min_length = 1, max_length = 64, example = "mathematics")]
+    subject: Option<String>,
+    /// Only lengths that the tutor offers at this level.
+    #[garde(custom(validate::optional_line(1, 64)))]
+    #[param(min_length = 1, max_length = 64, example = "Bachelor")]
+    level: Option<String>,
+}
+
+/// Why a slot can or can't be booked.
+#[derive(Serialize, ToSchema)]
+pub struct Explanation {
+    tutor_id: Uuid,
+    /// IANA name of the zone of the local times.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    slot: Slot,
+    /// Whether it can be booked right now.
+    bookable: bool,
+    /// Every reason why it can't.
+    reasons: Vec<ConflictingSpan>,
+    /// Slots of the same length that can be booked, the nearest first; none where this one can.
+    alternatives: Vec<Slot>,
+}
+
+/// Explain why a tutor can or can't be booked.
+///
+/// Every reason, as booking would give it. The tutor and admins also see the span that stands in the way; others only
+/// that of their own lesson, and holidays.
+///
+/// | `code` | |
+/// | --- | --- |
+/// | `outside_availability` | no weekly rule or override opens all of it |
+/// | `override_closed` | the weekly rules would, but an override of the date doesn't |
+/// | `time_off`, `holiday`, `tutor_ended` | the tutor is away, or the centre is closed, or the tutor teaches no more |
+/// | `lesson`, `hold`, `calendar_busy` | the tutor has something |
+/// | `buffer` | too near to something that the tutor has |
+/// | `notice`, `horizon` | too soon, too far ahead |
+/// | `daily_cap`, `weekly_cap` | the tutor has enough lessons on that date, or in that week |
+/// | `grid` | lessons don't begin at that time |
+/// | `length_not_offered` | the tutor offers no lesson of this length |
+/// | `student_busy` | the signed-in person has a lesson |
+#[utoipa::path(get, path = "/v1/tutors/{id}/slots/explain", tag = "tutors", operation_id = "explain_slot",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), ExplainParams),
+    responses((status = 200, description = "Whether it can be booked, and why not.", body = Explanation),
+        NotSignedIn, NotFound, Faults))]
+pub async fn explain(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(tutor_id): Path<TutorId>,
+    Query(params): Query<ExplainParams>,
+) -> Result<Json<Explanation>, Error> {
+    let (name, zone) = zone(params.time_zone, &holder)?;
+    let about = About {
+        subject: params.subject,
+        level: params.level,
+    };
+    let viewer = holder.viewer();
+    let found =
+        service::slot::explain(&app, viewer, tutor_id, &about, params.start, params.minutes)
+            .await?;
+    let alternatives = found.alternatives.into_iter();
+    Ok(Json(Explanation {
+        tutor_id: tutor_id.0,
+        time_zone: name,
+        slot: Slot::new(found.slot, zone),
+        bookable: found.obstacles.is_empty(),
+        reasons: found
+            .obstacles
+            .into_iter()
+            .map(ConflictingSpan::from)
+            .collect(),
+        alternatives: alternatives.map(|slot| Slot::new(slot, zone)).collect(),
     }))
 }

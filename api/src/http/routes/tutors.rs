@@ -1,11 +1,15 @@
 //! Who teaches.
+#![allow(
+    clippy::option_option,
+    reason = "a field that is left out is not one that is null"
+)]
 
 use super::offers::Offer;
 use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{OwnTutor, SignedIn},
+        auth::{EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
@@ -14,6 +18,7 @@ use crate::{
     },
     service::{
         self, TutorId,
+        session::Viewer,
         tutor::{Changes, Listing},
     },
 };
@@ -21,8 +26,9 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use chrono::NaiveDate;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -43,6 +49,9 @@ pub struct Tutor {
     time_zone: String,
     /// Whether students find this tutor.
     visible: bool,
+    /// The last date, in `time_zone`, on which the tutor teaches; null where no end is known.
+    #[schema(required, example = "2027-06-30")]
+    end_date: Option<NaiveDate>,
     /// What the tutor teaches.
     offers: Vec<Offer>,
 }
@@ -57,6 +66,7 @@ impl From<service::tutor::Tutor> for Tutor {
             languages: profile.languages,
             time_zone: profile.time_zone,
             visible: profile.visible,
+            end_date: profile.end_date,
             offers: tutor.offers.into_iter().map(Offer::from).collect(),
         }
     }
@@ -136,7 +146,7 @@ pub async fn list(
     }))
 }
 
-async fn answer(app: &App, viewer: service::UserId, id: TutorId) -> Result<Response, Error> {
+async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
     let tutor = service::tutor::get(app, viewer, id).await?;
     Ok((etag(tutor.profile.version), axum::Json(Tutor::from(tutor))).into_response())
 }
@@ -154,7 +164,7 @@ pub async fn get(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.user_id, id).await
+    answer(&app, holder.viewer(), id).await
 }
 
 /// What to change; what is left out stays.
@@ -178,6 +188,16 @@ pub struct TutorChanges {
     /// Whether students find this tutor.
     #[garde(skip)]
     visible: Option<bool>,
+    /// The last date on which this tutor teaches, in the tutor's time zone; null for no end.
+    #[garde(inner(custom(validate::optional_date)))]
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<NaiveDate>, example = "2027-06-30")]
+    end_date: Option<Option<NaiveDate>>,
+}
+
+/// Tells a null from a field that is left out.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// A BCP 47 language tag in its simple form.
@@ -205,7 +225,7 @@ struct Language(String);
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
 pub async fn edit(
     State(app): State<App>,
-    tutor: OwnTutor,
+    tutor: EditedTutor,
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
     Json(changes): Json<TutorChanges>,
@@ -215,13 +235,15 @@ pub async fn edit(
         languages,
         time_zone,
         visible,
+        end_date,
     } = changes;
     let changes = Changes {
         bio,
         languages,
         time_zone,
         visible,
+        end_date,
     };
     service::tutor::update(&app, tutor.id, version, changes).await?;
-    answer(&app, tutor.holder.user_id, tutor.id).await
+    answer(&app, tutor.viewer, tutor.id).await
 }

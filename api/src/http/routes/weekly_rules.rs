@@ -9,14 +9,14 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{OwnTutor, SignedIn},
+        auth::{EditedTutor, SignedIn},
         etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
-        object,
+        extract::{DryRun, Json, NoQuery, Path, Query},
+        local_time, object,
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
-    service::{self, TutorId, UserId},
+    service::{self, TutorId, session::Viewer},
 };
 use axum::{
     extract::State,
@@ -25,7 +25,7 @@ use axum::{
 use chrono::{NaiveDate, NaiveTime};
 use garde::Validate;
 use scheduling::availability;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A weekly span of availability, by the clock in the tutor's time zone.
@@ -37,12 +37,18 @@ pub struct WeeklyRule {
     weekday: Weekday,
     /// `HH:MM`.
     #[garde(skip)]
-    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
+    #[serde(
+        serialize_with = "local_time::write",
+        deserialize_with = "local_time::read"
+    )]
     #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "16:00")]
     local_start: NaiveTime,
     /// `HH:MM`. When it is not after `local_start`, it is on the next day: `00:00` is the midnight that ends the day.
     #[garde(skip)]
-    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
+    #[serde(
+        serialize_with = "local_time::write",
+        deserialize_with = "local_time::read"
+    )]
     #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "20:00")]
     local_end: NaiveTime,
     /// The first date on which the rule begins a span.
@@ -67,19 +73,6 @@ enum Weekday {
     Friday,
     Saturday,
     Sunday,
-}
-
-fn write_time<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&time.format("%H:%M"))
-}
-
-fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
-    let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-    NaiveTime::parse_from_str(&text, "%H:%M")
-        .ok()
-        // There are other ways to write it that chrono reads.
-        .filter(|time| text == time.format("%H:%M").to_string())
-        .ok_or_else(|| D::Error::custom("must be a time such as 16:00"))
 }
 
 fn not_before(from: &Option<NaiveDate>) -> impl Fn(&Option<NaiveDate>, &()) -> garde::Result + '_ {
@@ -142,9 +135,9 @@ pub struct WeeklyRuleList {
     items: Vec<WeeklyRule>,
 }
 
-async fn answer(app: &App, viewer: UserId, id: TutorId) -> Result<Response, Error> {
+async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
     let profile = service::tutor::get(app, viewer, id).await?.profile;
-    let rules = service::tutor::weekly_rules(app, id).await?;
+    let rules = service::weekly_rule::list(app, id).await?;
     let items = rules.into_iter().map(WeeklyRule::from).collect();
     Ok((
         etag(profile.version),
@@ -169,7 +162,7 @@ pub async fn list(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.user_id, id).await
+    answer(&app, holder.viewer(), id).await
 }
 
 /// All weekly rules that a tutor is to have.
@@ -184,19 +177,20 @@ pub struct NewWeeklyRules {
 
 /// Replace when I am there.
 ///
-/// All rules at once. Two rules that overlap are refused, and named. Lessons that are booked stay.
+/// All rules at once. Two rules that overlap are refused, and named. Lessons that are booked stay. With `dry_run`
+/// nothing is written, and the answer is what it would be.
 #[utoipa::path(put, path = "/v1/tutors/{id}/weekly-rules", tag = "tutors", operation_id = "replace_weekly_rules",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
     request_body = NewWeeklyRules,
     responses((status = 200, description = "All weekly rules as they are now.", body = WeeklyRuleList, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
 pub async fn replace(
     State(app): State<App>,
-    tutor: OwnTutor,
+    tutor: EditedTutor,
     IfMatch(version): IfMatch,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewWeeklyRules>,
 ) -> Result<Response, Error> {
     let rules: Vec<_> = new
@@ -204,6 +198,17 @@ pub async fn replace(
         .into_iter()
         .map(availability::WeeklyRule::from)
         .collect();
-    service::tutor::replace_weekly_rules(&app, tutor.id, version, &rules).await?;
-    answer(&app, tutor.holder.user_id, tutor.id).await
+    service::weekly_rule::replace(&app, tutor.id, version, &rules, dry_run).await?;
+    if dry_run {
+        let items = rules.into_iter().map(WeeklyRule::from).collect();
+        let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
+            .await?
+            .profile;
+        let list = WeeklyRuleList {
+            time_zone: profile.time_zone,
+            items,
+        };
+        return Ok(axum::Json(list).into_response());
+    }
+    answer(&app, tutor.viewer, tutor.id).await
 }

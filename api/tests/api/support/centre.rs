@@ -6,6 +6,7 @@ use api::{
     service::{
         TutorId,
         tutor::{self, WantedOffer},
+        weekly_rule,
     },
     store::{
         self,
@@ -92,7 +93,7 @@ impl Centre {
         tutor::replace_offers(&test.app, id, 1, &[offer])
             .await
             .unwrap();
-        tutor::replace_weekly_rules(&test.app, id, 2, &nine_to_five())
+        weekly_rule::replace(&test.app, id, 2, &nine_to_five(), false)
             .await
             .unwrap();
         test.add_account(name);

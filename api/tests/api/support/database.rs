@@ -34,10 +34,16 @@ pub async fn empty() -> Database {
 async fn make_template() {
     create(&format!("CREATE DATABASE {TEMPLATE}")).await;
     database::migrate(&settings(TEMPLATE)).await.unwrap();
+    // An hour's notice, as tests are written for.
+    execute(TEMPLATE, "UPDATE centre SET minimum_notice_minutes = 60").await;
 }
 
 async fn create(statement: &str) {
-    let mut connection = PgConnection::connect(&postgres().url("postgres"))
+    execute("postgres", statement).await;
+}
+
+async fn execute(database: &str, statement: &str) {
+    let mut connection = PgConnection::connect(&postgres().url(database))
         .await
         .unwrap();
     connection

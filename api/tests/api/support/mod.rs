@@ -10,13 +10,14 @@ mod raw;
 use api::{
     app::App,
     clock::Clock,
-    config::{self, Config, Database, Google, Jobs, Policy, Server},
+    config::{self, Config, Database, Google, Jobs, Server},
     http, jobs,
     seal::Keyring,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use google::Limits;
 use google_sandbox::{Client, Sandbox};
+use scheduling::ranking::Weights;
 use sea_orm::{ConnectionTrait, Statement};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -160,11 +161,12 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             },
         }),
         keys: Keyring::generate().parse().unwrap(),
-        policy: Policy {
-            minimum_notice_minutes: 60,
-            horizon_days: 60,
-            start_grid_minutes: 30,
+        centre: config::Centre {
             time_zone: chrono_tz::Europe::Berlin,
+            ranking: Weights {
+                load: 1,
+                continuity: 2,
+            },
         },
         jobs: Jobs {
             workers: 0,

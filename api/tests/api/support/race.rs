@@ -23,11 +23,9 @@ pub const CLIENTS: usize = 64;
 
 /// A server that lets many in at once, and books far enough ahead for a day per round.
 pub async fn crowded() -> TestApp {
-    TestApp::start_with(|config| {
-        config.database.max_connections = 32;
-        config.policy.horizon_days = 100;
-    })
-    .await
+    let test = TestApp::start_with(|config| config.database.max_connections = 32).await;
+    test.execute("UPDATE centre SET horizon_days = 100").await;
+    test
 }
 
 /// This many students, signed in.

@@ -1,0 +1,32 @@
+//! The centre.
+
+use super::Vars;
+use chrono_tz::Tz;
+use scheduling::ranking::Weights;
+
+#[derive(Clone, Debug)]
+pub struct Centre {
+    /// The zone of the centre, and so of everybody who has not chosen another.
+    pub time_zone: Tz,
+    /// What decides which tutors a search names first.
+    pub ranking: Weights,
+}
+
+impl Centre {
+    /// `TIME_ZONE`: IANA name of the centre's zone; UTC when not set.
+    /// `RANK_LOAD`: how much each hour that a tutor teaches already counts against them; 1 when not set.
+    /// `RANK_CONTINUITY`: how much each lesson that student and tutor have had together counts for them; 2 when not set.
+    pub fn load(vars: &mut Vars<'_>) -> Self {
+        Self {
+            time_zone: vars.parsed(
+                "TIME_ZONE",
+                Tz::UTC,
+                "the IANA name of a time zone, such as Europe/Berlin",
+            ),
+            ranking: Weights {
+                load: vars.number("RANK_LOAD", 1, 0..=1000),
+                continuity: vars.number("RANK_CONTINUITY", 2, 0..=1000),
+            },
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! Holidays, by calendar: those of the centre, and those that single tutors follow.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::{Admin, EditedTutor, SignedIn},
+        cursor::{self, LONGEST_PAGE, usual_page},
+        etag::{IfMatch, etag},
+        extract::{CalendarFile, DryRun, Json, NoQuery, Path, Query},
+        local_time, object,
+        openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{
+        self, HolidayCalendarId, TutorId,
+        holiday_calendar::{self, Changes, MOST_HOLIDAYS},
+        session::Viewer,
+    },
+};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::NaiveDate;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Holidays that belong together, such as those of a country or the breaks of a school.
+#[derive(Serialize, ToSchema)]
+pub struct HolidayCalendar {
+    id: Uuid,
+    #[schema(example = "Public holidays in Berlin")]
+    name: String,
+    /// Whether it holds for every tutor, not only for those who follow it.
+    centre_wide: bool,
+}
+
+impl From<holiday_calendar::HolidayCalendar> for HolidayCalendar {
+    fn from(calendar: holiday_calendar::HolidayCalendar) -> Self {
+        Self {
+            id: calendar.id.0,
+            name: calendar.name,
+            centre_wide: calendar.centre_wide,
+        }
+    }
+}
+
+/// A page of holiday calendars.
+#[derive(Serialize, ToSchema)]
+pub struct HolidayCalendarPage {
+    items: Vec<HolidayCalendar>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HolidayCalendarParams {
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(min_length = 1, max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List holiday calendars.
+///
+/// In the order in which they were made.
+#[utoipa::path(get, path = "/v1/holiday-calendars", tag = "centre", operation_id = "list_holiday_calendars",
+    security(("session" = [])), params(HolidayCalendarParams),
+    responses((status = 200, description = "Holiday calendars.", body = HolidayCalendarPage), NotSignedIn, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    _: SignedIn,
+    Query(params): Query<HolidayCalendarParams>,
+) -> Result<Response, Error> {
+    let after = cursor::read(params.cursor.as_deref())?;
+    let found = service::holiday_calendar::list(&app, after, params.limit + 1).await?;
+    let (items, next_cursor) = cursor::page(found, params.limit, |calendar| calendar.id);
+    let items = items.into_iter().map(HolidayCalendar::from).collect();
+    Ok(axum::Json(HolidayCalendarPage { items, next_cursor }).into_response())
+}
+
+async fn answer(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
+    let calendar = service::holiday_calendar::get(app, id).await?;
+    let tag = etag(calendar.version);
+    Ok((tag, axum::Json(HolidayCalendar::from(calendar))).into_response())
+}
+
+/// Get a holiday calendar.
+#[utoipa::path(get, path = "/v1/holiday-calendars/{id}", tag = "centre", operation_id = "get_holiday_calendar",
+    description = "Its name, and whom it holds for.",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the calendar.")),
+    responses((status = 200, description = "The calendar.", body = HolidayCalendar, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn get(
+    State(app): State<App>,
+    _: SignedIn,
+    Path(id): Path<HolidayCalendarId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer(&app, id).await
+}
+
+/// A calendar to be made.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewHolidayCalendar {
+    #[garde(custom(validate::line(1, 100)))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        example = "Public holidays in Berlin"
+    )]
+    name: String,
+    /// Whether it holds for every tutor, not only for those who follow it.
+    #[garde(skip)]
+    centre_wide: bool,
+}
+
+/// Make a holiday calendar.
+///
+/// For admins. It is empty at first; its name is unlike that of every other, so a repetition makes no second one.
+#[utoipa::path(post, path = "/v1/holiday-calendars", tag = "centre", operation_id = "create_holiday_calendar",
+    security(("session" = [])), request_body = NewHolidayCalendar,
+    responses((status = 201, description = "Made.", body = HolidayCalendar, headers(("ETag" = String), ("Location" = String))),
+        NotSignedIn, NotAdmin, BadBody, Faults))]
+pub async fn create(
+    State(app): State<App>,
+    _: Admin,
+    _: Query<NoQuery>,
+    Json(new): Json<NewHolidayCalendar>,
+) -> Result<Response, Error> {
+    let id = service::holiday_calendar::create(&app, &new.name, new.centre_wide).await?;
+    let location = [(header::LOCATION, format!("/v1/holiday-calendars/{id}"))];
+    Ok((StatusCode::CREATED, location, answer(&app, id).await?).into_response())
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HolidayCalendarChanges {
+    #[garde(custom(validate::optional_line(1, 100)))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        example = "Public holidays in Berlin"
+    )]
+    name: Option<String>,
+    /// Whether it holds for every tutor, not only for those who follow it.
+    #[garde(skip)]
+    centre_wide: Option<bool>,
+}
+
+/// Edit a holiday calendar.
+///
+/// For admins.
+#[utoipa::path(patch, path = "/v1/holiday-calendars/{id}", tag = "centre", operation_id = "edit_holiday_calendar",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the calendar."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+    request_body = HolidayCalendarChanges,
+    responses((status = 200, description = "The calendar as changed.", body = HolidayCalendar, headers(("ETag" = String))),
+        NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
+pub async fn edit(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    Json(changes): Json<HolidayCalendarChanges>,
+) -> Result<Response, Error> {
+    service::holiday_calendar::get(&app, id).await?;
+    let HolidayCalendarChanges { name, centre_wide } = changes;
+    let changes = Changes { name, centre_wide };
+    service::holiday_calendar::update(&app, id, version, &changes).await?;
+    answer(&app, id).await
+}
+
+/// Delete a holiday calendar.
+///
+/// For admins. Its holidays go with it, and nobody follows it any more.
+#[utoipa::path(delete, path = "/v1/holiday-calendars/{id}", tag = "centre", operation_id = "delete_holiday_calendar",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the calendar."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+    responses((status = 204, description = "Deleted."), NotSignedIn, NotAdmin, NotFound, Precondition, Faults))]
+pub async fn delete(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+) -> Result<StatusCode, Error> {
+    service::holiday_calendar::get(&app, id).await?;
+    service::holiday_calendar::delete(&app, id, version).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whole days in the time zone of whoever follows the calendar.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Holiday {
+    #[garde(skip)]
+    #[schema(example = "2026-12-24")]
+    first_date: NaiveDate,
+    /// This day is a holiday too.
+    #[garde(skip)]
+    #[schema(example = "2026-12-26")]
+    last_date: NaiveDate,
+    #[garde(custom(validate::line(1, 200)))]
+    #[schema(min_length = 1, max_length = 200, example = "Christmas")]
+    name: String,
+}
+
+impl From<holiday_calendar::Holiday> for Holiday {
+    fn from(holiday: holiday_calendar::Holiday) -> Self {
+        Self {
+            first_date: holiday.dates.first,
+            last_date: holiday.dates.last,
+            name: holiday.name,
+        }
+    }
+}
+
+/// All holidays of a calendar.
+#[derive(Serialize, ToSchema)]
+pub struct HolidayList {
+    /// By date.
+    items: Vec<Holiday>,
+}
+
+impl FromIterator<holiday_calendar::Holiday> for HolidayList {
+    fn from_iter<I: IntoIterator<Item = holiday_calendar::Holiday>>(holidays: I) -> Self {
+        Self {
+            items: holidays.into_iter().map(Holiday::from).collect(),
+        }
+    }
+}
+
+async fn answer_holidays(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
+    let calendar = service::holiday_calendar::get(app, id).await?;
+    let holidays = service::holiday_calendar::holidays(app, id).await?;
+    let list: HolidayList = holidays.into_iter().collect();
+    Ok((etag(calendar.version), axum::Json(list)).into_response())
+}
+
+/// List the holidays of a calendar.
+///
+/// At most 2,000, so there are no pages.
+#[utoipa::path(get, path = "/v1/holiday-calendars/{id}/holidays", tag = "centre", operation_id = "list_holidays",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the calendar.")),
+    responses((status = 200, description = "All holidays.", body = HolidayList, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn list_holidays(
+    State(app): State<App>,
+    _: SignedIn,
+    Path(id): Path<HolidayCalendarId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer_holidays(&app, id).await
+}
+
+/// All holidays that a calendar is to have.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewHolidays {
+    #[garde(custom(validate::items(0, MOST_HOLIDAYS)), dive)]
+    #[serde(deserialize_with = "object::list")]
+    #[schema(max_items = 2000)]
+    holidays: Vec<Holiday>,
+}
+
+/// Replace the holidays of a calendar.
+///
+/// For admins. All holidays at once.
+#[utoipa::path(put, path = "/v1/holiday-calendars/{id}/holidays", tag = "centre", operation_id = "replace_holidays",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the calendar."),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body = NewHolidays,
+    responses((status = 200, description = "All holidays as they are now.", body = HolidayList, headers(("ETag" = String))),
+        NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
+pub async fn replace_holidays(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<NewHolidays>,
+) -> Result<Response, Error> {
+    service::holiday_calendar::get(&app, id).await?;
+    let holidays = new.holidays.into_iter().enumerate().map(|(at, holiday)| {
+        let field = format!("holidays[{at}].last_date");
+        Ok(holiday_calendar::Holiday {
+            dates: local_time::dates(holiday.first_date, holiday.last_date, &field)?,
+            name: holiday.name,
+        })
+    });
+    let holidays = holidays.collect::<Result<Vec<_>, Error>>()?;
+    service::holiday_calendar::replace_holidays(&app, id, version, &holidays, dry_run).await?;
+    if dry_run {
+        let list: HolidayList = holidays.into_iter().collect();
+        return Ok(axum::Json(list).into_response());
+    }
+    answer_holidays(&app, id).await
+}
+
+/// Import the holidays of a calendar.
+///
+/// For admins. Replaces all holidays by the all-day events of an iCalendar file (RFC 5545), as countries and schools
+/// publish them. What is over is left out, and repetitions are written out for five years.
+#[utoipa::path(post, path = "/v1/holiday-calendars/{id}/import", tag = "centre", operation_id = "import_holidays",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the calendar."),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body(content = String, content_type = "text/calendar", description = "At most 1 MiB.",
+        example = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:Christmas Day\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"),
+    responses((status = 200, description = "All holidays as they are now.", body = HolidayList),
+        NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
+pub async fn import(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    CalendarFile(text): CalendarFile,
+) -> Result<axum::Json<HolidayList>, Error> {
+    service::holiday_calendar::get(&app, id).await?;
+    let holidays = service::holiday_calendar::import(&app, id, version, &text, dry_run).await?;
+    Ok(axum::Json(holidays.into_iter().collect()))
+}
+
+/// The calendars that a tutor follows beside those of the whole centre.
+#[derive(Serialize, ToSchema)]
+pub struct FollowedCalendars {
+    calendar_ids: Vec<Uuid>,
+}
+
+async fn answer_followed(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
+    let profile = service::tutor::get(app, viewer, id).await?.profile;
+    let followed = service::holiday_calendar::of_tutor(app, id).await?;
+    let calendar_ids = followed.into_iter().map(|id| id.0).collect();
+    Ok((
+        etag(profile.version),
+        axum::Json(FollowedCalendars { calendar_ids }),
+    )
+        .into_response())
+}
+
+/// Which holiday calendars does a tutor follow?
+///
+/// Beside those of the whole centre. At most 20, so there are no pages.
+#[utoipa::path(get, path = "/v1/tutors/{id}/holiday-calendars", tag = "tutors", operation_id = "list_followed_holiday_calendars",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "The calendars.", body = FollowedCalendars, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn followed(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<TutorId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer_followed(&app, holder.viewer(), id).await
+}
+
+/// The calendars that a tutor is to follow.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFollowedCalendars {
+    #[garde(custom(validate::items(0, 20)), custom(validate::distinct))]
+    #[schema(max_items = 20)]
+    calendar_ids: Vec<Uuid>,
+}
+
+/// Replace which holiday calendars I follow.
+///
+/// All of them at once, beside those of the whole centre.
+#[utoipa::path(put, path = "/v1/tutors/{id}/holiday-calendars", tag = "tutors", operation_id = "replace_followed_holiday_calendars",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body = NewFollowedCalendars,
+    responses((status = 200, description = "The calendars as they are now.", body = FollowedCalendars, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn follow(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<NewFollowedCalendars>,
+) -> Result<Response, Error> {
+    let calendars: Vec<_> = new
+        .calendar_ids
+        .iter()
+        .copied()
+        .map(HolidayCalendarId)
+        .collect();
+    service::holiday_calendar::replace_of_tutor(&app, tutor.id, version, &calendars, dry_run)
+        .await?;
+    if dry_run {
+        let list = FollowedCalendars {
+            calendar_ids: new.calendar_ids,
+        };
+        return Ok(axum::Json(list).into_response());
+    }
+    answer_followed(&app, tutor.viewer, tutor.id).await
+}

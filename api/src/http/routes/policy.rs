@@ -1,0 +1,229 @@
+//! Notice, horizon, grid, buffers and caps: the centre's, and those of tutors who differ.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::{Admin, EditedTutor, SignedIn},
+        etag::{IfMatch, etag},
+        extract::{DryRun, Json, NoQuery, Path, Query},
+        openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{self, TutorId, policy},
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// From where start times are counted: midnight by the tutor's clock, or the start of the span of availability in
+/// which the lesson begins.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartGridAnchor {
+    Midnight,
+    SpanStart,
+}
+
+impl From<policy::StartGridAnchor> for StartGridAnchor {
+    fn from(anchor: policy::StartGridAnchor) -> Self {
+        match anchor {
+            policy::StartGridAnchor::Midnight => Self::Midnight,
+            policy::StartGridAnchor::SpanStart => Self::SpanStart,
+        }
+    }
+}
+
+impl From<StartGridAnchor> for policy::StartGridAnchor {
+    fn from(anchor: StartGridAnchor) -> Self {
+        match anchor {
+            StartGridAnchor::Midnight => Self::Midnight,
+            StartGridAnchor::SpanStart => Self::SpanStart,
+        }
+    }
+}
+
+/// When lessons can be booked, apart from availability. Of a tutor's own policy, what is null or left out is as the
+/// centre has it. Of the centre's, only the caps may be null, which means no cap.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// How long before its start a lesson can be booked at the latest.
+    #[garde(inner(custom(validate::number(0, 43_200))))]
+    #[schema(required, minimum = 0, maximum = 43200, example = 120)]
+    minimum_notice_minutes: Option<i32>,
+    /// How far ahead lessons can be booked.
+    #[garde(inner(custom(validate::number(1, 730))))]
+    #[schema(required, minimum = 1, maximum = 730, example = 60)]
+    horizon_days: Option<i32>,
+    /// Lessons start at multiples of this; it divides a day.
+    #[garde(inner(custom(validate::divides_day)))]
+    #[schema(required, minimum = 1, maximum = 1440, example = 30)]
+    start_grid_minutes: Option<i32>,
+    #[garde(skip)]
+    #[schema(required)]
+    start_grid_anchor: Option<StartGridAnchor>,
+    /// Kept free before each lesson. Between two lessons the longer of both buffers is kept free.
+    #[garde(inner(custom(validate::number(0, 240))))]
+    #[schema(required, minimum = 0, maximum = 240, example = 0)]
+    buffer_before_minutes: Option<i32>,
+    /// Kept free after each lesson.
+    #[garde(inner(custom(validate::number(0, 240))))]
+    #[schema(required, minimum = 0, maximum = 240, example = 10)]
+    buffer_after_minutes: Option<i32>,
+    /// On one date of the tutor's calendar.
+    #[garde(inner(custom(validate::number(0, 100))))]
+    #[schema(required, minimum = 0, maximum = 100, example = 6)]
+    max_lessons_per_day: Option<i32>,
+    /// In one ISO week of the tutor's calendar, Monday to Sunday.
+    #[garde(inner(custom(validate::number(0, 700))))]
+    #[schema(required, minimum = 0, maximum = 700, example = 25)]
+    max_lessons_per_week: Option<i32>,
+}
+
+impl From<policy::Policy> for Policy {
+    fn from(policy: policy::Policy) -> Self {
+        Self {
+            minimum_notice_minutes: policy.minimum_notice_minutes,
+            horizon_days: policy.horizon_days,
+            start_grid_minutes: policy.start_grid_minutes,
+            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
+            buffer_before_minutes: policy.buffer_before_minutes,
+            buffer_after_minutes: policy.buffer_after_minutes,
+            max_lessons_per_day: policy.max_lessons_per_day,
+            max_lessons_per_week: policy.max_lessons_per_week,
+        }
+    }
+}
+
+impl From<Policy> for policy::Policy {
+    fn from(policy: Policy) -> Self {
+        Self {
+            minimum_notice_minutes: policy.minimum_notice_minutes,
+            horizon_days: policy.horizon_days,
+            start_grid_minutes: policy.start_grid_minutes,
+            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
+            buffer_before_minutes: policy.buffer_before_minutes,
+            buffer_after_minutes: policy.buffer_after_minutes,
+            max_lessons_per_day: policy.max_lessons_per_day,
+            max_lessons_per_week: policy.max_lessons_per_week,
+        }
+    }
+}
+
+async fn answer_centre(app: &App) -> Result<Response, Error> {
+    let (policy, version) = service::policy::of_centre(app).await?;
+    Ok((etag(version), axum::Json(Policy::from(policy))).into_response())
+}
+
+/// What is the centre's policy?
+///
+/// It holds for every tutor who has not said otherwise.
+#[utoipa::path(get, path = "/v1/centre/policy", tag = "centre", operation_id = "get_centre_policy",
+    security(("session" = [])),
+    responses((status = 200, description = "The centre's policy.", body = Policy, headers(("ETag" = String))), NotSignedIn, Faults))]
+pub async fn get_centre(
+    State(app): State<App>,
+    _: SignedIn,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    answer_centre(&app).await
+}
+
+/// Replace the centre's policy.
+///
+/// For admins. Lessons that are booked stay.
+#[utoipa::path(put, path = "/v1/centre/policy", tag = "centre", operation_id = "replace_centre_policy",
+    security(("session" = [])),
+    params(("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body = Policy,
+    responses((status = 200, description = "The policy as it is now.", body = Policy, headers(("ETag" = String))),
+        NotSignedIn, NotAdmin, BadBody, Precondition, Faults))]
+pub async fn replace_centre(
+    State(app): State<App>,
+    _: Admin,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<Policy>,
+) -> Result<Response, Error> {
+    let new = policy::Policy::from(new);
+    service::policy::replace_centre(&app, version, &new, dry_run).await?;
+    if dry_run {
+        return Ok(axum::Json(Policy::from(new)).into_response());
+    }
+    answer_centre(&app).await
+}
+
+/// A tutor's own policy, and what holds.
+#[derive(Serialize, ToSchema)]
+pub struct TutorPolicy {
+    /// What the tutor has decided; null where the centre's policy holds.
+    own: Policy,
+    /// What holds.
+    effective: Policy,
+}
+
+async fn answer_tutor(app: &App, version: i32, id: TutorId) -> Result<Response, Error> {
+    let (own, effective) = service::policy::of_tutor(app, id).await?;
+    let policy = TutorPolicy {
+        own: own.into(),
+        effective: effective.into(),
+    };
+    Ok((etag(version), axum::Json(policy)).into_response())
+}
+
+/// What is a tutor's policy?
+///
+/// What the tutor has decided, and what holds together with the centre's policy.
+#[utoipa::path(get, path = "/v1/tutors/{id}/policy", tag = "tutors", operation_id = "get_tutor_policy",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "The policy.", body = TutorPolicy, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn get_tutor(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path(id): Path<TutorId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let profile = service::tutor::get(&app, holder.viewer(), id)
+        .await?
+        .profile;
+    answer_tutor(&app, profile.version, id).await
+}
+
+/// Replace my policy.
+///
+/// What is null or left out is as the centre has it. Lessons that are booked stay.
+#[utoipa::path(put, path = "/v1/tutors/{id}/policy", tag = "tutors", operation_id = "replace_tutor_policy",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body = Policy,
+    responses((status = 200, description = "The policy as it is now.", body = TutorPolicy, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn replace_tutor(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<Policy>,
+) -> Result<Response, Error> {
+    let new = policy::Policy::from(new);
+    service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
+    if dry_run {
+        let (centre, _) = service::policy::of_centre(&app).await?;
+        let policy = TutorPolicy {
+            effective: new.clone().or(&centre).into(),
+            own: new.into(),
+        };
+        return Ok(axum::Json(policy).into_response());
+    }
+    let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
+        .await?
+        .profile;
+    answer_tutor(&app, profile.version, tutor.id).await
+}

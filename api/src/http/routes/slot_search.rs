@@ -1,0 +1,299 @@
+//! When any of the tutors who teach something can be booked.
+
+use super::slots::{Slot, zone};
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::SignedIn,
+        cursor,
+        extract::Query,
+        openapi::{Faults, NotSignedIn},
+        validate,
+    },
+    service::{
+        self, TutorId, slot_search,
+        slot_search::{Found, FoundSlot, RankedTutor, Wanted},
+    },
+};
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// The most slots in a page.
+const LONGEST_PAGE: u16 = 2000;
+
+/// A slot of one or more tutors.
+#[derive(Serialize, ToSchema)]
+pub struct SharedSlot {
+    #[serde(flatten)]
+    slot: Slot,
+    /// The tutors who have it, the best first.
+    tutor_ids: Vec<Uuid>,
+}
+
+/// A tutor among whom the search was made.
+#[derive(Serialize, ToSchema)]
+pub struct SlotTutor {
+    id: Uuid,
+    #[schema(example = "Amara Okafor")]
+    name: String,
+    /// IANA name of the tutor's zone.
+    #[schema(example = "Africa/Lagos")]
+    time_zone: String,
+    /// How long the tutor teaches already in the window.
+    #[schema(minimum = 0, example = 180)]
+    load_minutes: i64,
+    /// How many lessons of the past year, and to come, are with the signed-in person.
+    #[schema(minimum = 0, example = 4)]
+    lessons_together: u32,
+}
+
+impl From<RankedTutor> for SlotTutor {
+    fn from(ranked: RankedTutor) -> Self {
+        Self {
+            id: ranked.tutor.id.0,
+            name: ranked.tutor.name,
+            time_zone: ranked.tutor.time_zone,
+            load_minutes: ranked.standing.load.num_minutes(),
+            lessons_together: ranked.standing.lessons_together,
+        }
+    }
+}
+
+/// A page of slots.
+#[derive(Serialize, ToSchema)]
+pub struct SharedSlotPage {
+    /// IANA name of the zone of the local times.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// By start, the earliest first.
+    items: Vec<SharedSlot>,
+    /// The tutors who stand in `items`, the best first.
+    tutors: Vec<SlotTutor>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// The slots with the ids of their tutors, and those tutors.
+fn listed(found: Found, zone: Tz) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
+    let Found { tutors, slots } = found;
+    let mut stands = vec![false; tutors.len()];
+    let shared = |(slot, places): FoundSlot| SharedSlot {
+        slot: Slot::new(slot, zone),
+        tutor_ids: places
+            .into_iter()
+            .map(|place| {
+                stands[place] = true;
+                tutors[place].tutor.id.0
+            })
+            .collect(),
+    };
+    let items = slots.into_iter().map(shared).collect();
+    let standing = tutors.into_iter().zip(stands).filter(|(_, stands)| *stands);
+    let tutors = standing.map(|(tutor, _)| SlotTutor::from(tutor)).collect();
+    (items, tutors)
+}
+
+/// What decides which of the tutors who have a slot is named first: load and continuity as the centre weighs them,
+/// who teaches least in the window, or with whom the signed-in person has had most lessons.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Rank {
+    #[default]
+    Balanced,
+    Load,
+    Continuity,
+}
+
+impl From<Rank> for slot_search::Rank {
+    fn from(rank: Rank) -> Self {
+        match rank {
+            Rank::Balanced => Self::Balanced,
+            Rank::Load => Self::Load,
+            Rank::Continuity => Self::Continuity,
+        }
+    }
+}
+
+macro_rules! params {
+    ($(#[$doc:meta])* $name:ident { $($window:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Deserialize, Validate, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            /// Slug of the subject.
+            #[garde(custom(validate::line(1, 64)))]
+            #[param(min_length = 1, max_length = 64, example = "mathematics")]
+            subject: String,
+            /// One of the subject's levels.
+            #[garde(custom(validate::optional_line(1, 64)))]
+            #[param(min_length = 1, max_length = 64, example = "Bachelor")]
+            level: Option<String>,
+            /// Only tutors who teach in this language, a BCP 47 tag.
+            #[garde(inner(custom(validate::language)))]
+            #[param(max_length = 20, pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", example = "en")]
+            language: Option<String>,
+            /// Only these tutors: up to 100 ids, separated by commas.
+            #[garde(skip)]
+            #[serde(default)]
+            #[param(value_type = Option<String>, max_length = 3700, example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d",
+                pattern = "^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(,[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}){0,99}$")]
+            tutors: TutorIds,
+            /// Length of the lesson in minutes; only tutors who offer it.
+            #[garde(custom(validate::number(5, 480)))]
+            #[param(minimum = 5, maximum = 480, example = 60)]
+            minutes: i16,
+            /// Which of the tutors who have a slot is named first.
+            #[garde(skip)]
+            #[serde(default)]
+            #[param(inline, default = "balanced")]
+            rank: Rank,
+            /// IANA name of the zone of the local times; that of the account when left out.
+            #[garde(custom(validate::optional_time_zone))]
+            #[param(max_length = 64, example = "Europe/Berlin")]
+            time_zone: Option<String>,
+            $($window)*
+        }
+
+        impl $name {
+            fn wanted(&self) -> Wanted {
+                Wanted {
+                    subject: self.subject.clone(),
+                    level: self.level.clone(),
+                    language: self.language.clone(),
+                    tutors: self.tutors.0.clone(),
+                    minutes: self.minutes,
+                    rank: self.rank.into(),
+                }
+            }
+        }
+    };
+}
+
+params! {
+    SearchParams {
+        /// Slots that begin at or after this instant.
+        #[garde(custom(validate::instant))]
+        #[param(example = "2026-11-23T00:00:00Z")]
+        from: DateTime<Utc>,
+        /// Slots that begin before this instant; at most 62 days after `from`.
+        #[garde(custom(validate::instant))]
+        #[param(example = "2026-11-30T00:00:00Z")]
+        to: DateTime<Utc>,
+        /// How many slots at most.
+        #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+        #[serde(default = "usual_page")]
+        #[param(minimum = 1, maximum = 2000, default = 100)]
+        limit: u16,
+        /// The `next_cursor` of the page before.
+        #[garde(custom(validate::optional_text(1, 500)))]
+        #[param(min_length = 1, max_length = 500)]
+        cursor: Option<String>,
+    }
+}
+
+params! {
+    NextParams {
+        /// The slot begins at or after this instant; now when left out.
+        #[garde(custom(validate::optional_instant))]
+        #[param(example = "2026-11-23T00:00:00Z")]
+        from: Option<DateTime<Utc>>,
+    }
+}
+
+fn usual_page() -> u16 {
+    100
+}
+
+/// Ids separated by commas.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "String")]
+struct TutorIds(Vec<TutorId>);
+
+impl TryFrom<String> for TutorIds {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let ids = text
+            .split(',')
+            .map(str::parse)
+            .collect::<Result<Vec<_>, _>>();
+        match ids {
+            Ok(ids) if ids.len() <= 100 => Ok(Self(ids)),
+            _ => Err("must be at most 100 ids, separated by commas"),
+        }
+    }
+}
+
+/// Find free times of all tutors of a subject.
+///
+/// Every slot that the signed-in person could book right now with any visible tutor who offers such a lesson, each with
+/// all tutors who have it. By start; among the tutors of a slot the best is first.
+#[utoipa::path(get, path = "/v1/slots", tag = "tutors", operation_id = "search_slots",
+    security(("session" = [])), params(SearchParams),
+    responses((status = 200, description = "Slots by start.", body = SharedSlotPage), NotSignedIn, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Query(params): Query<SearchParams>,
+) -> Result<Json<SharedSlotPage>, Error> {
+    let wanted = params.wanted();
+    let (time_zone, zone) = zone(params.time_zone, &holder)?;
+    let after: Option<DateTime<Utc>> = cursor::read(params.cursor.as_deref())?;
+    let (window, limit) = ((params.from, params.to), usize::from(params.limit));
+    let mut found =
+        slot_search::search(&app, holder.user_id, &wanted, window, after, limit + 1).await?;
+    let (slots, next_cursor) =
+        cursor::page(found.slots, params.limit.into(), |(slot, _)| slot.start());
+    found.slots = slots;
+    let (items, tutors) = listed(found, zone);
+    Ok(Json(SharedSlotPage {
+        time_zone,
+        items,
+        tutors,
+        next_cursor,
+    }))
+}
+
+/// The next slot, if there is one.
+#[derive(Serialize, ToSchema)]
+pub struct NextSlot {
+    /// IANA name of the zone of the local times.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// Null where nothing can be booked.
+    #[schema(required)]
+    slot: Option<SharedSlot>,
+    /// The tutors who have it, the best first.
+    tutors: Vec<SlotTutor>,
+}
+
+/// Find the next free time of all tutors of a subject.
+///
+/// The first slot that the signed-in person could book, as far ahead as lessons can be booked.
+#[utoipa::path(get, path = "/v1/slots/next", tag = "tutors", operation_id = "next_slot",
+    security(("session" = [])), params(NextParams),
+    responses((status = 200, description = "The next slot.", body = NextSlot), NotSignedIn, Faults))]
+pub async fn next(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Query(params): Query<NextParams>,
+) -> Result<Json<NextSlot>, Error> {
+    let wanted = params.wanted();
+    let (time_zone, zone) = zone(params.time_zone, &holder)?;
+    let from = params.from.unwrap_or(app.clock.now());
+    let found = service::slot_search::next(&app, holder.user_id, &wanted, from).await?;
+    let (items, tutors) = listed(found, zone);
+    Ok(Json(NextSlot {
+        time_zone,
+        slot: items.into_iter().next(),
+        tutors,
+    }))
+}

@@ -1,0 +1,213 @@
+//! Time in which a tutor is away.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::EditedTutor,
+        cursor::{self, LONGEST_PAGE, usual_page},
+        etag::{IfMatch, etag},
+        extract::{DryRun, Json, NoQuery, Path, Query},
+        local_time,
+        openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{self, TimeOffId},
+};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use garde::Validate;
+use scheduling::{availability, interval::Span};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Time in which a tutor is away: either from `start` to `end`, or on whole days.
+#[derive(Serialize, ToSchema)]
+pub struct TimeOff {
+    id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-01T12:00:00Z")]
+    start: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-01T15:00:00Z")]
+    end: Option<DateTime<Utc>>,
+    /// In the tutor's time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_date: Option<NaiveDate>,
+    /// In the tutor's time zone; this day is off too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_date: Option<NaiveDate>,
+    /// What for; students don't see it.
+    #[schema(example = "Dentist")]
+    note: String,
+}
+
+impl TimeOff {
+    fn new(id: TimeOffId, time: availability::TimeOff, note: String) -> Self {
+        let (span, dates) = match time {
+            availability::TimeOff::Span(span) => (Some(span), None),
+            availability::TimeOff::Dates(dates) => (None, Some(dates)),
+        };
+        Self {
+            id: id.0,
+            start: span.map(|span| span.start()),
+            end: span.map(|span| span.end()),
+            first_date: dates.map(|dates| dates.first),
+            last_date: dates.map(|dates| dates.last),
+            note,
+        }
+    }
+}
+
+/// A page of time off.
+#[derive(Serialize, ToSchema)]
+pub struct TimeOffPage {
+    items: Vec<TimeOff>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TimeOffParams {
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(min_length = 1, max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List when I am away.
+///
+/// For the tutor and admins, in the order in which it was entered.
+#[utoipa::path(get, path = "/v1/tutors/{id}/time-off", tag = "tutors", operation_id = "list_time_off",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), TimeOffParams),
+    responses((status = 200, description = "Time off.", body = TimeOffPage, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    Query(params): Query<TimeOffParams>,
+) -> Result<Response, Error> {
+    let after = cursor::read(params.cursor.as_deref())?;
+    let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
+        .await?
+        .profile;
+    let found = service::time_off::list(&app, tutor.id, after, params.limit + 1).await?;
+    let (items, next_cursor) = cursor::page(found, params.limit, |off| off.id);
+    let items = items
+        .into_iter()
+        .map(|off| TimeOff::new(off.id, off.time, off.note))
+        .collect();
+    Ok((
+        etag(profile.version),
+        axum::Json(TimeOffPage { items, next_cursor }),
+    )
+        .into_response())
+}
+
+/// Time in which the tutor will be away: either `start` and `end`, or `first_date` and `last_date`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTimeOff {
+    #[garde(custom(validate::optional_instant))]
+    #[schema(example = "2026-12-01T12:00:00Z")]
+    start: Option<DateTime<Utc>>,
+    #[garde(custom(validate::optional_instant))]
+    #[schema(example = "2026-12-01T15:00:00Z")]
+    end: Option<DateTime<Utc>>,
+    /// In the tutor's time zone.
+    #[garde(custom(validate::optional_date))]
+    first_date: Option<NaiveDate>,
+    /// In the tutor's time zone; this day is off too.
+    #[garde(custom(validate::optional_date))]
+    last_date: Option<NaiveDate>,
+    /// What for; students don't see it.
+    #[garde(custom(validate::line(0, 200)))]
+    #[serde(default)]
+    #[schema(max_length = 200, example = "Dentist")]
+    note: String,
+}
+
+impl NewTimeOff {
+    fn time(&self) -> Result<availability::TimeOff, Error> {
+        match (self.start, self.end, self.first_date, self.last_date) {
+            (Some(start), Some(end), None, None) => Span::new(start, end)
+                .map(availability::TimeOff::Span)
+                .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start")),
+            (None, None, Some(first), Some(last)) => {
+                local_time::dates(first, last, "last_date").map(availability::TimeOff::Dates)
+            }
+            _ => Err(Error::invalid(
+                "",
+                "span_or_dates",
+                "give either start and end, or first_date and last_date",
+            )),
+        }
+    }
+}
+
+/// Enter when I am away.
+///
+/// Nothing can be booked in it, whatever the weekly rules and overrides say. Lessons that are booked stay.
+#[utoipa::path(post, path = "/v1/tutors/{id}/time-off", tag = "tutors", operation_id = "create_time_off",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("If-Match" = String, Header, description = "The ETag of what was read; so a repetition enters nothing twice."), DryRun),
+    request_body(content = NewTimeOff, example = json!({"first_date": "2026-12-24", "last_date": "2027-01-02", "note": "At my parents'"})),
+    responses((status = 201, description = "Entered.", body = TimeOff, headers(("ETag" = String))),
+        (status = 204, description = "It could be entered (`dry_run`)."),
+        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+pub async fn create(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    IfMatch(version): IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<NewTimeOff>,
+) -> Result<Response, Error> {
+    let time = new.time()?;
+    let made = service::time_off::create(&app, tutor.id, version, time, &new.note, dry_run).await?;
+    let Some(id) = made else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let location = format!("/v1/tutors/{}/time-off/{id}", tutor.id);
+    let body = axum::Json(TimeOff::new(id, time, new.note));
+    let headers = (etag(version + 1), [(header::LOCATION, location)]);
+    Ok((StatusCode::CREATED, headers, body).into_response())
+}
+
+/// Time off in the path.
+#[derive(Deserialize)]
+pub struct TimeOffPath {
+    time_off_id: TimeOffId,
+}
+
+/// Take back that I am away.
+#[utoipa::path(delete, path = "/v1/tutors/{id}/time-off/{time_off_id}", tag = "tutors", operation_id = "delete_time_off",
+    description = "The weekly rules and overrides hold again in that time.",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."), ("time_off_id" = Uuid, Path, description = "Id of the time off."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+    responses((status = 204, description = "Taken back.", headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, Precondition, Faults))]
+pub async fn delete(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    Path(TimeOffPath { time_off_id }): Path<TimeOffPath>,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    service::time_off::delete(&app, tutor.id, version, time_off_id).await?;
+    Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
+}

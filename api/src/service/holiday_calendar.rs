@@ -1,0 +1,206 @@
+//! Holidays, by calendar: those of the centre, and those that single tutors follow.
+
+use super::{
+    HolidayCalendarId, TutorId, holiday_import,
+    transaction::transaction,
+    tutor::{begin_edit, check_version},
+};
+use crate::{
+    app::App,
+    error::{Error, FieldError},
+    store::{self, violated},
+};
+use sea_orm::{DatabaseTransaction, DbErr};
+
+pub use crate::store::holiday_calendar::{Changes, Holiday, HolidayCalendar};
+
+/// How many calendars there may be.
+const MOST_CALENDARS: u64 = 200;
+
+/// How many holidays a calendar may have.
+pub const MOST_HOLIDAYS: usize = 2000;
+
+/// Calendars in the order in which they were made.
+pub async fn list(
+    app: &App,
+    after: Option<HolidayCalendarId>,
+    limit: u32,
+) -> Result<Vec<HolidayCalendar>, Error> {
+    Ok(store::holiday_calendar::list(&app.db, after, limit.into()).await?)
+}
+
+pub async fn get(app: &App, id: HolidayCalendarId) -> Result<HolidayCalendar, Error> {
+    store::holiday_calendar::get(&app.db, id)
+        .await?
+        .ok_or(Error::not_found("holiday calendar"))
+}
+
+/// Makes an empty calendar.
+///
+/// # Errors
+/// [`Error::Invalid`] with `taken` for a name that another one has.
+pub async fn create(app: &App, name: &str, centre_wide: bool) -> Result<HolidayCalendarId, Error> {
+    transaction!(app.db, |txn| {
+        store::centre::bump(txn).await?;
+        if store::holiday_calendar::count(txn).await? >= MOST_CALENDARS {
+            let detail = format!("there are at most {MOST_CALENDARS} holiday calendars");
+            return Err(Error::invalid("", "too_many", detail));
+        }
+        store::holiday_calendar::insert(txn, name, centre_wide, app.clock.now())
+            .await
+            .map_err(translate)
+    })
+}
+
+/// Edits a calendar if it is still at `version`.
+///
+/// # Errors
+/// As [`create`].
+pub async fn update(
+    app: &App,
+    id: HolidayCalendarId,
+    version: i32,
+    changes: &Changes,
+) -> Result<(), Error> {
+    transaction!(app.db, |txn| begin(txn, id, version, changes.clone()).await)
+}
+
+/// Deletes a calendar if it is still at `version`; nobody follows it any more.
+pub async fn delete(app: &App, id: HolidayCalendarId, version: i32) -> Result<(), Error> {
+    transaction!(app.db, |txn| {
+        store::centre::bump(txn).await?;
+        current(store::holiday_calendar::delete(txn, id, version).await?)
+    })
+}
+
+/// The holidays of a calendar, by date.
+pub async fn holidays(app: &App, id: HolidayCalendarId) -> Result<Vec<Holiday>, Error> {
+    Ok(store::holiday_calendar::holidays(&app.db, id, None).await?)
+}
+
+/// Replaces all holidays of a calendar that is still at `version`. A dry run only says whether it could.
+///
+/// # Errors
+/// [`Error::Invalid`] naming two that begin on one day and have one name.
+pub async fn replace_holidays(
+    app: &App,
+    id: HolidayCalendarId,
+    version: i32,
+    holidays: &[Holiday],
+    dry_run: bool,
+) -> Result<(), Error> {
+    check_distinct(holidays)?;
+    if dry_run {
+        return current(get(app, id).await?.version == version);
+    }
+    transaction!(app.db, |txn| {
+        begin(txn, id, version, Changes::default()).await?;
+        Ok(store::holiday_calendar::replace_holidays(txn, id, holidays).await?)
+    })
+}
+
+/// Replaces all holidays of a calendar that is still at `version` by those of an iCalendar file (RFC 5545):
+/// its all-day events, repetitions written out.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the event that can't be read.
+pub async fn import(
+    app: &App,
+    id: HolidayCalendarId,
+    version: i32,
+    text: &str,
+    dry_run: bool,
+) -> Result<Vec<Holiday>, Error> {
+    let holidays = holiday_import::read(text, app.clock.now().date_naive())?;
+    replace_holidays(app, id, version, &holidays, dry_run).await?;
+    Ok(holidays)
+}
+
+fn check_distinct(holidays: &[Holiday]) -> Result<(), Error> {
+    let mut seen = std::collections::HashMap::new();
+    for (at, holiday) in holidays.iter().enumerate() {
+        let key = (holiday.dates.first, holiday.name.as_str());
+        if let Some(first) = seen.insert(key, at) {
+            let detail = format!("holidays[{first}] begins on the same day and has the same name");
+            let field = format!("holidays[{at}]");
+            return Err(Error::Invalid(vec![FieldError::new(
+                field,
+                "duplicate",
+                detail,
+            )]));
+        }
+    }
+    Ok(())
+}
+
+/// The calendars that a tutor follows beside those of the whole centre.
+pub async fn of_tutor(app: &App, id: TutorId) -> Result<Vec<HolidayCalendarId>, Error> {
+    Ok(store::holiday_calendar::of_tutor(&app.db, id).await?)
+}
+
+/// Replaces which calendars a tutor who is still at `version` follows. A dry run only says whether it could.
+///
+/// # Errors
+/// [`Error::Invalid`] where one of them does not exist.
+pub async fn replace_of_tutor(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    calendars: &[HolidayCalendarId],
+    dry_run: bool,
+) -> Result<(), Error> {
+    if dry_run {
+        for calendar in calendars {
+            store::holiday_calendar::get(&app.db, *calendar)
+                .await?
+                .ok_or_else(unknown_calendar)?;
+        }
+        return check_version(app, id, version).await;
+    }
+    transaction!(app.db, |txn| {
+        begin_edit(app, txn, id, version).await?;
+        store::holiday_calendar::replace_of_tutor(txn, id, calendars)
+            .await
+            .map_err(translate)
+    })
+}
+
+/// Begins every edit of a calendar: it concerns whoever follows it.
+async fn begin(
+    txn: &DatabaseTransaction,
+    id: HolidayCalendarId,
+    version: i32,
+    changes: Changes,
+) -> Result<(), Error> {
+    store::centre::bump(txn).await?;
+    let updated = store::holiday_calendar::update(txn, id, version, changes)
+        .await
+        .map_err(translate)?;
+    current(updated)
+}
+
+fn current(is_current: bool) -> Result<(), Error> {
+    if is_current {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
+}
+
+fn translate(error: DbErr) -> Error {
+    match violated(&error) {
+        Some("holiday_calendars_name_key") => {
+            Error::invalid("name", "taken", "another holiday calendar has this name")
+        }
+        Some("tutor_holiday_calendars_calendar_fkey") => unknown_calendar(),
+        _ => error.into(),
+    }
+}
+
+fn unknown_calendar() -> Error {
+    Error::invalid(
+        "calendar_ids",
+        "unknown_calendar",
+        "there is no such holiday calendar",
+    )
+}

@@ -1,0 +1,60 @@
+//! What the centre, and a tutor who differs from it, decide about booking.
+
+use super::{
+    TutorId,
+    transaction::transaction,
+    tutor::{begin_edit, check_version},
+};
+use crate::{app::App, error::Error, store};
+
+pub use crate::store::policy::Policy;
+pub use ::entity::centre::StartGridAnchor;
+
+/// The centre's policy and its version.
+pub async fn of_centre(app: &App) -> Result<(Policy, i32), Error> {
+    Ok(store::policy::of_centre(&app.db).await?)
+}
+
+/// A tutor's own policy, and what holds together with the centre's.
+pub async fn of_tutor(app: &App, id: TutorId) -> Result<(Policy, Policy), Error> {
+    let own = store::policy::of_tutor(&app.db, id).await?;
+    let (centre, _) = store::policy::of_centre(&app.db).await?;
+    let effective = own.clone().or(&centre);
+    Ok((own, effective))
+}
+
+/// Replaces the centre's policy if it is still at `version`. A dry run only says whether it could.
+pub async fn replace_centre(
+    app: &App,
+    version: i32,
+    policy: &Policy,
+    dry_run: bool,
+) -> Result<(), Error> {
+    let current = if dry_run {
+        store::policy::of_centre(&app.db).await?.1 == version
+    } else {
+        store::policy::replace_centre(&app.db, version, policy.clone()).await?
+    };
+    if current {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
+}
+
+/// Replaces a tutor's own policy if the tutor is still at `version`. A dry run only says whether it could.
+pub async fn replace_tutor(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    policy: &Policy,
+    dry_run: bool,
+) -> Result<(), Error> {
+    if dry_run {
+        return check_version(app, id, version).await;
+    }
+    transaction!(app.db, |txn| {
+        begin_edit(app, txn, id, version).await?;
+        Ok(store::policy::replace_tutor(txn, id, policy.clone()).await?)
+    })
+}

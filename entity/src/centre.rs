@@ -1,0 +1,37 @@
+//! What holds for every tutor who has not said otherwise.
+
+use sea_orm::entity::prelude::*;
+
+/// The one row of `centre`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "centre")]
+pub struct Model {
+    /// Always true.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: bool,
+    pub minimum_notice_minutes: i32,
+    pub horizon_days: i32,
+    pub start_grid_minutes: i32,
+    pub start_grid_anchor: StartGridAnchor,
+    pub buffer_before_minutes: i32,
+    pub buffer_after_minutes: i32,
+    /// None: as many as there is room for.
+    pub max_lessons_per_day: Option<i32>,
+    /// None: as many as there is room for.
+    pub max_lessons_per_week: Option<i32>,
+    /// Grows with each edit of the policy or of a holiday calendar.
+    pub version: i32,
+}
+
+/// From where the start grid is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum StartGridAnchor {
+    #[sea_orm(string_value = "midnight")]
+    Midnight,
+    #[sea_orm(string_value = "span_start")]
+    SpanStart,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

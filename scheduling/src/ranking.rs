@@ -1,0 +1,121 @@
+//! Which of several tutors are offered first, and slots of several tutors in one list.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use chrono::TimeDelta;
+
+use crate::interval::Span;
+
+/// What speaks for and against a tutor, for one student.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How long the tutor teaches already in the time that is asked about.
+    pub load: TimeDelta,
+    /// How many lessons the two have had or will have together.
+    pub lessons_together: u32,
+}
+
+/// How much each counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// Points lost for each hour of load.
+    pub load: u32,
+    /// Points won for each lesson together, up to [`MOST_LESSONS_TOGETHER`].
+    pub continuity: u32,
+}
+
+/// More lessons together than this say no more.
+pub const MOST_LESSONS_TOGETHER: u32 = 20;
+
+impl Weights {
+    /// The place of a standing among others: the least is the best. In sixtieths of a point.
+    pub fn rank(self, standing: Standing) -> i64 {
+        let lessons = standing.lessons_together.min(MOST_LESSONS_TOGETHER);
+        let lost = standing.load.num_minutes().saturating_mul(self.load.into());
+        lost.saturating_sub(i64::from(lessons) * i64::from(self.continuity) * 60)
+    }
+}
+
+/// The slots of several tutors by start, each with the places of the tutors who have it, in order.
+///
+/// Each iterator gives the slots of one tutor, in order, and all of one length. No slot is asked for before it is
+/// needed: the first of a thousand tutors cost no more than a look at each.
+pub fn merge<I: Iterator<Item = Span>>(tutors: impl IntoIterator<Item = I>) -> Merged<I> {
+    let mut sources: Vec<I> = tutors.into_iter().collect();
+    let first = |(place, source): (usize, &mut I)| Some(Reverse((source.next()?, place)));
+    let heads = sources.iter_mut().enumerate().filter_map(first).collect();
+    Merged { sources, heads }
+}
+
+/// What [`merge`] makes.
+#[derive(Debug)]
+#[must_use = "slots are only looked for when they are asked for"]
+pub struct Merged<I> {
+    sources: Vec<I>,
+    /// The next slot of each tutor who has one.
+    heads: BinaryHeap<Reverse<(Span, usize)>>,
+}
+
+impl<I: Iterator<Item = Span>> Iterator for Merged<I> {
+    type Item = (Span, Vec<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let slot = self.heads.peek()?.0.0;
+        let mut places = Vec::new();
+        while let Some(mut head) = self.heads.peek_mut().filter(|head| head.0.0 == slot) {
+            let place = head.0.1;
+            places.push(place);
+            match self.sources[place].next() {
+                Some(next) => head.0.0 = next,
+                None => {
+                    std::collections::binary_heap::PeekMut::pop(head);
+                }
+            }
+        }
+        Some((slot, places))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn slot(hour: i64) -> Span {
+        let start = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        Span::lasting(start, TimeDelta::hours(1)).expect("a slot")
+    }
+
+    #[test]
+    fn slots_of_several_tutors_come_by_start_with_all_who_have_them() {
+        let tutors = [vec![1, 3], vec![], vec![1, 2, 3], vec![3]];
+        let tutors = tutors.map(|hours| hours.into_iter().map(slot));
+        let merged: Vec<_> = merge(tutors).collect();
+        let expected = [
+            (slot(1), vec![0, 2]),
+            (slot(2), vec![2]),
+            (slot(3), vec![0, 2, 3]),
+        ];
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn load_counts_against_and_lessons_together_count_for_a_tutor() {
+        let weights = Weights {
+            load: 1,
+            continuity: 2,
+        };
+        let rank = |hours, lessons_together| {
+            let load = TimeDelta::hours(hours);
+            weights.rank(Standing {
+                load,
+                lessons_together,
+            })
+        };
+        assert!(rank(1, 0) < rank(2, 0));
+        assert!(rank(1, 1) < rank(1, 0));
+        assert_eq!(rank(2, 1), rank(0, 0));
+        assert_eq!(rank(0, MOST_LESSONS_TOGETHER), rank(0, u32::MAX));
+    }
+}
