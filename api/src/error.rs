@@ -33,6 +33,11 @@ pub enum Error {
     PreconditionFailed,
     /// An edit must say which version it is meant for.
     PreconditionRequired,
+    /// The caller asks too often.
+    RateLimited {
+        /// Whole seconds until there is room for the next request.
+        seconds: u64,
+    },
     /// Something that is needed can't be reached; trying again may help.
     Unavailable { cause: anyhow::Error },
     /// Two transactions got in each other's way; trying again helps.
@@ -151,6 +156,7 @@ impl fmt::Display for Error {
             Self::Conflict(conflict) => write!(f, "conflict: {}", conflict.code),
             Self::PreconditionFailed => f.write_str("precondition failed"),
             Self::PreconditionRequired => f.write_str("precondition required"),
+            Self::RateLimited { seconds } => write!(f, "rate limited for {seconds} s"),
             Self::Unavailable { cause } => write!(f, "unavailable: {cause:#}"),
             Self::Contention { cause } => write!(f, "contention: {cause}"),
             Self::Internal(cause) => write!(f, "internal: {cause:#}"),

@@ -5,6 +5,7 @@ mod database;
 mod google;
 mod jobs;
 mod policy;
+mod rate_limit;
 mod server;
 mod vars;
 
@@ -12,6 +13,7 @@ pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
 pub use policy::Policy;
+pub use rate_limit::{Budgets, RateLimits};
 pub use server::{Server, at};
 pub use vars::{Mistakes, Vars};
 
@@ -27,6 +29,7 @@ pub struct Config {
     pub keys: Keyring,
     pub policy: Policy,
     pub jobs: Jobs,
+    pub rate_limits: RateLimits,
 }
 
 /// What is set only where the server is meant to serve people. Present, even if empty, each of them
@@ -76,6 +79,7 @@ impl Config {
         let keys = keys(&mut vars, google.is_some());
         let policy = Policy::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
+        let rate_limits = RateLimits::load(&mut vars);
         vars.finish(()).map(|()| {
             Mode::Production(Box::new(Config {
                 server,
@@ -84,6 +88,7 @@ impl Config {
                 keys,
                 policy,
                 jobs,
+                rate_limits,
             }))
         })
     }

@@ -188,6 +188,7 @@ impl IntoResponse for Error {
                 "if_match_required",
                 "Say in If-Match which version you edit: the ETag with which you read it.",
             ),
+            Self::RateLimited { seconds } => return too_many(seconds),
             error @ (Self::Unavailable { .. } | Self::Contention { .. }) => {
                 tracing::warn!(%error, "answered 503");
                 let detail =
@@ -202,4 +203,11 @@ impl IntoResponse for Error {
         };
         problem.into_response()
     }
+}
+
+fn too_many(seconds: u64) -> Response {
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    let detail = format!("These are too many requests. Ask again in {seconds} {unit}.");
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+    ([(header::RETRY_AFTER, seconds.to_string())], problem).into_response()
 }

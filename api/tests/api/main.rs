@@ -19,6 +19,7 @@ mod offers;
 mod openapi;
 mod outage;
 mod races;
+mod rate_limit;
 mod slots;
 mod subjects;
 mod support;
