@@ -3,7 +3,7 @@
 //! A variant that reaches the caller carries only text written for the caller. What is for the log
 //! stays inside [`Error::Internal`] and [`Error::Unavailable`], of which callers see nothing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::{borrow::Cow, fmt};
 
@@ -39,7 +39,11 @@ pub enum Error {
         seconds: u64,
     },
     /// Something that is needed can't be reached; trying again may help.
-    Unavailable { cause: anyhow::Error },
+    Unavailable {
+        cause: anyhow::Error,
+        /// For how long it is not to be tried again, where that is known.
+        retry_after: Option<TimeDelta>,
+    },
     /// Two transactions got in each other's way; trying again helps.
     Contention { cause: DbErr },
     /// A fault of ours.
@@ -111,6 +115,13 @@ impl Error {
         }))
     }
 
+    pub fn unavailable(cause: impl Into<anyhow::Error>) -> Self {
+        Self::Unavailable {
+            cause: cause.into(),
+            retry_after: None,
+        }
+    }
+
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Self::Internal(cause.into())
     }
@@ -119,18 +130,14 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable {
-                cause: error.into(),
-            },
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::unavailable(error),
             other => match crate::store::sql_state(&other).as_deref() {
                 // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
                 Some("40001" | "40P01") => Self::Contention { cause: other },
                 // Admin shutdown, crash shutdown, cannot connect now, too many connections.
                 // So are a lock or an answer that took too long, and a transaction that stood still.
                 Some("57P01" | "57P02" | "57P03" | "53300" | "55P03" | "57014" | "25P03") => {
-                    Self::Unavailable {
-                        cause: other.into(),
-                    }
+                    Self::unavailable(other)
                 }
                 _ => Self::Internal(other.into()),
             },
@@ -157,7 +164,7 @@ impl fmt::Display for Error {
             Self::PreconditionFailed => f.write_str("precondition failed"),
             Self::PreconditionRequired => f.write_str("precondition required"),
             Self::RateLimited { seconds } => write!(f, "rate limited for {seconds} s"),
-            Self::Unavailable { cause } => write!(f, "unavailable: {cause:#}"),
+            Self::Unavailable { cause, .. } => write!(f, "unavailable: {cause:#}"),
             Self::Contention { cause } => write!(f, "contention: {cause}"),
             Self::Internal(cause) => write!(f, "internal: {cause:#}"),
         }

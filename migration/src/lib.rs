@@ -19,6 +19,8 @@ mod m20261121_000010_create_google_grant;
 mod m20261121_000011_create_busy_span;
 mod m20261121_000012_create_job;
 mod m20261121_000013_create_idempotency_key;
+mod m20261121_000014_add_lesson_calendar_event_asked_at;
+mod m20261121_000015_add_job_failing_since;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_create_busy_span::Migration),
             Box::new(m20261121_000012_create_job::Migration),
             Box::new(m20261121_000013_create_idempotency_key::Migration),
+            Box::new(m20261121_000014_add_lesson_calendar_event_asked_at::Migration),
+            Box::new(m20261121_000015_add_job_failing_since::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 
 mod centre;
 mod database;
+pub mod lesson;
 mod person;
 pub mod race;
 mod raw;
