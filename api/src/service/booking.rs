@@ -27,6 +27,7 @@ use scheduling::{
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde::Serialize;
+use tokio::sync::SemaphorePermit;
 
 pub use crate::store::booking::{Detail, Side};
 
@@ -69,10 +70,13 @@ pub async fn create<A: Serialize + Send + Sync>(
         ));
     }
     busy_time::read_if_stale(app, profile.id).await;
-    match transaction!(app.db, |txn| {
+    let turn = turn(app, profile.id).await?;
+    let booked = transaction!(app.db, |txn| {
         let detail = insert(app, txn, (profile.user_id, student), &wanted, span).await?;
         reply.keep(txn, detail).await
-    }) {
+    });
+    drop(turn);
+    match booked {
         Ok(answer) => {
             app.work_enqueued.notify_one();
             Ok(answer)
@@ -155,6 +159,16 @@ async fn insert(
         .map_err(translate)?;
     store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
     find(txn, student, id).await
+}
+
+/// The caller's turn at the time of a tutor, to be held while a transaction locks it.
+async fn turn(app: &App, tutor: TutorId) -> Result<SemaphorePermit<'_>, Error> {
+    app.turns
+        .at_time_of(tutor)
+        .await
+        .ok_or_else(|| Error::Unavailable {
+            cause: anyhow::anyhow!("too many wait for the time of tutor {tutor}"),
+        })
 }
 
 /// The constraints have the last word.
@@ -241,9 +255,16 @@ pub async fn cancel<A: Serialize + Send + Sync>(
     reason: Option<&str>,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
+    let Detail {
+        tutor_id,
+        tutor_user_id,
+        student_id,
+        ..
+    } = get(app, actor, id).await?;
+    let _turn = turn(app, tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
         let booking = find(txn, actor, id).await?;
-        store::lock_time_of(txn, &[booking.tutor_user_id, booking.student_id]).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }

@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Executor;
-use std::time::{Duration, Instant};
 
 fn lesson(tutor: &TutorAtCentre, start: &str) -> Value {
     json!({
@@ -205,38 +204,20 @@ async fn a_booking_that_was_cancelled_since_is_answered_as_it_was_made() {
 }
 
 /// Lets a request get as far as the table of lessons, does something else meanwhile, and lets it go on.
-async fn with_lessons_locked<T>(
+async fn with_lessons_locked(
     test: &TestApp,
     request: impl Future<Output = Answer>,
-    meanwhile: impl Future<Output = T>,
-) -> (Answer, T) {
+    meanwhile: impl Future<Output = ()>,
+) -> Answer {
     let mut connection = test.own_connection().await;
     let lock = "BEGIN; LOCK TABLE lessons IN ACCESS EXCLUSIVE MODE";
     connection.execute(lock).await.unwrap();
     let meanwhile = async {
-        until_waiting_for_a_lock(test, 1).await;
-        let done = meanwhile.await;
+        test.until_waiting_for_a_lock(1).await;
+        meanwhile.await;
         connection.execute("ROLLBACK").await.unwrap();
-        done
     };
-    tokio::join!(request, meanwhile)
-}
-
-/// Until this many of the server's connections stand still.
-async fn until_waiting_for_a_lock(test: &TestApp, count: i64) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let mut connection = test.own_connection().await;
-    let patience = Instant::now() + Duration::from_secs(10);
-    while sqlx::query_scalar::<_, i64>(waiting)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
-        < count
-    {
-        assert!(Instant::now() < patience, "nobody waits");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    tokio::join!(request, meanwhile).0
 }
 
 #[tokio::test]
@@ -245,21 +226,20 @@ async fn a_request_that_outlives_its_claim_books_nothing_beside_the_one_that_too
     let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
     let student = test.student("Sam").await;
     let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
-    // The first has the lock on the tutor's time, so that it comes to its end before the second begins.
     let taking_over = async {
+        test.until_waiting_for_a_lock(1).await;
         test.pass(TimeDelta::seconds(61));
-        let mut second = Box::pin(post(&student, "one", &wanted));
-        let both_wait = until_waiting_for_a_lock(&test, 2);
-        tokio::select! {
-            answer = &mut second => panic!("{answer:?}"),
-            () = both_wait => {}
-        }
-        second
+        post(&student, "one", &wanted).await
     };
-    let (first, second) =
-        with_lessons_locked(&test, post(&student, "one", &wanted), taking_over).await;
+    // The first has the lock on the tutor's time, so that it comes to its end before the second begins.
+    let first = with_lessons_locked(
+        &test,
+        post(&student, "one", &wanted),
+        test.until_waiting_for_a_lock(2),
+    );
+    let (first, second) = Box::pin(async { tokio::join!(first, taking_over) }).await;
     first.expect_problem(409, "request_in_progress");
-    let booking = second.await.expect(201);
+    let booking = second.expect(201);
     assert_eq!(post(&student, "one", &wanted).await.expect(201), booking);
     assert_eq!(test.count("SELECT count(*) FROM lessons").await, 1);
 }
@@ -286,7 +266,7 @@ async fn a_late_success_does_not_replace_the_answer_of_whoever_took_over() {
     let student = test.student("Sam").await;
     let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
     let request = post(&student, "one", &wanted);
-    let (late, ()) = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
     late.expect_problem(409, "request_in_progress");
     expect_answered_elsewhere(&student, &wanted).await;
     assert_eq!(test.count("SELECT count(*) FROM bookings").await, 0);
@@ -300,7 +280,7 @@ async fn a_late_refusal_does_not_replace_the_answer_of_whoever_took_over() {
     let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
     other.post("/v1/bookings", &wanted).await.expect(201);
     let request = post(&student, "one", &wanted);
-    let (late, ()) = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
     late.expect_problem(409, "request_in_progress");
     expect_answered_elsewhere(&student, &wanted).await;
 }
@@ -314,7 +294,7 @@ async fn a_late_fault_does_not_forget_the_answer_of_whoever_took_over() {
     test.execute("ALTER TABLE jobs RENAME TO jobs_elsewhere")
         .await;
     let request = post(&student, "one", &wanted);
-    let (late, ()) = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
     late.expect_problem(500, "internal");
     expect_answered_elsewhere(&student, &wanted).await;
 }
