@@ -29,6 +29,8 @@ pub enum Error {
     Invalid(Vec<FieldError>),
     /// Clashes with what is there.
     Conflict(Box<Conflict>),
+    /// The same request, by its idempotency key, is being done elsewhere; its answer can be asked for in a moment.
+    RequestInProgress,
     /// The thing has changed since the caller read it.
     PreconditionFailed,
     /// An edit must say which version it is meant for.
@@ -161,6 +163,7 @@ impl fmt::Display for Error {
                     .try_for_each(|field| write!(f, " {} {}", field.field, field.code))
             }
             Self::Conflict(conflict) => write!(f, "conflict: {}", conflict.code),
+            Self::RequestInProgress => f.write_str("request in progress"),
             Self::PreconditionFailed => f.write_str("precondition failed"),
             Self::PreconditionRequired => f.write_str("precondition required"),
             Self::RateLimited { seconds } => write!(f, "rate limited for {seconds} s"),

@@ -178,6 +178,11 @@ impl IntoResponse for Error {
             ),
             Self::Invalid(fields) => Problem::invalid(fields),
             Self::Conflict(conflict) => Problem::conflict(*conflict),
+            Self::RequestInProgress => {
+                let detail = "The first request with this Idempotency-Key is still being answered.";
+                let problem = Problem::new(StatusCode::CONFLICT, "request_in_progress", detail);
+                return ([(header::RETRY_AFTER, "1")], problem).into_response();
+            }
             Self::PreconditionFailed => Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "stale_etag",

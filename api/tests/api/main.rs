@@ -8,6 +8,7 @@ mod busy_time;
 mod calendar_connection;
 mod config;
 mod constraints;
+mod crowding;
 mod double_bookings;
 mod idempotency;
 mod kill;
