@@ -168,6 +168,7 @@ async fn turn(app: &App, tutor: TutorId) -> Result<SemaphorePermit<'_>, Error> {
         .await
         .ok_or_else(|| Error::Unavailable {
             cause: anyhow::anyhow!("too many wait for the time of tutor {tutor}"),
+            retry_after: None,
         })
 }
 
