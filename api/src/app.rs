@@ -1,6 +1,6 @@
 //! What every request and every job works with.
 
-use crate::{clock::Clock, config::Config};
+use crate::{clock::Clock, config::Config, turns::Turns};
 use anyhow::Context;
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
@@ -15,6 +15,8 @@ pub struct Inner {
     pub config: Config,
     pub db: DatabaseConnection,
     pub clock: Clock,
+    /// Waited for before a connection is taken for the time of a tutor.
+    pub turns: Turns,
     /// None where nobody can sign in.
     pub google: Option<Google>,
     /// Wakes a worker of this instance after work was enqueued.
@@ -39,6 +41,7 @@ impl App {
             config,
             db,
             clock,
+            turns: Turns::default(),
             google,
             work_enqueued: Notify::new(),
         })))

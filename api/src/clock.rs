@@ -1,9 +1,12 @@
 //! Where "now" comes from: the rules take it as an argument, and this is the one place that reads it.
 
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 /// The wall clock, or one that a test sets.
@@ -36,6 +39,18 @@ impl Clock {
                 .timestamp_micros(micros.load(Ordering::Relaxed))
                 .single()
                 .unwrap_or_default(),
+        }
+    }
+    /// Time since some instant in the past, for measuring how long ago something was: setting the wall
+    /// clock of the machine does not change it.
+    pub fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::System => START.elapsed(),
+            Self::Set(micros) => {
+                let micros = u64::try_from(micros.load(Ordering::Relaxed));
+                Duration::from_micros(micros.unwrap_or_default())
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A variant that reaches the caller carries only text written for the caller. What is for the log
 //! stays inside [`Error::Internal`] and [`Error::Unavailable`], of which callers see nothing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::{borrow::Cow, fmt};
 
@@ -29,12 +29,23 @@ pub enum Error {
     Invalid(Vec<FieldError>),
     /// Clashes with what is there.
     Conflict(Box<Conflict>),
+    /// The same request, by its idempotency key, is being done elsewhere; its answer can be asked for in a moment.
+    RequestInProgress,
     /// The thing has changed since the caller read it.
     PreconditionFailed,
     /// An edit must say which version it is meant for.
     PreconditionRequired,
+    /// The caller asks too often.
+    RateLimited {
+        /// Whole seconds until there is room for the next request.
+        seconds: u64,
+    },
     /// Something that is needed can't be reached; trying again may help.
-    Unavailable { cause: anyhow::Error },
+    Unavailable {
+        cause: anyhow::Error,
+        /// For how long it is not to be tried again, where that is known.
+        retry_after: Option<TimeDelta>,
+    },
     /// Two transactions got in each other's way; trying again helps.
     Contention { cause: DbErr },
     /// A fault of ours.
@@ -106,6 +117,13 @@ impl Error {
         }))
     }
 
+    pub fn unavailable(cause: impl Into<anyhow::Error>) -> Self {
+        Self::Unavailable {
+            cause: cause.into(),
+            retry_after: None,
+        }
+    }
+
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Self::Internal(cause.into())
     }
@@ -114,18 +132,14 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable {
-                cause: error.into(),
-            },
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::unavailable(error),
             other => match crate::store::sql_state(&other).as_deref() {
                 // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
                 Some("40001" | "40P01") => Self::Contention { cause: other },
                 // Admin shutdown, crash shutdown, cannot connect now, too many connections.
                 // So are a lock or an answer that took too long, and a transaction that stood still.
                 Some("57P01" | "57P02" | "57P03" | "53300" | "55P03" | "57014" | "25P03") => {
-                    Self::Unavailable {
-                        cause: other.into(),
-                    }
+                    Self::unavailable(other)
                 }
                 _ => Self::Internal(other.into()),
             },
@@ -149,9 +163,11 @@ impl fmt::Display for Error {
                     .try_for_each(|field| write!(f, " {} {}", field.field, field.code))
             }
             Self::Conflict(conflict) => write!(f, "conflict: {}", conflict.code),
+            Self::RequestInProgress => f.write_str("request in progress"),
             Self::PreconditionFailed => f.write_str("precondition failed"),
             Self::PreconditionRequired => f.write_str("precondition required"),
-            Self::Unavailable { cause } => write!(f, "unavailable: {cause:#}"),
+            Self::RateLimited { seconds } => write!(f, "rate limited for {seconds} s"),
+            Self::Unavailable { cause, .. } => write!(f, "unavailable: {cause:#}"),
             Self::Contention { cause } => write!(f, "contention: {cause}"),
             Self::Internal(cause) => write!(f, "internal: {cause:#}"),
         }

@@ -11,14 +11,21 @@ mod local_time;
 mod object;
 mod openapi;
 mod problem;
+mod rate_limit;
 mod routes;
 mod validate;
 
 use crate::app::App;
 use axum::{
-    Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::IntoResponse,
+    Router,
+    extract::{DefaultBodyLimit, connect_info::IntoMakeServiceWithConnectInfo},
+    http::StatusCode,
+    middleware,
+    response::IntoResponse,
 };
 use problem::Problem;
+use rate_limit::Limiter;
+use std::{net::SocketAddr, sync::Arc};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -32,9 +39,17 @@ pub use openapi::document;
 /// The longest body of a request.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// The whole server.
-pub fn router(app: App) -> Router {
-    let (router, document) = openapi::routes().split_for_parts();
+/// The whole server. It has to know from which address a request comes.
+pub fn service(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    router(app).into_make_service_with_connect_info()
+}
+
+fn router(app: App) -> Router {
+    let (mut router, document) = openapi::routes().split_for_parts();
+    if let Some(limiter) = Limiter::new(&app.config.rate_limits, &app.clock) {
+        let limit = middleware::from_fn_with_state(Arc::new(limiter), rate_limit::limit);
+        router = router.route_layer(limit);
+    }
     let docs = Config::from("/openapi.json")
         // Without the bar on top, which asks for the address of a document.
         .use_base_layout()

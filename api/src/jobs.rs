@@ -63,9 +63,9 @@ async fn run(app: &App, job: &Job) {
     ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Outcome::Failed(Error::Unavailable {
-            cause: anyhow::anyhow!("took longer than {time_limit:?}"),
-        }),
+        Ok(Err(_)) => Outcome::Failed(Error::unavailable(anyhow::anyhow!(
+            "took longer than {time_limit:?}"
+        ))),
         Err(panic) => Outcome::Failed(Error::internal(panic)),
     };
     if let Err(error) = queue::settle(app, job, outcome).await {

@@ -7,7 +7,7 @@ pub mod postgres;
 use crate::{
     app::App,
     clock::Clock,
-    config::{self, Centre, Config, Database, Google, Jobs, Server, Vars},
+    config::{self, Centre, Config, Database, Google, Jobs, RateLimits, Server, Vars},
     database,
     seal::Keyring,
     server,
@@ -34,6 +34,7 @@ pub struct Settings {
     /// Where the stand-in for Google listens.
     google_port: u16,
     centre: Centre,
+    rate_limits: RateLimits,
 }
 
 impl Settings {
@@ -50,6 +51,7 @@ impl Settings {
                 "a port number",
             ),
             centre: Centre::load(vars),
+            rate_limits: RateLimits::load(vars),
         }
     }
 }
@@ -157,6 +159,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
         }),
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
         centre: settings.centre.clone(),
+        rate_limits: settings.rate_limits.clone(),
         // Cheap here, and a developer who drops an event into a calendar wants to see it count.
         jobs: Jobs {
             workers: 4,

@@ -15,7 +15,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let grace = app.config.server.shutdown_grace;
-    let requests = axum::serve(listener, http::router(app.clone()))
+    let requests = axum::serve(listener, http::service(app.clone()))
         .with_graceful_shutdown(stopping.clone().cancelled_owned())
         .into_future();
     let both = async { tokio::join!(requests, jobs::work(app, stopping.clone())).0 };

@@ -27,8 +27,11 @@ pub struct Model {
     pub capacity: i16,
     /// The event that stands in the calendar of the tutor; none when none does.
     pub calendar_event_id: Option<String>,
-    /// Counts the event ids used up: the id of a deleted event stays taken.
+    /// Counts the event ids that were taken when the event was to be made: the id of a deleted event stays so.
     pub calendar_event_attempt: i16,
+    /// When Google was last asked to make the event; none when none was asked for, or what became of it
+    /// is known.
+    pub calendar_event_asked_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

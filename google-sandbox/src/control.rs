@@ -30,6 +30,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/_control/expire-sync-tokens", post(expire_sync_tokens))
         .route("/_control/fail", post(fail))
         .route("/_control/clear-failures", post(clear_failures))
+        .route("/_control/release", post(release))
         .route("/_control/revoke", post(revoke))
         .route("/_control/pushes", post(pushes))
         .route("/_control/requests", get(requests))
@@ -165,6 +166,8 @@ struct Fail {
     hang_ms: Option<u64>,
     #[serde(default)]
     after: bool,
+    #[serde(default)]
+    held: bool,
 }
 
 async fn fail(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
@@ -177,13 +180,14 @@ async fn fail(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Byt
         return Err(Refused(StatusCode::BAD_REQUEST, why.to_owned()));
     }
     let reason = fail.reason.unwrap_or_else(|| "backendError".to_owned());
-    let effect = match (fail.hang_ms, fail.after) {
-        (Some(time), _) => Effect::Hang(Duration::from_millis(time.min(600_000))),
-        (None, true) => Effect::AfterEffect {
+    let effect = match fail.hang_ms {
+        _ if fail.held => Effect::Held,
+        Some(time) => Effect::Hang(Duration::from_millis(time.min(600_000))),
+        None if fail.after => Effect::AfterEffect {
             status: fail.status,
             reason,
         },
-        (None, false) => Effect::Status {
+        None => Effect::Status {
             status: fail.status.unwrap_or(503),
             reason,
             retry_after: fail.retry_after,
@@ -215,6 +219,12 @@ async fn clear_failures(
     let Nothing {} = command(&headers, &body)?;
     shared.write(|state| state.failures.clear());
     Ok(done())
+}
+
+async fn release(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
+    let Nothing {} = command(&headers, &body)?;
+    let statuses = server::release_held(&shared).await;
+    Ok(Json(json!({"statuses": statuses})).into_response())
 }
 
 #[derive(Deserialize)]

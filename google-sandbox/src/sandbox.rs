@@ -228,6 +228,12 @@ impl Sandbox {
         self.shared.write(|state| state.failures.clear());
     }
 
+    /// Carries out the requests that [`Effect::Held`](crate::Effect::Held) struck, the oldest first. Returns the
+    /// statuses that would have been answered.
+    pub async fn release_held(&self) -> Vec<u16> {
+        server::release_held(&self.shared).await
+    }
+
     /// Loses the next pushes on their way. `u32::MAX` loses all, 0 none.
     pub fn lose_pushes(&self, count: u32) {
         self.shared.write(|state| state.pushes.lose = count);

@@ -4,7 +4,7 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{DefaultBodyLimit, Request, State as Shares},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
@@ -19,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     calendar, control, oauth, pages,
     shared::Shared,
+    state::Held,
     types::{Effect, Failure, RequestLog, Target},
 };
 
@@ -137,13 +138,12 @@ async fn surround(Shares(shared): Shares<Arc<Shared>>, request: Request, next: N
         }
         Some(Effect::AfterEffect { status, reason }) => {
             next.run(request).await;
-            if let Some(status) = status {
-                refusal(target, status, &reason, None)
-            } else {
-                let mut response = Response::default();
-                response.extensions_mut().insert(Dropped);
-                response
-            }
+            status.map_or_else(dropped, |status| refusal(target, status, &reason, None))
+        }
+        Some(Effect::Held) => {
+            let request = received(request).await;
+            shared.read(|state| state.held.push(Held { request, next }));
+            dropped()
         }
         None => next.run(request).await,
     };
@@ -157,6 +157,29 @@ async fn surround(Shares(shared): Shares<Arc<Shared>>, request: Request, next: N
             status,
         });
     });
+    response
+}
+
+/// The request with its body, which does not end with the connection.
+async fn received(request: Request) -> Request {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    Request::from_parts(parts, body.into())
+}
+
+/// Carries out what was held, the oldest first; the statuses that nobody was told.
+pub(crate) async fn release_held(shared: &Shared) -> Vec<u16> {
+    let held = shared.read(|state| std::mem::take(&mut state.held));
+    let mut statuses = Vec::new();
+    for Held { request, next } in held {
+        statuses.push(next.run(request).await.status().as_u16());
+    }
+    statuses
+}
+
+fn dropped() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(Dropped);
     response
 }
 

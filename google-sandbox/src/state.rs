@@ -5,6 +5,7 @@ use std::{
     fmt::Write,
 };
 
+use axum::{extract::Request, middleware::Next};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use chrono_tz::Tz;
 use rand::{Rng, distr::Alphanumeric};
@@ -41,6 +42,9 @@ pub(crate) struct State {
     pub(crate) flows: BTreeMap<String, Flow>,
     #[serde(skip)]
     pub(crate) failures: Vec<Failure>,
+    /// Oldest first.
+    #[serde(skip)]
+    pub(crate) held: Vec<Held>,
     #[serde(skip)]
     pub(crate) log: VecDeque<RequestLog>,
     #[serde(skip)]
@@ -157,6 +161,12 @@ pub(crate) struct Pushes {
     pub(crate) outbox: Vec<Push>,
     pub(crate) lose: u32,
     pub(crate) repeat: u32,
+}
+
+/// A request that was not answered and is still to be carried out.
+pub(crate) struct Held {
+    pub(crate) request: Request,
+    pub(crate) next: Next,
 }
 
 /// One message to a channel.

@@ -104,6 +104,9 @@ pub enum Effect {
         /// The reason answered with the status.
         reason: String,
     },
+    /// The late effect: the connection is dropped without an answer, and the request is carried out when
+    /// [`Sandbox::release_held`](crate::Sandbox::release_held) says so, as if it arrived only then.
+    Held,
 }
 
 /// A planned failure.
@@ -154,6 +157,11 @@ impl Failure {
                 reason: String::new(),
             },
         )
+    }
+
+    /// The next request to `target` is not answered, and takes effect when it is released.
+    pub fn held(target: Target) -> Self {
+        Self::new(target, Effect::Held)
     }
 
     /// Strikes only requests with this method.

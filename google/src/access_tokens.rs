@@ -15,7 +15,7 @@ use crate::{AccessToken, Error, SignIn};
 /// A token is not handed out in the last minute of its life, in which it could end on the way.
 const SPARE: TimeDelta = TimeDelta::seconds(60);
 
-/// How many users' tokens are kept at most; those used least go first.
+/// How many grants' tokens are kept at most; those used least go first.
 const CAPACITY: u64 = 100_000;
 
 /// Why there is no access token.
@@ -38,7 +38,9 @@ impl<E> Clone for TokenError<E> {
     }
 }
 
-/// The access tokens of users, kept in memory and refreshed from the stored grant, once at a time per user.
+/// The access tokens of stored grants, by a grant's id, kept in memory and refreshed once at a time per grant.
+///
+/// A user who grants anew gives another grant with another id, so that a token of the one before can't pass for its own.
 ///
 /// Cheap to clone; clones share the tokens.
 #[derive(Clone)]
@@ -76,7 +78,7 @@ impl AccessTokens {
 
     /// A token that is good for a minute at least.
     ///
-    /// `load` yields the user's decrypted refresh token, and is called only if a refresh is needed. `replace` stores
+    /// `load` yields the grant's decrypted refresh token, and is called only if a refresh is needed. `replace` stores
     /// the one that the provider gave in exchange for it, if it gave one, before anybody gets the access token.
     /// Whoever asks while a refresh is under way waits for its outcome, good or bad.
     ///
@@ -86,7 +88,7 @@ impl AccessTokens {
     /// `replace` failed with. Failures are not remembered: the next call tries anew.
     pub async fn get<E, L, R>(
         &self,
-        user: Uuid,
+        grant: Uuid,
         now: DateTime<Utc>,
         load: impl FnOnce() -> L + Send,
         replace: impl FnOnce(SecretString) -> R + Send,
@@ -96,19 +98,19 @@ impl AccessTokens {
         L: Future<Output = Result<SecretString, E>> + Send,
         R: Future<Output = Result<(), E>> + Send,
     {
-        if let Some(held) = self.held.get(&user).await {
+        if let Some(held) = self.held.get(&grant).await {
             if now + SPARE < held.token.expires_at {
                 return Ok(held.token);
             }
-            self.held.invalidate(&user).await;
+            self.held.invalidate(&grant).await;
         }
         let refresh = async {
-            let grant = |error| TokenError::Grant(Arc::new(error));
-            let refresh_token = load().await.map_err(grant)?;
+            let unavailable = |error| TokenError::Grant(Arc::new(error));
+            let refresh_token = load().await.map_err(unavailable)?;
             let refreshed = self.sign_in.refresh(&refresh_token, now).await;
             let refreshed = refreshed.map_err(TokenError::Provider)?;
             if let Some(rotated) = refreshed.rotated_refresh_token {
-                replace(rotated).await.map_err(grant)?;
+                replace(rotated).await.map_err(unavailable)?;
             }
             let token = refreshed.access_token;
             let lasts = (token.expires_at - SPARE - now).to_std();
@@ -117,17 +119,16 @@ impl AccessTokens {
                 lasts: lasts.unwrap_or_default(),
             })
         };
-        match self.held.try_get_with(user, refresh).await {
+        match self.held.try_get_with(grant, refresh).await {
             Ok(held) => Ok(held.token),
             Err(error) => Err(TokenError::clone(&error)),
         }
     }
 
-    /// Forgets the user's token: after [`Error::Unauthorized`], when the grant is replaced, and on disconnecting.
+    /// Forgets the grant's token: after [`Error::Unauthorized`], and when the grant has ended.
     ///
-    /// A refresh that is under way is not stopped, and its token is kept. Where grants come and go, use the id of the
-    /// stored grant for the user's, so that an old grant's token can't pass for a new one's.
-    pub async fn invalidate(&self, user: Uuid) {
-        self.held.invalidate(&user).await;
+    /// A refresh that is under way is not stopped, and its token is kept.
+    pub async fn invalidate(&self, grant: Uuid) {
+        self.held.invalidate(&grant).await;
     }
 }

@@ -19,6 +19,8 @@ mod m20261121_000010_create_google_grant;
 mod m20261121_000011_create_busy_span;
 mod m20261121_000012_create_job;
 mod m20261121_000013_create_idempotency_key;
+mod m20261121_000014_add_lesson_calendar_event_asked_at;
+mod m20261121_000015_add_job_failing_since;
 mod m20261121_000020_create_centre;
 mod m20261121_000021_add_tutor_policy;
 mod m20261121_000022_create_date_override;
@@ -46,6 +48,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_create_busy_span::Migration),
             Box::new(m20261121_000012_create_job::Migration),
             Box::new(m20261121_000013_create_idempotency_key::Migration),
+            Box::new(m20261121_000014_add_lesson_calendar_event_asked_at::Migration),
+            Box::new(m20261121_000015_add_job_failing_since::Migration),
             Box::new(m20261121_000020_create_centre::Migration),
             Box::new(m20261121_000021_add_tutor_policy::Migration),
             Box::new(m20261121_000022_create_date_override::Migration),

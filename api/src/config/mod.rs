@@ -5,7 +5,7 @@ mod centre;
 mod database;
 mod google;
 mod jobs;
-
+mod rate_limit;
 mod server;
 mod vars;
 
@@ -13,6 +13,7 @@ pub use centre::Centre;
 pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
+pub use rate_limit::{Budgets, RateLimits};
 pub use server::{Server, at};
 pub use vars::{Mistakes, Vars};
 
@@ -28,6 +29,7 @@ pub struct Config {
     pub keys: Keyring,
     pub centre: Centre,
     pub jobs: Jobs,
+    pub rate_limits: RateLimits,
 }
 
 /// What is set only where the server is meant to serve people. Present, even if empty, each of them
@@ -77,6 +79,7 @@ impl Config {
         let keys = keys(&mut vars, google.is_some());
         let centre = Centre::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
+        let rate_limits = RateLimits::load(&mut vars);
         vars.finish(()).map(|()| {
             Mode::Production(Box::new(Config {
                 server,
@@ -85,6 +88,7 @@ impl Config {
                 keys,
                 centre,
                 jobs,
+                rate_limits,
             }))
         })
     }

@@ -4,6 +4,7 @@
 use crate::{
     app::App,
     error::Error,
+    http::rate_limit::Meter,
     service::{
         self, TutorId,
         session::{Holder, Viewer},
@@ -75,9 +76,11 @@ impl FromRequestParts<App> for SignedIn {
         let token = CookieName::Session
             .read(app, &jar)
             .ok_or(Error::Unauthenticated)?;
-        Ok(Self(
-            service::session::holder(app, &SecretString::from(token)).await?,
-        ))
+        let holder = service::session::holder(app, &SecretString::from(token)).await?;
+        if let Some(meter) = parts.extensions.get::<Meter>() {
+            meter.count_person(holder.user_id)?;
+        }
+        Ok(Self(holder))
     }
 }
 

@@ -1,12 +1,12 @@
 //! `Idempotency-Key`: a request may be repeated until an answer arrives, and is done once.
 
-use super::problem::Problem;
+use super::etag::etag;
 use crate::{
     app::App,
     error::Error,
     service::{
         UserId,
-        idempotency::{self, Claim},
+        idempotency::{self, Claim, Claimed},
     },
 };
 use axum::{
@@ -53,41 +53,72 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+pub struct Kept<T = Value> {
     status: u16,
     location: Option<String>,
     etag: Option<String>,
     content_type: Option<String>,
-    body: Value,
+    body: T,
+}
+
+impl<T> Kept<T> {
+    /// What a thing is now, at this version.
+    pub fn ok(version: i32, body: T) -> Self {
+        let [(_, etag)] = etag(version);
+        Self {
+            status: StatusCode::OK.as_u16(),
+            location: None,
+            etag: etag.to_str().ok().map(str::to_owned),
+            content_type: Some("application/json".to_owned()),
+            body,
+        }
+    }
+
+    /// What was created, and where it is.
+    pub fn created(location: String, version: i32, body: T) -> Self {
+        Self {
+            status: StatusCode::CREATED.as_u16(),
+            location: Some(location),
+            ..Self::ok(version, body)
+        }
+    }
 }
 
 impl IdempotencyKey {
     /// Does the work once for this key; when repeated, answers as before. `request` is what was asked.
     ///
-    /// The work goes on when the caller hangs up, so that its answer is there when they ask again.
-    pub async fn once(
+    /// The work keeps its own success, by the claim that it is given, on the transaction that makes it one.
+    /// Refusals are kept here. The work goes on when the caller hangs up.
+    pub async fn once<W>(
         self,
         app: &App,
         user_id: UserId,
         request: &impl Serialize,
-        work: impl Future<Output = Result<Response, Error>> + Send + 'static,
-    ) -> Result<Response, Error> {
+        work: impl FnOnce(Option<Claim>) -> W,
+    ) -> Result<Response, Error>
+    where
+        W: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
         let Some(key) = self.0 else {
-            return work.await;
+            return work(None).await;
         };
-        match idempotency::claim(app, user_id, &key, request).await? {
-            Claim::Done(answer) => replay(answer),
-            Claim::InFlight => Ok(in_flight()),
-            Claim::Reused => Err(Error::invalid(
+        match idempotency::claim(app, user_id, key, request).await? {
+            Claimed::Done(answer) => replay(answer),
+            Claimed::InProgress => Err(Error::RequestInProgress),
+            Claimed::Reused => Err(Error::invalid(
                 "Idempotency-Key",
                 "idempotency_key_reused",
                 "was used for another request",
             )),
-            Claim::Do => {
-                let app = app.clone();
-                let kept =
-                    async move { keep(&app, user_id, &key, work.await.into_response()).await };
-                tokio::spawn(kept.in_current_span())
+            Claimed::Do(claim) => {
+                let (app, work) = (app.clone(), work(Some(claim.clone())));
+                let done = async move {
+                    match work.await {
+                        Ok(response) => Ok(response),
+                        Err(error) => refuse(&app, &claim, error).await,
+                    }
+                };
+                tokio::spawn(done.in_current_span())
                     .await
                     .map_err(Error::internal)?
             }
@@ -95,15 +126,11 @@ impl IdempotencyKey {
     }
 }
 
-/// Faults of ours are not kept: repeating the request may help.
-async fn keep(
-    app: &App,
-    user_id: UserId,
-    key: &str,
-    response: Response,
-) -> Result<Response, Error> {
+/// Keeps a refusal. Faults of ours are not kept: repeating the request may help.
+async fn refuse(app: &App, claim: &Claim, error: Error) -> Result<Response, Error> {
+    let response = error.into_response();
     if response.status().is_server_error() {
-        idempotency::release(app, user_id, key).await?;
+        claim.release(app).await?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
@@ -111,44 +138,48 @@ async fn keep(
         .await
         .map_err(Error::internal)?;
     let text = |name: HeaderName| parts.headers.get(name)?.to_str().ok().map(str::to_owned);
-    let kept = Kept {
+    let kept = Kept::<Value> {
         status: parts.status.as_u16(),
         location: text(header::LOCATION),
         etag: text(header::ETAG),
         content_type: text(header::CONTENT_TYPE),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let kept = serde_json::to_value(kept).map_err(Error::internal)?;
-    if let Err(error) = idempotency::keep(app, user_id, key, kept).await {
-        tracing::error!(%error, "an answer could not be kept for repetitions");
+    match claim.keep_refusal(app, &kept).await {
+        // Whoever has taken over may be told otherwise.
+        Err(Error::RequestInProgress) => return Err(Error::RequestInProgress),
+        Err(error) => tracing::error!(%error, "a refusal could not be kept for repetitions"),
+        Ok(()) => {}
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn replay(answer: Value) -> Result<Response, Error> {
-    let kept: Kept = serde_json::from_value(answer).map_err(Error::internal)?;
-    let status = StatusCode::from_u16(kept.status).map_err(Error::internal)?;
-    let body = Bytes::from(serde_json::to_vec(&kept.body).map_err(Error::internal)?);
-    let mut response = (status, body).into_response();
-    let headers = [
-        (header::LOCATION, kept.location),
-        (header::ETAG, kept.etag),
-        (header::CONTENT_TYPE, kept.content_type),
-        (REPLAYED, Some("true".to_owned())),
-    ];
-    for (name, value) in headers {
-        if let Some(value) = value {
-            response.headers_mut().insert(
-                name,
-                HeaderValue::from_str(&value).map_err(Error::internal)?,
-            );
+impl<T: Serialize> Kept<T> {
+    /// The answer as it is sent.
+    pub fn response(self) -> Result<Response, Error> {
+        let status = StatusCode::from_u16(self.status).map_err(Error::internal)?;
+        let body = Bytes::from(serde_json::to_vec(&self.body).map_err(Error::internal)?);
+        let mut response = (status, body).into_response();
+        let headers = [
+            (header::LOCATION, self.location),
+            (header::ETAG, self.etag),
+            (header::CONTENT_TYPE, self.content_type),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                let value = HeaderValue::from_str(&value).map_err(Error::internal)?;
+                response.headers_mut().insert(name, value);
+            }
         }
+        Ok(response)
     }
-    Ok(response)
 }
 
-fn in_flight() -> Response {
-    let detail = "The first request with this Idempotency-Key is still being answered.";
-    let problem = Problem::new(StatusCode::CONFLICT, "request_in_progress", detail);
-    ([(header::RETRY_AFTER, "1")], problem).into_response()
+fn replay(answer: Value) -> Result<Response, Error> {
+    let kept: Kept = serde_json::from_value(answer).map_err(Error::internal)?;
+    let mut response = kept.response()?;
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
 }

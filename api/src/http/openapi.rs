@@ -1,15 +1,17 @@
 //! The OpenAPI document: what is said once for all operations. Each operation says the rest itself.
 
+mod limits;
 mod text;
 
 use super::{problem::Problem, routes};
 use crate::app::App;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
-        ContentBuilder, Ref, RefOr, ResponseBuilder,
+        ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder,
+        path::Operation,
         response::Response,
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
@@ -39,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `idempotency_key_reused` |\n\
+            | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
@@ -66,7 +69,22 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub(super) fn routes() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all());
     text::describe(router.get_openapi_mut());
+    limits::describe(router.get_openapi_mut());
     router
+}
+
+/// The operations on a path, and their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let operations = [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+    ];
+    operations
+        .into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 struct SessionCookie;

@@ -180,6 +180,11 @@ impl IntoResponse for Error {
             ),
             Self::Invalid(fields) => Problem::invalid(fields),
             Self::Conflict(conflict) => Problem::conflict(*conflict),
+            Self::RequestInProgress => {
+                let detail = "The first request with this Idempotency-Key is still being answered.";
+                let problem = Problem::new(StatusCode::CONFLICT, "request_in_progress", detail);
+                return ([(header::RETRY_AFTER, "1")], problem).into_response();
+            }
             Self::PreconditionFailed => Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "stale_etag",
@@ -190,6 +195,7 @@ impl IntoResponse for Error {
                 "if_match_required",
                 "Say in If-Match which version you edit: the ETag with which you read it.",
             ),
+            Self::RateLimited { seconds } => return too_many(seconds),
             error @ (Self::Unavailable { .. } | Self::Contention { .. }) => {
                 tracing::warn!(%error, "answered 503");
                 let detail =
@@ -204,4 +210,11 @@ impl IntoResponse for Error {
         };
         problem.into_response()
     }
+}
+
+fn too_many(seconds: u64) -> Response {
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    let detail = format!("These are too many requests. Ask again in {seconds} {unit}.");
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+    ([(header::RETRY_AFTER, seconds.to_string())], problem).into_response()
 }

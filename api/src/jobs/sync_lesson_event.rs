@@ -8,5 +8,5 @@ use crate::{
 pub async fn run(app: &App, lesson: LessonId) -> Outcome {
     lesson_event::sync(app, lesson)
         .await
-        .map_or_else(Outcome::Failed, |()| Outcome::Done)
+        .unwrap_or_else(Outcome::Failed)
 }

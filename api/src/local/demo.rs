@@ -8,6 +8,7 @@ use crate::{
         self, TutorId, UserId,
         booking::Wanted,
         calendar_connection::Grant,
+        idempotency::Reply,
         session::Viewer,
         slot::{About, Search},
         tutor::{self, WantedOffer},
@@ -290,6 +291,10 @@ async fn book_first(
         start: slot.start(),
         end: slot.end(),
     };
-    service::booking::create(app, student, wanted).await?;
+    let reply = Reply {
+        answer: drop,
+        claim: None,
+    };
+    service::booking::create(app, student, wanted, reply).await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     BookingId, TutorId, UserId, busy_time,
+    idempotency::Reply,
     session::Viewer,
     slot::{About, Times},
     transaction::transaction,
@@ -25,7 +26,9 @@ use scheduling::{
     interval::Span,
     lifecycle::{self, Actor, CancelRefusal},
 };
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use serde::Serialize;
+use tokio::sync::SemaphorePermit;
 
 pub use crate::store::booking::{Detail, Side};
 
@@ -60,24 +63,21 @@ fn as_student(user_id: UserId) -> Viewer {
     }
 }
 
-/// Books a lesson for a student. The lesson, the booking and the work on the tutor's calendar come to
-/// be in one transaction or not at all.
+/// Books a lesson for a student. The lesson, the booking, the work on the tutor's calendar and, for a
+/// request with a key, its answer come to be in one transaction or not at all.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a tutor that the student may not see; [`Error::Invalid`] for what the tutor
-/// does not offer; [`Error::Conflict`] with `slot_unavailable`, its reasons and alternatives.
-pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail, Error> {
-    let span = Span::new(wanted.start, wanted.end)
-        .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
-    if span.duration() > LONGEST_LESSON {
-        let detail = format!(
-            "must be at most {} hours after start",
-            LONGEST_LESSON.num_hours()
-        );
-        return Err(Error::invalid("end", "too_long", detail));
-    }
-    let viewer = as_student(student);
-    let profile = visible(&app.db, viewer, wanted.tutor_id).await?;
+/// does not offer; [`Error::Conflict`] with `slot_unavailable`, its reasons and alternatives;
+/// [`Error::RequestInProgress`] if the claim was lost.
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    student: UserId,
+    wanted: Wanted,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let span = span(&wanted)?;
+    let profile = visible(&app.db, as_student(student), wanted.tutor_id).await?;
     if profile.user_id == student {
         return Err(Error::conflict(
             "own_lesson",
@@ -85,12 +85,16 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
         ));
     }
     busy_time::read_if_stale(app, profile.id).await;
-    match transaction!(app.db, |txn| {
-        insert(app, txn, (profile.user_id, student), &wanted, span).await
-    }) {
-        Ok(id) => {
+    let turn = turn(app, profile.id).await?;
+    let booked = transaction!(app.db, |txn| {
+        let detail = insert(app, txn, (profile.user_id, student), &wanted, span).await?;
+        reply.keep(txn, detail).await
+    });
+    drop(turn);
+    match booked {
+        Ok(answer) => {
             app.work_enqueued.notify_one();
-            get(app, student, id).await
+            Ok(answer)
         }
         Err(Error::Conflict(mut conflict)) => {
             let about = wanted.about();
@@ -106,13 +110,26 @@ pub async fn create(app: &App, student: UserId, wanted: Wanted) -> Result<Detail
     }
 }
 
+fn span(wanted: &Wanted) -> Result<Span, Error> {
+    let span = Span::new(wanted.start, wanted.end)
+        .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
+    if span.duration() > LONGEST_LESSON {
+        let detail = format!(
+            "must be at most {} hours after start",
+            LONGEST_LESSON.num_hours()
+        );
+        return Err(Error::invalid("end", "too_long", detail));
+    }
+    Ok(span)
+}
+
 async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
     (tutor, student): (UserId, UserId),
     wanted: &Wanted,
     span: Span,
-) -> Result<BookingId, Error> {
+) -> Result<Detail, Error> {
     store::lock_time_of(txn, &[tutor, student]).await?;
     let now = app.clock.now();
     let profile = visible(txn, as_student(student), wanted.tutor_id).await?;
@@ -145,7 +162,18 @@ async fn insert(
         .await
         .map_err(translate)?;
     store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
-    Ok(id)
+    find(txn, student, id).await
+}
+
+/// The caller's turn at the time of a tutor, to be held while a transaction locks it.
+async fn turn(app: &App, tutor: TutorId) -> Result<SemaphorePermit<'_>, Error> {
+    app.turns
+        .at_time_of(tutor)
+        .await
+        .ok_or_else(|| Error::Unavailable {
+            cause: anyhow::anyhow!("too many wait for the time of tutor {tutor}"),
+            retry_after: None,
+        })
 }
 
 /// The constraints have the last word.
@@ -209,7 +237,11 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
 
 /// A booking, if this viewer may see it.
 pub async fn get(app: &App, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
-    store::booking::visible_to(&app.db, viewer, id)
+    find(&app.db, viewer, id).await
+}
+
+async fn find(db: &impl ConnectionTrait, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
+    store::booking::visible_to(db, viewer, id)
         .await?
         .ok_or(Error::not_found("booking"))
 }
@@ -219,19 +251,25 @@ pub async fn get(app: &App, viewer: UserId, id: BookingId) -> Result<Detail, Err
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with `already_cancelled` or
-/// `already_started`.
-pub async fn cancel(
+/// `already_started`; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn cancel<A: Serialize + Send + Sync>(
     app: &App,
     actor: UserId,
     id: BookingId,
     version: Option<i32>,
     reason: Option<&str>,
-) -> Result<Detail, Error> {
-    transaction!(app.db, |txn| {
-        let booking = store::booking::visible_to(txn, actor, id)
-            .await?
-            .ok_or(Error::not_found("booking"))?;
-        store::lock_time_of(txn, &[booking.tutor_user_id, booking.student_id]).await?;
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let Detail {
+        tutor_id,
+        tutor_user_id,
+        student_id,
+        ..
+    } = get(app, actor, id).await?;
+    let _turn = turn(app, tutor_id).await?;
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
+        let booking = find(txn, actor, id).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }
@@ -242,10 +280,11 @@ pub async fn cancel(
             return Err(already_cancelled());
         }
         store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
-        Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+        store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?;
+        reply.keep(txn, find(txn, actor, id).await?).await
     })?;
     app.work_enqueued.notify_one();
-    get(app, actor, id).await
+    Ok(answer)
 }
 
 fn check_cancel(booking: &Detail, actor: UserId, now: DateTime<Utc>) -> Result<(), Error> {

@@ -74,9 +74,7 @@ async fn read(app: &App, tutor_id: TutorId, pause: Option<TimeDelta>) -> Result<
         Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
         Err(error) => {
             store::google_grant::note_failure(&app.db, claim.id, read_at).await?;
-            Err(Error::Unavailable {
-                cause: error.into(),
-            })
+            Err(calendar_connection::unavailable(error))
         }
     }
 }

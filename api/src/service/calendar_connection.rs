@@ -11,10 +11,16 @@ use ::entity::{
     google_grant::{self, GrantState},
     id::GrantId,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use google::{AccessToken, TokenError, scope};
 use sea_orm::DatabaseTransaction;
 use secrecy::{ExposeSecret, SecretString};
+
+/// How long Google is left alone at least when a quota is used up. It does not say when there will be more.
+const QUOTA_PAUSE: TimeDelta = TimeDelta::minutes(40);
+
+/// Google's `Retry-After` is heeded up to this.
+const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// What the seal of a refresh token is bound to.
 fn seal_context(user_id: UserId) -> Vec<u8> {
@@ -227,6 +233,21 @@ async fn live(app: &App, id: GrantId) -> Result<google_grant::Model, Error> {
     store::google_grant::live(&app.db, id)
         .await?
         .ok_or(Error::not_found("grant"))
+}
+
+/// A failure of Google for those who know nothing of Google: when to ask again at the earliest.
+pub(super) fn unavailable(error: google::Error) -> Error {
+    let retry_after = match &error {
+        google::Error::QuotaExceeded => Some(QUOTA_PAUSE),
+        // What is too long to be reckoned with is longer than the longest, too.
+        error => error.retry_after().map(|asked| {
+            TimeDelta::from_std(asked).map_or(LONGEST_RETRY_AFTER, |it| it.min(LONGEST_RETRY_AFTER))
+        }),
+    };
+    Error::Unavailable {
+        cause: error.into(),
+        retry_after,
+    }
 }
 
 /// Our own trouble with the grant, for callers that know only Google's.

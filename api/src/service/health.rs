@@ -18,11 +18,7 @@ pub async fn pending_migrations(app: &App) -> Result<Vec<String>, Error> {
         Ok(applied) => applied,
         // The table is not there yet: 42P01 undefined_table.
         Err(error) if crate::store::sql_state(&error).as_deref() == Some("42P01") => Vec::new(),
-        Err(error) => {
-            return Err(Error::Unavailable {
-                cause: error.into(),
-            });
-        }
+        Err(error) => return Err(Error::unavailable(error)),
     };
     let wanted = Migrator::migrations()
         .into_iter()

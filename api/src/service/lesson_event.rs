@@ -1,12 +1,17 @@
 //! The event of a lesson in its tutor's Google Calendar.
 
-use super::{LessonId, calendar_connection::with_token};
+use super::{
+    LessonId,
+    calendar_connection::{unavailable, with_token},
+    queue::Outcome,
+};
 use crate::{
     app::{App, Google},
     error::Error,
     store::{self, job::Work, lesson::ForCalendar},
 };
 use ::entity::{id::GrantId, lesson::LessonStatus};
+use chrono::{DateTime, TimeDelta, Utc};
 use google::{Attendee, EventStatus, NewEvent, event_id};
 use sea_orm::DbErr;
 use std::collections::BTreeMap;
@@ -20,35 +25,65 @@ const MARK: &str = "tutoringSchedulerLesson";
 /// How many used-up event ids are skipped in one run.
 const MOST_IDS: i16 = 20;
 
+/// For so long after it was sent an insert may still make an event, although it was not answered. Google
+/// names no limit; this is meant to be well beyond what a request can last.
+const ON_ITS_WAY: TimeDelta = TimeDelta::minutes(10);
+
+/// How soon to look again for an event that may still come.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
+
 /// Makes the calendar say what the lesson says. May be repeated at any time: the event's id follows
 /// from the lesson, so there is never a second event.
-pub async fn sync(app: &App, id: LessonId) -> Result<(), Error> {
+pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
     let Some(google) = &app.google else {
-        return Ok(());
+        return Ok(Outcome::Done);
     };
     let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
-        return Ok(());
+        return Ok(Outcome::Done);
     };
     let Some(grant) = lesson.grant_id else {
         // Connecting the calendar enqueues this again.
-        return Ok(());
+        return Ok(Outcome::Done);
     };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
-        (LessonStatus::Scheduled, Some(_)) => return Ok(()),
+        (LessonStatus::Scheduled, Some(_)) => return Ok(Outcome::Done),
         (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
         (LessonStatus::Cancelled, _) => delete(app, google, grant, &lesson).await,
     };
     match outcome {
-        Ok(()) => Ok(store::google_grant::note_success(&app.db, grant).await?),
-        // Only the tutor can mend these; connecting again enqueues this again.
-        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => Ok(()),
-        Err(Failure::Google(error)) => {
-            store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
-            Err(Error::Unavailable {
-                cause: error.into(),
-            })
+        Ok(outcome) => {
+            store::google_grant::note_success(&app.db, grant).await?;
+            Ok(outcome)
         }
+        Err(Failure::Google(error)) => failed(app, grant, id, error).await,
         Err(Failure::Ours(error)) => Err(error),
+    }
+}
+
+/// What a failure of Google means for the job and for the connection.
+async fn failed(
+    app: &App,
+    grant: GrantId,
+    lesson: LessonId,
+    error: google::Error,
+) -> Result<Outcome, Error> {
+    use google::Error as Google;
+    match error {
+        // Only the tutor can mend these; connecting again enqueues this again.
+        Google::GrantDead | Google::InsufficientScope => Ok(Outcome::Done),
+        // An answer about this event: the connection is as good as ever.
+        Google::Invalid { .. }
+        | Google::NotFound
+        | Google::Gone
+        | Google::Duplicate
+        | Google::PreconditionFailed => {
+            tracing::error!(%lesson, %error, "Google refuses the event of a lesson");
+            Ok(Outcome::Refused(Error::internal(error)))
+        }
+        error => {
+            store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
+            Err(unavailable(error))
+        }
     }
 }
 
@@ -80,35 +115,44 @@ async fn insert(
     google: &Google,
     grant: GrantId,
     lesson: &ForCalendar,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
     let first = lesson.calendar_event_attempt;
+    let mut asked_before = lesson.calendar_event_asked_at;
     for attempt in first..first.saturating_add(MOST_IDS) {
         let event = &event(lesson, attempt)?;
+        let now = app.clock.now();
+        let open_since = asked_before.unwrap_or(now);
+        // Before it is sent: of an insert that was cut off nobody else would know.
+        store::lesson::note_event_asked(&app.db, lesson.id, now).await?;
         let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
-        match inserted {
-            Ok(_) => {}
-            Err(google::Error::Duplicate)
-                if stands(app, google, grant, &event.id, lesson.id).await? => {}
-            // The id is used up, by an event that is deleted or not ours. That is written down before the
-            // next one is tried: should the answer to that be lost, its id is the one to look for.
-            Err(google::Error::Duplicate) => {
+        let found = match inserted {
+            Ok(_) => Found::Ours,
+            Err(google::Error::Duplicate) => look(app, google, grant, &event.id, lesson.id).await?,
+            Err(error) => return Err(error.into()),
+        };
+        match found {
+            Found::Ours => {
+                let id = Some(event.id.clone());
+                store::lesson::set_calendar_event(&app.db, lesson.id, grant, id, attempt).await?;
+                return Ok(Outcome::Done);
+            }
+            // Taken, by an event that can't be seen: perhaps ours, which is just being made. Beside an event
+            // with the next id it would be a second one. This insert was answered; what is open is older.
+            Found::Nothing if is_on_its_way(open_since, now) => {
+                store::lesson::note_event_asked(&app.db, lesson.id, open_since).await?;
+                return Ok(Outcome::Again(LOOK_AGAIN));
+            }
+            // The id is used up. That is written down before the next one is tried: should the answer to
+            // that be lost, its id is the one to look for.
+            Found::Nothing | Found::Another => {
                 let next = attempt + 1;
                 store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, next).await?;
-                continue;
+                asked_before = None;
             }
-            Err(error) => return Err(error.into()),
         }
-        return Ok(store::lesson::set_calendar_event(
-            &app.db,
-            lesson.id,
-            grant,
-            Some(event.id.clone()),
-            attempt,
-        )
-        .await?);
     }
     Err(Failure::Ours(Error::internal(anyhow::anyhow!(
         "all event ids of lesson {} are used up",
@@ -116,55 +160,87 @@ async fn insert(
     ))))
 }
 
-/// Whether the event with this id is that of this lesson and has not been deleted.
-async fn stands(
+/// Whether an insert that was sent then may still make an event.
+fn is_on_its_way(asked_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now < asked_at + ON_ITS_WAY
+}
+
+/// What has a certain id.
+enum Found {
+    /// The event of the lesson, which stands.
+    Ours,
+    /// One that is deleted, or not of the lesson. No insert with this id will make an event any more.
+    Another,
+    Nothing,
+}
+
+async fn look(
     app: &App,
     google: &Google,
     grant: GrantId,
     id: &str,
     lesson: LessonId,
-) -> Result<bool, google::Error> {
+) -> Result<Found, google::Error> {
     let event = with_token(app, google, grant, |token| async move {
         google.calendar.event(&token, CALENDAR, id).await
     })
     .await;
     let event = match event {
         Ok(event) => event,
-        Err(google::Error::NotFound | google::Error::Gone) => return Ok(false),
+        Err(google::Error::NotFound) => return Ok(Found::Nothing),
+        Err(google::Error::Gone) => return Ok(Found::Another),
         Err(error) => return Err(error),
     };
-    Ok(event.status != EventStatus::Cancelled
-        && event.private.get(MARK) == Some(&lesson.to_string()))
+    let stands = event.status != EventStatus::Cancelled;
+    if stands && event.private.get(MARK) == Some(&lesson.to_string()) {
+        Ok(Found::Ours)
+    } else {
+        Ok(Found::Another)
+    }
 }
 
-/// Deletes the event also where none is known: an insert whose answer was lost may have made one.
+/// Deletes the event also where none is known: an insert whose answer was lost may have made one, or may
+/// still do so.
 async fn delete(
     app: &App,
     google: &Google,
     grant: GrantId,
     lesson: &ForCalendar,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
+    let now = app.clock.now();
     let attempt = lesson.calendar_event_attempt;
-    let known = lesson.calendar_event_id.clone();
-    let is_known = known.is_some();
-    let id = &known.map_or_else(|| event_id_of(lesson, attempt), Ok)?;
-    if is_known || stands(app, google, grant, id, lesson.id).await? {
-        let deleted = with_token(app, google, grant, |token| async move {
-            google.calendar.delete_event(&token, CALENDAR, id).await
-        })
-        .await;
-        match deleted {
-            Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => {}
-            Err(error) => return Err(error.into()),
+    let (id, found) = if let Some(id) = &lesson.calendar_event_id {
+        (id.clone(), Found::Ours)
+    } else {
+        let id = event_id_of(lesson, attempt)?;
+        let found = look(app, google, grant, &id, lesson.id).await?;
+        (id, found)
+    };
+    match found {
+        Found::Ours => remove(app, google, grant, &id).await?,
+        Found::Nothing
+            if lesson
+                .calendar_event_asked_at
+                .is_some_and(|asked_at| is_on_its_way(asked_at, now)) =>
+        {
+            return Ok(Outcome::Again(LOOK_AGAIN));
         }
+        Found::Nothing | Found::Another => {}
     }
-    store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt + 1).await?;
-    Ok(store::job::enqueue(
-        &app.db,
-        Work::ReadBusyTime(lesson.tutor_id),
-        app.clock.now(),
-    )
-    .await?)
+    store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt).await?;
+    store::job::enqueue(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
+    Ok(Outcome::Done)
+}
+
+async fn remove(app: &App, google: &Google, grant: GrantId, id: &str) -> Result<(), google::Error> {
+    let deleted = with_token(app, google, grant, |token| async move {
+        google.calendar.delete_event(&token, CALENDAR, id).await
+    })
+    .await;
+    match deleted {
+        Err(google::Error::NotFound | google::Error::Gone) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 fn event_id_of(lesson: &ForCalendar, attempt: i16) -> Result<String, Error> {

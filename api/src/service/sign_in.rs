@@ -292,9 +292,9 @@ fn display_name(identity: &Identity) -> String {
 }
 
 fn google(app: &App) -> Result<&Google, Error> {
-    app.google.as_ref().ok_or_else(|| Error::Unavailable {
-        cause: anyhow::anyhow!("SIGN_IN is off"),
-    })
+    app.google
+        .as_ref()
+        .ok_or_else(|| Error::unavailable(anyhow::anyhow!("SIGN_IN is off")))
 }
 
 /// Whether anybody can sign in here.
@@ -328,9 +328,7 @@ fn return_path(public_url: &Url, path: &str) -> Result<String, Error> {
 
 fn provider_error(error: google::Error) -> Error {
     if error.is_transient() {
-        return Error::Unavailable {
-            cause: error.into(),
-        };
+        return Error::unavailable(error);
     }
     match error {
         // A code that is used or somebody else's, or a proof of somebody else: nobody is signed in on it.

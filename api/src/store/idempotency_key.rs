@@ -46,13 +46,16 @@ pub async fn find(
         .await
 }
 
-/// Keeps what was answered.
+/// Keeps what was answered, if the claim that ends at `in_flight_until` still stands; whether it did.
+///
+/// That instant tells claims of one key apart: each is later than the one that it takes over from.
 pub async fn answer(
     db: &impl ConnectionTrait,
     Key { user_id, key }: Key<'_>,
+    in_flight_until: DateTime<Utc>,
     answer: Value,
-) -> Result<(), DbErr> {
-    idempotency_key::Entity::update_many()
+) -> Result<bool, DbErr> {
+    let kept = idempotency_key::Entity::update_many()
         .set(idempotency_key::ActiveModel {
             in_flight_until: Set(None),
             answer: Set(Some(answer)),
@@ -60,14 +63,20 @@ pub async fn answer(
         })
         .filter(idempotency_key::COLUMN.user_id.eq(user_id))
         .filter(idempotency_key::COLUMN.key.eq(key))
+        .filter(idempotency_key::COLUMN.in_flight_until.eq(in_flight_until))
         .exec(db)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(kept.rows_affected == 1)
 }
 
-/// Gives a key back whose request came to nothing.
-pub async fn release(db: &impl ConnectionTrait, key: Key<'_>) -> Result<(), DbErr> {
-    idempotency_key::Entity::delete_by_id((key.user_id, key.key.to_owned()))
+/// Gives a key back whose request came to nothing, if the claim that ends at `in_flight_until` still stands.
+pub async fn release(
+    db: &impl ConnectionTrait,
+    Key { user_id, key }: Key<'_>,
+    in_flight_until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    idempotency_key::Entity::delete_by_id((user_id, key.to_owned()))
+        .filter(idempotency_key::COLUMN.in_flight_until.eq(in_flight_until))
         .exec(db)
         .await
         .map(|_| ())

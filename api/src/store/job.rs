@@ -63,7 +63,7 @@ pub async fn enqueue(
         Postgres,
         r#"INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ({id}, {kind}, {key}, {now}, {now})
            ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
-           SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, dead_at = NULL"#
+           SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, failing_since = NULL, dead_at = NULL"#
     ))
     .await
     .map(|_| ())
@@ -75,6 +75,8 @@ pub struct Leased {
     pub id: JobId,
     pub work: Work,
     pub attempts: i32,
+    /// When the first attempt failed; none if none has.
+    pub failing_since: Option<DateTime<Utc>>,
     revision: i32,
     until: DateTime<Utc>,
 }
@@ -86,6 +88,7 @@ struct Row {
     key: String,
     revision: i32,
     attempts: i32,
+    failing_since: Option<DateTime<Utc>>,
 }
 
 /// Leases the job that has waited longest; reading busy time, of which there is always some to do, comes
@@ -103,7 +106,7 @@ pub async fn lease(
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
                  AND kind IN ('sync_lesson_event', 'read_busy_time')
                ORDER BY kind = 'read_busy_time', run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING id, kind, key, revision, attempts"#
+           RETURNING id, kind, key, revision, attempts, failing_since"#
     ))
     .one(db)
     .await?;
@@ -114,6 +117,7 @@ pub async fn lease(
             id: row.id,
             work,
             attempts: row.attempts,
+            failing_since: row.failing_since,
             revision: row.revision,
             until: leased_until,
         })
@@ -142,7 +146,8 @@ pub async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let (id, revision, leased_until) = (job.id, job.revision, job.until);
-    let (run_at, attempts, error, dead_at) = match settlement {
+    let failing_since = Some(job.failing_since.unwrap_or(now));
+    let (run_at, attempts, failing_since, error, dead_at) = match settlement {
         Settlement::Done => {
             let deleted = db
                 .execute_raw(raw_sql!(
@@ -154,16 +159,17 @@ pub async fn settle(
             if deleted.rows_affected() == 1 {
                 return Ok(());
             }
-            (now, 0, None, None)
+            (now, 0, None, None, None)
         }
-        Settlement::Again(at) => (at, 0, None, None),
-        Settlement::Retry { at, error } => (at, job.attempts, Some(error), None),
-        Settlement::Dead { error } => (now, job.attempts, Some(error), Some(now)),
+        Settlement::Again(at) => (at, 0, None, None, None),
+        Settlement::Retry { at, error } => (at, job.attempts, failing_since, Some(error), None),
+        Settlement::Dead { error } => (now, job.attempts, failing_since, Some(error), Some(now)),
     };
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE jobs SET leased_until = NULL, last_error = {error},
                attempts = CASE WHEN revision = {revision} THEN {attempts} ELSE 0 END,
+               failing_since = CASE WHEN revision = {revision} THEN {failing_since}::timestamptz END,
                run_at = CASE WHEN revision = {revision} THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
                dead_at = CASE WHEN revision = {revision} THEN {dead_at}::timestamptz END
            WHERE id = {id} AND leased_until = {leased_until}"#

@@ -82,6 +82,7 @@ pub async fn insert(
         capacity: Set(1),
         calendar_event_id: Set(None),
         calendar_event_attempt: Set(0),
+        calendar_event_asked_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };
@@ -120,6 +121,7 @@ pub struct ForCalendar {
     pub status: LessonStatus,
     pub calendar_event_id: Option<String>,
     pub calendar_event_attempt: i16,
+    pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub student_names: Vec<String>,
     pub student_emails: Vec<String>,
     /// The grant by which the tutor's calendar can be reached.
@@ -134,7 +136,7 @@ pub async fn for_calendar(
         Postgres,
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
-                  calendar_event_attempt, google_grants.id AS grant_id, student_names, student_emails
+                  calendar_event_attempt, calendar_event_asked_at, google_grants.id AS grant_id, student_names, student_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
@@ -150,8 +152,25 @@ pub async fn for_calendar(
     .await
 }
 
-/// Notes which event stands in the calendar that `grant` opens, and how many event ids are used up.
-/// Nothing is noted when another calendar is connected by now.
+/// Notes that Google is about to be asked to make the event, or when it was asked with an open outcome.
+pub async fn note_event_asked(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    asked_at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    lesson::Entity::update_many()
+        .set(lesson::ActiveModel {
+            calendar_event_asked_at: Set(Some(asked_at)),
+            ..Default::default()
+        })
+        .filter(lesson::COLUMN.id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes which event stands in the calendar that `grant` opens, how many ids were taken by others, and
+/// that nothing is open. Nothing is noted when another calendar is connected by now.
 pub async fn set_calendar_event(
     db: &impl ConnectionTrait,
     id: LessonId,
@@ -161,7 +180,8 @@ pub async fn set_calendar_event(
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_attempt = {attempt}
+        r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_attempt = {attempt},
+               calendar_event_asked_at = NULL
            WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
     ))
     .await

@@ -331,6 +331,26 @@ async fn with_another_account_lessons_move_to_its_calendar_and_so_does_busy_time
 }
 
 #[tokio::test]
+async fn an_event_left_in_another_accounts_calendar_goes_when_that_is_connected_again() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let mut tutor = centre.connected_tutor(&test, "Tina").await;
+    let (old, new) = (tutor.email.clone(), email("Work"));
+    let booking = book(&test, &tutor, FIRST).await;
+    test.run_jobs().await;
+    test.add_account("Work");
+    connect(&mut tutor, &new, Consent::All).await;
+    test.run_jobs().await;
+    cancel(&test, &booking).await;
+    test.run_jobs().await;
+    assert!(starts(&test, &new).is_empty());
+    assert_eq!(starts(&test, &old), [FIRST]);
+    connect(&mut tutor, &old, Consent::All).await;
+    test.run_jobs().await;
+    assert!(starts(&test, &old).is_empty());
+}
+
+#[tokio::test]
 async fn an_instance_that_was_not_told_uses_the_new_grant_too() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;

@@ -193,6 +193,18 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("JOB_POLL_SECONDS", "0"),
         ("CALENDAR_POLL_SECONDS", "4"),
         ("ENCRYPTION_KEYS", "x"),
+        ("RATE_LIMITS", "none"),
+        ("RATE_LIMIT_ADDRESS", "0"),
+        ("RATE_LIMIT_SIGN_IN", "1000001"),
+        ("RATE_LIMIT_SEARCH", "-1"),
+        ("RATE_LIMIT_READ", "many"),
+        ("RATE_LIMIT_WRITE", "1.5"),
+        ("TRUSTED_PROXIES", "proxy.example.org"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "10.0.0.1;10.0.0.2"),
+        ("TRUSTED_PROXIES", "10.0.0.1,everybody"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::/0"),
     ];
     for (name, value) in bad {
         let mistakes = refused(&enough(&[(name, value)]));
@@ -229,13 +241,41 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
 fn bad_values_are_told_in_the_local_mode_too() {
     let bad = [
         ("LOCAL_GOOGLE_PORT", "70000"),
-        ("RANK_LOAD", "half"),
         ("TIME_ZONE", "Berlin"),
+        ("RANK_LOAD", "half"),
+        ("RATE_LIMIT_READ", "0"),
     ];
+    assert_eq!(names(&refused(&bad)), bad.map(|(name, _)| name));
+}
+
+#[test]
+fn rate_limits_are_on_and_nobody_is_a_trusted_proxy_unless_said() {
+    let limits = production(&enough(&[])).rate_limits;
+    let budgets = limits.budgets.unwrap();
+    let all = [
+        budgets.address,
+        budgets.sign_in,
+        budgets.search,
+        budgets.read,
+        budgets.write,
+    ];
+    assert_eq!(all.map(u32::from), [3000, 120, 120, 300, 60]);
+    assert!(limits.trusted_proxies.is_empty());
+
+    let said = [
+        ("RATE_LIMIT_WRITE", "1000000"),
+        ("TRUSTED_PROXIES", "169.254.0.0/16, 192.0.2.7,2001:db8::/32"),
+    ];
+    let limits = production(&enough(&said)).rate_limits;
+    assert_eq!(limits.budgets.unwrap().write.get(), 1_000_000);
+    let proxies = ["169.254.0.0/16", "192.0.2.7/32", "2001:db8::/32"];
     assert_eq!(
-        names(&refused(&bad)),
-        ["LOCAL_GOOGLE_PORT", "TIME_ZONE", "RANK_LOAD"]
+        limits.trusted_proxies,
+        proxies.map(|text| text.parse().unwrap())
     );
+
+    let off = production(&enough(&[("RATE_LIMITS", "off")]));
+    assert!(off.rate_limits.budgets.is_none());
 }
 
 #[test]

@@ -113,13 +113,16 @@ async fn the_database_itself_refuses_what_overlaps() {
         ("2027-03-02T07:00:00Z", "2027-03-02T08:00:00.000001Z"),
         ("2027-03-02T08:59:59.999999Z", "2027-03-02T10:00:00Z"),
         ("2027-03-02T08:15:00Z", "2027-03-02T08:30:00Z"),
-        ("2027-03-01T00:00:00Z", "2027-03-04T00:00:00Z"),
+        ("2027-03-02T04:00:00Z", "2027-03-02T12:00:00Z"),
     ] {
         let constraint = refused(lesson(&world.tutor, from, to, "scheduled")).await;
         assert_eq!(constraint, "lessons_tutor_no_overlap", "{from} {to}");
     }
     let backwards = refused(lesson(&theo, nine, eight, "scheduled")).await;
     assert!(backwards == "lessons_start_before_end", "{backwards}");
+    let (four, after_noon) = ("2027-03-02T04:00:00Z", "2027-03-02T12:00:00.000001Z");
+    let long = refused(lesson(&theo, four, after_noon, "scheduled")).await;
+    assert_eq!(long, "lessons_length");
     // What is cancelled, what only touches and what another tutor has is not in the way.
     assert_eq!(
         accepted(lesson(&world.tutor, eight, nine, "cancelled")).await,

@@ -4,6 +4,7 @@ use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, at};
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Executor;
 
 fn lesson(tutor: &TutorAtCentre, start: &str) -> Value {
     json!({
@@ -13,7 +14,11 @@ fn lesson(tutor: &TutorAtCentre, start: &str) -> Value {
 }
 
 async fn post(person: &Person, key: &str, body: &Value) -> Answer {
-    let request = person.request(Method::POST, "/v1/bookings");
+    post_to(person, "/v1/bookings", key, body).await
+}
+
+async fn post_to(person: &Person, path: &str, key: &str, body: &Value) -> Answer {
+    let request = person.request(Method::POST, path);
     person
         .send(request.header("idempotency-key", key).json(body))
         .await
@@ -103,6 +108,11 @@ async fn of_many_at_once_one_is_done_and_the_others_hear_of_it_or_are_asked_to_w
         !made.is_empty() && made.iter().all(|id| *id == made[0]),
         "{made:?}"
     );
+    assert_eq!(
+        post(&student, "one", &wanted).await.expect(201)["id"],
+        made[0]
+    );
+    assert_eq!(test.count("SELECT count(*) FROM bookings").await, 1);
 }
 
 #[tokio::test]
@@ -124,12 +134,169 @@ async fn a_fault_of_ours_gives_the_key_back() {
     let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
     let student = test.student("Sam").await;
     let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
-    sql(&test, "ALTER TABLE jobs RENAME TO jobs_elsewhere").await;
+    test.execute("ALTER TABLE jobs RENAME TO jobs_elsewhere")
+        .await;
     post(&student, "one", &wanted)
         .await
         .expect_problem(500, "internal");
-    sql(&test, "ALTER TABLE jobs_elsewhere RENAME TO jobs").await;
+    test.execute("ALTER TABLE jobs_elsewhere RENAME TO jobs")
+        .await;
     post(&student, "one", &wanted).await.expect(201);
+}
+
+/// From here on the server is as good as killed once it has changed a booking: nothing that it writes after that
+/// commit gets through.
+async fn die_after_the_next_commit(test: &TestApp) {
+    test.execute(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NOT EXISTS (SELECT FROM bookings WHERE xmin = pg_current_xact_id()::xid) THEN
+                 RAISE 'killed after the commit';
+             END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER die BEFORE UPDATE OR DELETE ON idempotency_keys
+         FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_killed_after_the_commit_has_kept_the_answer_with_it() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    die_after_the_next_commit(&test).await;
+
+    let booking = post(&student, "one", &wanted).await.expect(201);
+    let again = post(&student, "one", &wanted).await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(again.expect(201), booking);
+
+    let path = format!("/v1/bookings/{}/cancel", booking["id"].as_str().unwrap());
+    let cancelled = post_to(&student, &path, "two", &json!({}))
+        .await
+        .expect(200);
+    let again = post_to(&student, &path, "two", &json!({})).await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(again.expect(200), cancelled);
+}
+
+#[tokio::test]
+async fn a_booking_that_was_cancelled_since_is_answered_as_it_was_made() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    let first = post(&student, "one", &wanted).await;
+    let (location, etag) = (first.headers["location"].clone(), first.etag());
+    let booking = first.expect(201);
+    let path = location.to_str().unwrap();
+    let cancel = format!("{path}/cancel");
+    student.post(&cancel, &json!({})).await.expect(200);
+
+    let again = post(&student, "one", &wanted).await;
+    assert_eq!(again.headers["location"], location);
+    assert_eq!(again.etag(), etag);
+    assert_eq!(again.expect(201), booking);
+    let now = student.get(path).await.expect(200);
+    assert_eq!(now["status"], "cancelled");
+}
+
+/// Lets a request get as far as the table of lessons, does something else meanwhile, and lets it go on.
+async fn with_lessons_locked(
+    test: &TestApp,
+    request: impl Future<Output = Answer>,
+    meanwhile: impl Future<Output = ()>,
+) -> Answer {
+    let mut connection = test.own_connection().await;
+    let lock = "BEGIN; LOCK TABLE lessons IN ACCESS EXCLUSIVE MODE";
+    connection.execute(lock).await.unwrap();
+    let meanwhile = async {
+        test.until_waiting_for_a_lock(1).await;
+        meanwhile.await;
+        connection.execute("ROLLBACK").await.unwrap();
+    };
+    tokio::join!(request, meanwhile).0
+}
+
+#[tokio::test]
+async fn a_request_that_outlives_its_claim_books_nothing_beside_the_one_that_took_over() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    let taking_over = async {
+        test.until_waiting_for_a_lock(1).await;
+        test.pass(TimeDelta::seconds(61));
+        post(&student, "one", &wanted).await
+    };
+    // The first has the lock on the tutor's time, so that it comes to its end before the second begins.
+    let first = with_lessons_locked(
+        &test,
+        post(&student, "one", &wanted),
+        test.until_waiting_for_a_lock(2),
+    );
+    let (first, second) = Box::pin(async { tokio::join!(first, taking_over) }).await;
+    first.expect_problem(409, "request_in_progress");
+    let booking = second.expect(201);
+    assert_eq!(post(&student, "one", &wanted).await.expect(201), booking);
+    assert_eq!(test.count("SELECT count(*) FROM lessons").await, 1);
+}
+
+/// Another server has taken over the request, and answered.
+async fn answer_elsewhere(test: &TestApp) {
+    test.execute(
+        r#"UPDATE idempotency_keys SET in_flight_until = NULL, answer =
+           '{"status": 201, "location": "/elsewhere", "etag": null, "content_type": null, "body": {}}'"#,
+    )
+    .await;
+}
+
+async fn expect_answered_elsewhere(student: &Person, wanted: &Value) {
+    let again = post(student, "one", wanted).await;
+    assert_eq!(again.headers["location"], "/elsewhere");
+    again.expect(201);
+}
+
+#[tokio::test]
+async fn a_late_success_does_not_replace_the_answer_of_whoever_took_over() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    let request = post(&student, "one", &wanted);
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    late.expect_problem(409, "request_in_progress");
+    expect_answered_elsewhere(&student, &wanted).await;
+    assert_eq!(test.count("SELECT count(*) FROM bookings").await, 0);
+}
+
+#[tokio::test]
+async fn a_late_refusal_does_not_replace_the_answer_of_whoever_took_over() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let (student, other) = (test.student("Sam").await, test.student("Olga").await);
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    other.post("/v1/bookings", &wanted).await.expect(201);
+    let request = post(&student, "one", &wanted);
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    late.expect_problem(409, "request_in_progress");
+    expect_answered_elsewhere(&student, &wanted).await;
+}
+
+#[tokio::test]
+async fn a_late_fault_does_not_forget_the_answer_of_whoever_took_over() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    test.execute("ALTER TABLE jobs RENAME TO jobs_elsewhere")
+        .await;
+    let request = post(&student, "one", &wanted);
+    let late = with_lessons_locked(&test, request, answer_elsewhere(&test)).await;
+    late.expect_problem(500, "internal");
+    expect_answered_elsewhere(&student, &wanted).await;
 }
 
 #[tokio::test]
@@ -143,9 +310,4 @@ async fn keys_that_are_none_are_refused() {
             .await
             .expect_problem(400, "bad_idempotency_key");
     }
-}
-
-async fn sql(test: &TestApp, statement: &str) {
-    use sea_orm::ConnectionTrait;
-    test.app.db.execute_unprepared(statement).await.unwrap();
 }

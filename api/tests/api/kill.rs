@@ -1,139 +1,52 @@
-//! What was answered 201 outlives the server being killed, and reaches the calendar exactly once.
+//! What was answered 201 outlives the server being killed, and reaches the calendar exactly once. A request
+//! whose answer was lost is repeated, and never clashes with itself.
 //!
 //! The server is this test program started once more, so that there is a process to kill; its database
 //! and its Google are here and live on. It listens on a socket of ours, as under a supervisor: whoever
 //! calls while it is down waits for the next one.
 
+mod checks;
+mod server;
+
 use crate::support::{
-    self, Answer, Centre, Person, TestApp, TutorAtCentre,
+    Answer, Centre, Person, TestApp, TutorAtCentre,
     race::{Times, lasting, students},
 };
-use api::{
-    app::App,
-    clock::Clock,
-    config::{self, Database},
-    database,
-    seal::Keyring,
-    server,
-};
+use api::{config, seal::Keyring};
+use checks::{events, expect_each_once_in_the_calendar, expect_exactly, expect_in_the_calendar};
 use chrono::{DateTime, Datelike, Days, TimeDelta, Utc};
 use chrono_tz::Europe::Berlin;
 use futures::future::join_all;
 use google_sandbox::{Failure, Target};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use reqwest::Method;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use server::{Orders, Server};
 use std::{
-    collections::BTreeSet,
     net::{Ipv4Addr, TcpListener},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::process::parent_id,
-    },
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
+use uuid::Uuid;
 
-const ROUNDS: u64 = 6;
+/// How often the server is killed, unless `ROUNDS` says otherwise.
+const ROUNDS: u64 = 4;
 const STUDENTS: usize = 64;
 const WISHES: usize = 4;
 const TUTORS: usize = 4;
 
+/// Of one request. A server is killed once, but a client may have several connections to it.
+const TRIES: usize = 4;
+
 /// Longer than anything here takes, but for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What the server that is killed is told.
-#[derive(Serialize, Deserialize)]
-struct Orders {
-    database: String,
-    google: String,
-    keys: String,
-}
-
-const ORDERS: &str = "TEST_SERVER_ORDERS";
-
-#[test]
-#[ignore = "is started, and killed, by another test"]
-fn serves_until_killed() {
-    let Ok(orders) = std::env::var(ORDERS) else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(serve(serde_json::from_str(&orders).unwrap()));
-}
-
-async fn serve(orders: Orders) {
-    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
-    let listener = TcpListener::from(socket);
-    listener.set_nonblocking(true).unwrap();
-    let database = Database {
-        url: orders.database.into(),
-        max_connections: 16,
-        migrate_on_start: false,
-    };
-    let bind = listener.local_addr().unwrap();
-    let mut config = support::config(bind, &orders.google, database);
-    config.keys = orders.keys.parse().unwrap();
-    config.jobs.workers = 4;
-    config.jobs.calendar_poll = Duration::from_secs(5);
-    // What a killed server was doing is free again after this.
-    config.jobs.lease = Duration::from_secs(3);
-    let db = database::connect(&config.database).await.unwrap();
-    let app = App::new(config, db, Clock::System).unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    server::serve(app, listener, parent_gone()).await.unwrap();
-}
-
-/// So that nothing stays behind, whatever becomes of the test.
-async fn parent_gone() {
-    let parent = parent_id();
-    while parent_id() == parent {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// A server in a process of its own.
-struct Server(Child);
-
-impl Server {
-    fn start(orders: &Orders, socket: &TcpListener) -> Self {
-        let socket = OwnedFd::from(socket.try_clone().unwrap());
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--ignored",
-                "--exact",
-                "--nocapture",
-                "kill::serves_until_killed",
-            ])
-            .env(ORDERS, serde_json::to_string(orders).unwrap())
-            .stdin(socket)
-            .stdout(Stdio::null())
-            .spawn();
-        Self(process.unwrap())
-    }
-
-    /// SIGKILL: nothing of it runs any more when this returns.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A booking that was answered 201, and what is known of its end.
+/// A booking that was answered 201.
 struct Promise {
     student: usize,
     path: String,
-    /// Of the cancellation: none asked for, answered 200, or not answered.
-    cancelled: Option<bool>,
+    cancelled: bool,
 }
 
 /// What all clients together were told in one race.
@@ -141,13 +54,26 @@ struct Promise {
 struct Told {
     promises: Vec<Promise>,
     refused: usize,
-    unanswered: usize,
+    /// Requests of which no answer came, and which were repeated.
+    repeated: usize,
+    /// Of these, those that had been done.
+    replayed: usize,
+}
+
+impl Told {
+    fn add(&mut self, other: Self) {
+        self.promises.extend(other.promises);
+        self.refused += other.refused;
+        self.repeated += other.repeated;
+        self.replayed += other.replayed;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly_once() {
-    let seed = std::env::var("SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
-    println!("SEED={seed}");
+    let seed = from_env("SEED").unwrap_or_else(rand::random);
+    let rounds = from_env("ROUNDS").unwrap_or(ROUNDS);
+    println!("SEED={seed} ROUNDS={rounds}");
     let mut rng = StdRng::seed_from_u64(seed);
     let keys = Keyring::generate();
     let test = TestApp::start_with(|config| config.keys = keys.parse().unwrap()).await;
@@ -168,41 +94,68 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         google: test.google.issuer(),
         keys,
     };
+    let people: Vec<_> = students.iter().map(|student| student.at(&base)).collect();
+    slow_down_commits(&test).await;
+    let weeks = 7 * (rounds + 2);
+    test.execute(&format!("UPDATE centre SET horizon_days = {weeks}"))
+        .await;
     let mut server = Server::start(&orders, &socket);
-    let mut promises = Vec::new();
-    for round in 0..ROUNDS {
-        let people: Vec<_> = students.iter().map(|student| student.at(&base)).collect();
+    let mut all = Told::default();
+    for round in 0..rounds {
         let wishes = wishes(&mut rng, round);
         let booked = AtomicUsize::new(0);
         let racing = race(&people, &tutors, &wishes, &booked);
         let killing = async {
             kill_in_mid_race(&mut rng, round, &test, &tutors, &booked, &mut server).await;
             println!("round {round}: {}", under_way(&test).await);
+            end_what_the_killed_held(&test).await;
             server = Server::start(&orders, &socket);
         };
         let (told, ()) = tokio::join!(racing, killing);
         println!(
-            "round {round}: {} answered 201, {} refused, {} not answered",
+            "round {round}: {} answered 201, {} refused, {} repeated of which {} had been done",
             told.promises.len(),
             told.refused,
-            told.unanswered
+            told.repeated,
+            told.replayed
         );
         test.expect_nobody_double_booked().await;
-        promises.extend(told.promises);
-        expect_kept(&people, &promises, Instant::now() + PATIENCE).await;
+        expect_in_the_calendar(&people, &told.promises).await;
         expect_each_once_in_the_calendar(&test, &tutors).await;
+        all.add(told);
+        expect_exactly(&test, &all.promises).await;
     }
+    report(&test, &tutors, rounds, &all).await;
+}
+
+fn from_env(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap())
+}
+
+/// For whoever reads the output. What must hold was asserted before: nobody is double-booked, and no answer
+/// had another status than 200, 201 or 409.
+async fn report(test: &TestApp, tutors: &[TutorAtCentre], rounds: u64, told: &Told) {
     let again = test.google.requests().into_iter().filter(|request| {
         request.method == "POST" && request.path.ends_with("/events") && request.status == 409
     });
+    let in_calendars = tutors.iter().map(|tutor| events(test, tutor).len());
     println!(
-        "{} promises kept; Google was told twice of {} lessons",
-        promises.len(),
+        "{rounds} kills; {} answered 201, {} refused, {} repeated of which {} had been done; {} bookings, {} lessons that \
+         stand, {} events; Google was told twice of {} lessons",
+        told.promises.len(),
+        told.refused,
+        told.repeated,
+        told.replayed,
+        test.count("SELECT count(*) FROM bookings").await,
+        test.count("SELECT count(*) FROM lessons WHERE status <> 'cancelled'")
+            .await,
+        in_calendars.sum::<usize>(),
         again.count()
     );
 }
 
-/// For each student, tutors and times that they would like, on days of this round; many overlap.
+/// For each student, different tutors and times that they would like, on days of this round; many overlap.
 fn wishes(rng: &mut StdRng, round: u64) -> Vec<Vec<(usize, Times)>> {
     let today = Utc::now().with_timezone(&Berlin).date_naive();
     let to_monday = 7 - u64::from(today.weekday().num_days_from_monday());
@@ -215,13 +168,20 @@ fn wishes(rng: &mut StdRng, round: u64) -> Vec<Vec<(usize, Times)>> {
         let minutes = if rng.random() { 60 } else { 90 };
         (rng.random_range(0..TUTORS), lasting(start, minutes))
     };
-    (0..STUDENTS)
-        .map(|_| (0..WISHES).map(|_| wish()).collect())
-        .collect()
+    let mut some = || {
+        let mut wishes = Vec::new();
+        while wishes.len() < WISHES {
+            let wish = wish();
+            if !wishes.contains(&wish) {
+                wishes.push(wish);
+            }
+        }
+        wishes
+    };
+    (0..STUDENTS).map(|_| some()).collect()
 }
 
-/// Every student tries one wish after the other and cancels some of what they got. A request that is
-/// cut off is not repeated.
+/// Every student tries one wish after the other and cancels some of what they got.
 async fn race(
     people: &[Person],
     tutors: &[TutorAtCentre],
@@ -237,34 +197,48 @@ async fn race(
                 let mut told = Told::default();
                 for (n, (tutor, times)) in wishes.iter().enumerate() {
                     let wanted = tutors[*tutor].lesson_over(*times);
-                    match person.try_post("/v1/bookings", &wanted).await {
-                        Err(_) => told.unanswered += 1,
-                        Ok(answer) if answer.status == 409 => told.refused += 1,
-                        Ok(answer) => {
-                            booked.fetch_add(1, Ordering::Relaxed);
-                            let path = location(answer);
-                            let cancelled = if n % 4 == 3 {
-                                Some(cancel(person, &path).await)
-                            } else {
-                                None
-                            };
-                            told.promises.push(Promise {
-                                student,
-                                path,
-                                cancelled,
-                            });
-                        }
+                    let answer = until_answered(person, "/v1/bookings", &wanted, &mut told).await;
+                    if answer.status == 409 {
+                        answer.expect_problem(409, "slot_unavailable");
+                        told.refused += 1;
+                        continue;
                     }
+                    booked.fetch_add(1, Ordering::Relaxed);
+                    let path = location(answer);
+                    let cancelled = n % 4 == 3;
+                    if cancelled {
+                        let cancel = format!("{path}/cancel");
+                        let answer = until_answered(person, &cancel, &json!({}), &mut told).await;
+                        answer.expect(200);
+                    }
+                    told.promises.push(Promise {
+                        student,
+                        path,
+                        cancelled,
+                    });
                 }
                 told
             });
     let mut all = Told::default();
     for told in join_all(each).await {
-        all.promises.extend(told.promises);
-        all.refused += told.refused;
-        all.unanswered += told.unanswered;
+        all.add(told);
     }
     all
+}
+
+/// Sends the very same request until an answer comes.
+async fn until_answered(person: &Person, path: &str, body: &Value, told: &mut Told) -> Answer {
+    let key = Uuid::now_v7().to_string();
+    for _ in 0..TRIES {
+        let request = person.request(Method::POST, path);
+        let request = request.header("idempotency-key", &key).json(body);
+        if let Ok(answer) = person.try_send(request).await {
+            told.replayed += usize::from(answer.headers.contains_key("idempotent-replayed"));
+            return answer;
+        }
+        told.repeated += 1;
+    }
+    panic!("no answer to {TRIES} requests");
 }
 
 fn location(booked: Answer) -> String {
@@ -273,15 +247,18 @@ fn location(booked: Answer) -> String {
     location.unwrap().to_str().unwrap().to_owned()
 }
 
-/// Whether the cancellation was answered.
-async fn cancel(person: &Person, path: &str) -> bool {
-    match person.try_post(&format!("{path}/cancel"), &json!({})).await {
-        Ok(answer) => {
-            answer.expect(200);
-            true
-        }
-        Err(_) => false,
-    }
+/// Makes the moment last in which a booking is committed and its answer is not on its way: Postgres ends a commit
+/// also when nobody is there any more to hear of it.
+async fn slow_down_commits(test: &TestApp) {
+    test.execute(
+        "CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM pg_sleep(0.03 * random());
+             RETURN NULL;
+         END $$;
+         CREATE CONSTRAINT TRIGGER take_long AFTER INSERT OR UPDATE ON bookings
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION take_long()",
+    )
+    .await;
 }
 
 /// Waits for a moment that hurts: in every other round some time after some booking, in the others as
@@ -343,75 +320,12 @@ async fn under_way(test: &TestApp) -> String {
     format!("killed with {leased} events being written and {waiting} waiting")
 }
 
-/// Every booking that was answered 201 is there, cancelled exactly if it was, and in time the calendar
-/// says so.
-async fn expect_kept(people: &[Person], promises: &[Promise], end: Instant) {
-    for promise in promises {
-        loop {
-            let booking = people[promise.student].get(&promise.path).await.expect(200);
-            let status = booking["status"].as_str().unwrap();
-            match promise.cancelled {
-                None => assert_eq!(status, "confirmed"),
-                Some(true) => assert_eq!(status, "cancelled"),
-                Some(false) => assert!(["confirmed", "cancelled"].contains(&status)),
-            }
-            if booking["calendar"] == "current" {
-                break;
-            }
-            assert!(Instant::now() < end, "{booking:#}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-/// Of every lesson that stands there is one event, at its time, and there are no others. Also of those
-/// whose booking was never answered.
-async fn expect_each_once_in_the_calendar(test: &TestApp, tutors: &[TutorAtCentre]) {
-    let end = Instant::now() + PATIENCE;
-    for tutor in tutors {
-        loop {
-            let (lessons, events) = (lessons(test, tutor).await, events(test, tutor));
-            let distinct: BTreeSet<_> = events.iter().cloned().collect();
-            assert_eq!(distinct.len(), events.len(), "a lesson has two events");
-            if distinct == lessons {
-                break;
-            }
-            assert!(Instant::now() < end, "{lessons:#?} and {distinct:#?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-type Lesson = (String, DateTime<Utc>, DateTime<Utc>);
-
-async fn lessons(test: &TestApp, tutor: &TutorAtCentre) -> BTreeSet<Lesson> {
-    // As text, so that no type of the server is trusted with it.
-    let rows: Vec<(String, String, String)> = sqlx::query_as(
-        "SELECT id::text, to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
-                to_char(ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-         FROM lessons WHERE tutor_id = $1::uuid AND status <> 'cancelled'",
+/// Does what time would: leases and claims that the killed server held end. It is before the next server starts, so that
+/// nobody's are ended but those of the dead.
+async fn end_what_the_killed_held(test: &TestApp) {
+    test.execute(
+        "UPDATE jobs SET leased_until = now() WHERE leased_until IS NOT NULL;
+         UPDATE idempotency_keys SET in_flight_until = now() WHERE in_flight_until IS NOT NULL",
     )
-    .bind(tutor.id.to_string())
-    .fetch_all(&mut test.own_connection().await)
-    .await
-    .unwrap();
-    rows.into_iter()
-        .map(|(id, start, end)| (id, support::at(&start), support::at(&end)))
-        .collect()
-}
-
-fn events(test: &TestApp, tutor: &TutorAtCentre) -> Vec<Lesson> {
-    let events = test.google.events(&tutor.email);
-    events
-        .iter()
-        .map(|event| {
-            let instant = |side: &str| support::at(event[side]["dateTime"].as_str().unwrap());
-            let mark = &event["extendedProperties"]["private"]["tutoringSchedulerLesson"];
-            (
-                mark.as_str().unwrap().to_owned(),
-                instant("start"),
-                instant("end"),
-            )
-        })
-        .collect()
+    .await;
 }

@@ -1,54 +1,17 @@
 //! Google failing in every way it knows, and coming back: no booking is lost, and no event is doubled.
 
-use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, at, email};
+use crate::support::{
+    Centre, TestApp, TutorAtCentre, at, email,
+    lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book, cancel},
+};
 use ::entity::lesson;
 use api::jobs;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use google::{AccessToken, Calendar, NewEvent, event_id, scope};
 use google_sandbox::{Effect, Failure, Target};
 use sea_orm::EntityTrait;
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
-
-/// When the events begin that stand in the tutor's calendar, in order.
-fn starts(test: &TestApp, tutor: &TutorAtCentre) -> Vec<DateTime<Utc>> {
-    let events = test.google.events(&tutor.email);
-    let mut starts: Vec<_> = events
-        .iter()
-        .map(|event| at(event["start"]["dateTime"].as_str().unwrap()))
-        .collect();
-    starts.sort_unstable();
-    starts
-}
-
-#[track_caller]
-fn assert_starts(test: &TestApp, tutor: &TutorAtCentre, expected: &[&str]) {
-    let expected: Vec<_> = expected.iter().map(|start| at(start)).collect();
-    assert_eq!(starts(test, tutor), expected);
-}
-
-/// Books an hour; where the booking is.
-async fn book(student: &Person, tutor: &TutorAtCentre, start: &str) -> String {
-    let booked = student.post("/v1/bookings", &tutor.lesson(start, 60)).await;
-    let location = location(&booked);
-    booked.expect(201);
-    location
-}
-
-fn location(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{:#}", answer.body);
-    answer.headers["location"].to_str().unwrap().to_owned()
-}
-
-async fn cancel(student: &Person, booking: &str) {
-    let path = format!("{booking}/cancel");
-    student.post(&path, &json!({})).await.expect(200);
-}
-
-const FIRST: &str = "2027-03-02T08:00:00Z";
-const SECOND: &str = "2027-03-02T09:00:00Z";
-const THIRD: &str = "2027-03-02T10:00:00Z";
-const FOURTH: &str = "2027-03-02T11:00:00Z";
 
 /// Lessons are booked and cancelled while Google fails like this.
 async fn live_through(failure: Failure) {
@@ -303,24 +266,31 @@ async fn an_event_of_which_only_the_next_id_tells_is_deleted_with_its_lesson() {
 
 #[tokio::test]
 async fn an_id_that_is_taken_by_an_event_which_google_no_longer_shows_is_skipped() {
-    for reading in [None, Some((410, "deleted"))] {
+    // What is gone is gone; what is not there may be about to come, so it is given ten minutes.
+    for (reading, wait) in [((410, "deleted"), 0), ((404, "notFound"), 10)] {
         let test = TestApp::start().await;
         let centre = Centre::open(&test).await;
         let tutor = centre.connected_tutor(&test, "Tina").await;
         let student = test.student("Sam").await;
         book(&student, &tutor, FIRST).await;
-        test.google.fail_next(
-            Failure::status(Target::Calendar, 409, "duplicate")
-                .method("POST")
-                .path("/events"),
-        );
-        // Where nothing is planned the stand-in answers 404, as there is no such event.
-        if let Some((status, reason)) = reading {
-            let failure = Failure::status(Target::Calendar, status, reason);
-            test.google.fail_next(failure.method("GET"));
+        let taken = || {
+            let taken = Failure::status(Target::Calendar, 409, "duplicate");
+            test.google.fail_next(taken.method("POST").path("/events"));
+            let (status, reason) = reading;
+            let reading = Failure::status(Target::Calendar, status, reason);
+            test.google.fail_next(reading.method("GET"));
+        };
+        for _ in 0..wait {
+            taken();
+            test.run_jobs().await;
+            assert_starts(&test, &tutor, &[]);
+            test.pass(TimeDelta::minutes(1));
         }
+        taken();
         test.run_jobs().await;
         assert_starts(&test, &tutor, &[FIRST]);
+        let event = &test.google.all_events(&tutor.email)[0];
+        assert!(event["id"].as_str().unwrap().ends_with("0001"), "{event:#}");
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The control plane in words: path, body, what it does.
-const COMMANDS: [(&str, &str, &str); 9] = [
+const COMMANDS: [(&str, &str, &str); 10] = [
     (
         "POST reset",
         "",
@@ -43,9 +43,14 @@ const COMMANDS: [(&str, &str, &str); 9] = [
     (
         "POST fail",
         r#"{"target": "calendar", "method": "POST", "path": "/events", "count": 2, "status": 503, "reason": "backendError", "retry_after": 1}"#,
-        "The next requests that match are refused. Targets: all, calendar, token, discovery, jwks, user_info, revoke, authorization. A count of -1 lasts until cleared. With \"hang_ms\" the answer is late instead. With \"after\": true the change is applied first; then, without a status, the connection is dropped.",
+        "The next requests that match are refused. Targets: all, calendar, token, discovery, jwks, user_info, revoke, authorization. A count of -1 lasts until cleared. With \"hang_ms\" the answer is late instead. With \"after\": true the change is applied first; then, without a status, the connection is dropped. With \"held\": true the connection is dropped, and the request is carried out on release.",
     ),
     ("POST clear-failures", "", "Forgets every planned failure."),
+    (
+        "POST release",
+        "",
+        "Carries out the requests that are held, the oldest first, and tells the statuses that nobody was told.",
+    ),
     (
         "POST revoke",
         r#"{"email": "tutor@example.com", "client_id": "…"}"#,

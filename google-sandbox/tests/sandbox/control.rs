@@ -49,6 +49,13 @@ async fn commands_do_what_they_say() {
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     api.get(path).await;
 
+    command(&sandbox, "fail", &json!({"method": "POST", "held": true})).await;
+    let lesson = api.request(Method::POST, path).json(&event(9));
+    assert!(lesson.send().await.is_err(), "not answered");
+    let (_, released) = command(&sandbox, "release", &json!({})).await;
+    assert_eq!(released["statuses"], json!([200]));
+    assert_eq!(sandbox.events(TUTOR).len(), 1);
+
     let instant = json!({"now": "2027-03-28T00:30:00Z"});
     let (_, answer) = command(&sandbox, "clock", &instant).await;
     assert_eq!(answer["now"], "2027-03-28T00:30:00Z");

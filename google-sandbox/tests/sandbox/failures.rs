@@ -90,6 +90,26 @@ async fn a_caller_who_gives_up_on_a_hanging_request_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_held_request_takes_effect_when_it_is_released() {
+    let sandbox = start().await;
+    let api = Api::of(&sandbox, TUTOR);
+    let mut lesson = event(9);
+    lesson["id"] = json!("abcde12345");
+    sandbox.fail_next(Failure::held(Target::Calendar).method("POST").times(2));
+    for _ in 0..2 {
+        let request = api.request(Method::POST, EVENTS).json(&lesson);
+        let answer = request.send().await;
+        assert!(answer.is_err(), "the connection is dropped");
+    }
+    assert!(sandbox.all_events(TUTOR).is_empty());
+    assert_eq!(sandbox.requests().last().expect("a request").status, 0);
+
+    assert_eq!(sandbox.release_held().await, [200, 409]);
+    assert_eq!(sandbox.events(TUTOR).len(), 1);
+    assert!(sandbox.release_held().await.is_empty(), "released once");
+}
+
+#[tokio::test]
 async fn the_token_endpoint_fails_in_its_own_words() {
     let sandbox = start().await;
     let refresh = sandbox.grant(CLIENT, TUTOR, &["openid"]);

@@ -1,5 +1,6 @@
 //! Says of every text that the server reads what [`crate::http::validate::text`] accepts.
 
+use super::operations;
 use utoipa::openapi::{
     OpenApi, RefOr,
     path::{Operation, ParameterIn},
@@ -21,18 +22,9 @@ pub fn describe(document: &mut OpenApi) {
             object.properties.values_mut().for_each(describe_schema);
         }
     }
-    for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
-        ];
-        operations
-            .into_iter()
-            .flatten()
-            .for_each(describe_parameters);
+    let items = document.paths.paths.values_mut();
+    for (_, operation) in items.flat_map(operations) {
+        describe_parameters(operation);
     }
 }
 

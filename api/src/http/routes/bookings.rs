@@ -9,7 +9,7 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
-        idempotency::IdempotencyKey,
+        idempotency::{IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
@@ -17,11 +17,11 @@ use crate::{
     service::{
         self, BookingId, TutorId, UserId,
         booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar},
+        idempotency::{Claim, Reply},
     },
 };
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -123,15 +123,6 @@ impl From<Detail> for Booking {
     }
 }
 
-fn answer(status: StatusCode, detail: Detail) -> Response {
-    (
-        status,
-        etag(detail.version),
-        axum::Json(Booking::from(detail)),
-    )
-        .into_response()
-}
-
 /// What to book.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,7 +155,7 @@ pub struct NewBooking {
 /// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
     security(("session" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`: also after the booking has changed, so read it for its present state.")),
     request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
@@ -181,11 +172,16 @@ pub async fn create(
     Json(new): Json<NewBooking>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["create_booking", &new]);
-    let work = Box::pin(book(app.clone(), holder.user_id, new));
+    let work = |claim| Box::pin(book(app.clone(), holder.user_id, new, claim));
     key.once(&app, holder.user_id, &request, work).await
 }
 
-async fn book(app: App, student: UserId, new: NewBooking) -> Result<Response, Error> {
+async fn book(
+    app: App,
+    student: UserId,
+    new: NewBooking,
+    claim: Option<Claim>,
+) -> Result<Response, Error> {
     let NewBooking {
         tutor_id,
         subject,
@@ -200,14 +196,18 @@ async fn book(app: App, student: UserId, new: NewBooking) -> Result<Response, Er
         start,
         end,
     };
-    let detail = service::booking::create(&app, student, wanted).await?;
-    let location =
-        HeaderValue::from_str(&format!("/v1/bookings/{}", detail.id)).map_err(Error::internal)?;
-    Ok((
-        [(header::LOCATION, location)],
-        answer(StatusCode::CREATED, detail),
-    )
-        .into_response())
+    let reply = Reply {
+        answer: created,
+        claim,
+    };
+    service::booking::create(&app, student, wanted, reply)
+        .await?
+        .response()
+}
+
+fn created(detail: Detail) -> Kept<Booking> {
+    let location = format!("/v1/bookings/{}", detail.id);
+    Kept::created(location, detail.version, Booking::from(detail))
 }
 
 /// A page of bookings.
@@ -312,10 +312,8 @@ pub async fn get(
     Path(id): Path<BookingId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    Ok(answer(
-        StatusCode::OK,
-        service::booking::get(&app, holder.user_id, id).await?,
-    ))
+    let detail = service::booking::get(&app, holder.user_id, id).await?;
+    Ok((etag(detail.version), axum::Json(Booking::from(detail))).into_response())
 }
 
 /// Why it is cancelled.
@@ -336,7 +334,7 @@ pub struct NewCancellation {
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
-        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`.")),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`: also after the booking has changed, so read it for its present state.")),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
@@ -352,18 +350,35 @@ pub async fn cancel(
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_booking", id, version, &new]);
-    let work = Box::pin(give_up(app.clone(), holder.user_id, id, version, new));
+    let work = |claim| {
+        Box::pin(give_up(
+            app.clone(),
+            holder.user_id,
+            (id, version),
+            new,
+            claim,
+        ))
+    };
     key.once(&app, holder.user_id, &request, work).await
 }
 
 async fn give_up(
     app: App,
     actor: UserId,
-    id: BookingId,
-    version: Option<i32>,
+    (id, version): (BookingId, Option<i32>),
     new: NewCancellation,
+    claim: Option<Claim>,
 ) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: cancelled,
+        claim,
+    };
     let reason = new.reason.as_deref();
-    let detail = service::booking::cancel(&app, actor, id, version, reason).await?;
-    Ok(answer(StatusCode::OK, detail))
+    service::booking::cancel(&app, actor, id, version, reason, reply)
+        .await?
+        .response()
+}
+
+fn cancelled(detail: Detail) -> Kept<Booking> {
+    Kept::ok(detail.version, Booking::from(detail))
 }

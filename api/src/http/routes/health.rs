@@ -39,9 +39,10 @@ pub async fn readyz(State(app): State<App>, _: Query<NoQuery>) -> Result<Json<He
     if pending.is_empty() {
         return Ok(Json(Health { status: "ok" }));
     }
-    Err(Error::Unavailable {
-        cause: anyhow::anyhow!("migrations to come: {}", pending.join(", ")),
-    })
+    Err(Error::unavailable(anyhow::anyhow!(
+        "migrations to come: {}",
+        pending.join(", ")
+    )))
 }
 
 /// `/` leads to the documentation.

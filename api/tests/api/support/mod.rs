@@ -3,6 +3,7 @@
 
 mod centre;
 mod database;
+pub mod lesson;
 mod person;
 pub mod race;
 mod raw;
@@ -10,7 +11,7 @@ mod raw;
 use api::{
     app::App,
     clock::Clock,
-    config::{self, Config, Database, Google, Jobs, Server},
+    config::{self, Budgets, Config, Database, Google, Jobs, RateLimits, Server},
     http, jobs,
     seal::Keyring,
 };
@@ -21,6 +22,7 @@ use scheduling::ranking::Weights;
 use sea_orm::{ConnectionTrait, Statement};
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 use tokio::net::TcpListener;
@@ -35,6 +37,9 @@ pub const NOW: &str = "2027-03-01T07:00:00Z";
 
 /// Between tries of a call that Google refuses: nobody is waited for.
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
+
+/// Requests per minute that no test makes which is not about them.
+pub const ENOUGH: u32 = 1_000_000;
 
 const CLIENT_ID: &str = "test.apps.googleusercontent.com";
 
@@ -60,8 +65,8 @@ impl TestApp {
         change(&mut config);
         let db = api::database::connect(&config.database).await.unwrap();
         let app = App::new(config, db, Clock::standing_at(NOW.parse().unwrap())).unwrap();
-        let router = http::router(app.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let service = http::service(app.clone());
+        tokio::spawn(async move { axum::serve(listener, service).await });
         let test = Self { app, google, base };
         test.set_clock(NOW.parse().unwrap());
         test
@@ -174,6 +179,22 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             calendar_poll: Duration::from_mins(1),
             lease: Duration::from_mins(1),
         },
+        rate_limits: RateLimits {
+            budgets: Some(budgets(ENOUGH)),
+            trusted_proxies: Vec::new(),
+        },
+    }
+}
+
+/// The same budget for everything.
+pub fn budgets(per_minute: u32) -> Budgets {
+    let all = NonZeroU32::new(per_minute).unwrap();
+    Budgets {
+        address: all,
+        sign_in: all,
+        search: all,
+        read: all,
+        write: all,
     }
 }
 

@@ -130,9 +130,9 @@ impl Person {
         .await
     }
 
-    /// What the server answered, if it lived to do so.
-    pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
-        try_answer(self.request(Method::POST, path).json(body)).await
+    /// What the server answered to a request built by hand, if it lived to do so.
+    pub async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+        try_answer(request).await
     }
 
     /// Sends a request built by hand.

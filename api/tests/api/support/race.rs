@@ -138,6 +138,23 @@ impl TestApp {
             .unwrap()
     }
 
+    /// Until this many of the server's connections stand still.
+    pub async fn until_waiting_for_a_lock(&self, count: i64) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut connection = self.own_connection().await;
+        let patience = Instant::now() + Duration::from_secs(8);
+        while sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+            < count
+        {
+            assert!(Instant::now() < patience, "nobody waits");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Asks the tables, by comparing everything with everything and not by the constraints, whether
     /// nobody is in two places at once and nothing is half booked.
     pub async fn expect_nobody_double_booked(&self) {

@@ -1,0 +1,96 @@
+//! The server that is killed.
+
+use crate::support;
+use api::{app::App, clock::Clock, config::Database, database, server};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::TcpListener,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::parent_id,
+    },
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// What the server that is killed is told.
+#[derive(Serialize, Deserialize)]
+pub struct Orders {
+    pub database: String,
+    pub google: String,
+    pub keys: String,
+}
+
+const ORDERS: &str = "TEST_SERVER_ORDERS";
+
+#[test]
+#[ignore = "is started, and killed, by another test"]
+fn serves_until_killed() {
+    let Ok(orders) = std::env::var(ORDERS) else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(serve(serde_json::from_str(&orders).unwrap()));
+}
+
+async fn serve(orders: Orders) {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let listener = TcpListener::from(socket);
+    listener.set_nonblocking(true).unwrap();
+    let database = Database {
+        url: orders.database.into(),
+        max_connections: 16,
+        migrate_on_start: false,
+    };
+    let bind = listener.local_addr().unwrap();
+    let mut config = support::config(bind, &orders.google, database);
+    config.keys = orders.keys.parse().unwrap();
+    config.jobs.workers = 4;
+    config.jobs.calendar_poll = Duration::from_secs(5);
+    let db = database::connect(&config.database).await.unwrap();
+    let app = App::new(config, db, Clock::System).unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    server::serve(app, listener, parent_gone()).await.unwrap();
+}
+
+/// So that nothing stays behind, whatever becomes of the test.
+async fn parent_gone() {
+    let parent = parent_id();
+    while parent_id() == parent {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A server in a process of its own.
+pub struct Server(Child);
+
+impl Server {
+    pub fn start(orders: &Orders, socket: &TcpListener) -> Self {
+        let socket = OwnedFd::from(socket.try_clone().unwrap());
+        let process = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                "kill::server::serves_until_killed",
+            ])
+            .env(ORDERS, serde_json::to_string(orders).unwrap())
+            .stdin(socket)
+            .stdout(Stdio::null())
+            .spawn();
+        Self(process.unwrap())
+    }
+
+    /// SIGKILL: nothing of it runs any more when this returns.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
