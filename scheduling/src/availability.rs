@@ -1,9 +1,10 @@
-//! From weekly rules in a tutor's zone to spans of UTC time.
+//! When a tutor is there: weekly rules, overrides, time off and holidays on the wall clock of
+//! the tutor's zone.
 //!
-//! # What a rule means when clocks change
+//! # Local time is a set of instants
 //!
-//! A rule is a *set*: an instant belongs to it exactly when the wall clock in the tutor's zone
-//! shows, at that instant, a date and time inside the rule. Everything else follows.
+//! Hours are a *set*: an instant belongs to them exactly when the wall clock in the tutor's zone
+//! shows, at that instant, a date and time inside them. Everything else follows.
 //!
 //! * Hours that the clock skips do not exist. Where it jumps from 02:00 to 03:00, a rule
 //!   02:00-03:00 gives nothing that day, 01:30-02:30 gives half an hour, and 01:00-04:00 gives
@@ -14,31 +15,58 @@
 //! * A day may begin at 01:00 (Santiago, Beirut), repeat its last hour, change by half an hour
 //!   (Lord Howe) or two (Troll), or be missing altogether (Apia, 2011-12-30). A rule that
 //!   passes midnight still covers what is left of it on the day after a missing one.
+//! * A closed date is closed for as long as the clock shows that date: 23, 24, 25 hours, or none.
+//!
+//! # Which hours a date has
+//!
+//! 1. What *starts* on a date are the hours of its override, if it has one (none: it is
+//!    closed), and else those of the weekly rules of its weekday that are valid on it.
+//! 2. What starts on a date and passes midnight goes on into the next date, whatever an override
+//!    says about that next date: an override replaces what starts on its date.
+//! 3. Holidays close whole dates, with the rest of what began the evening before. A date that
+//!    has an override is not closed by a holiday: the tutor's word for that very date is the more
+//!    specific one.
+//! 4. Time off closes whole dates or any span, always.
+//! 5. After the tutor's last date nothing is open.
 //!
 //! # Limits
 //!
-//! Rules count in whole seconds. Only the first [`LONGEST_WINDOW`] of a window is looked at:
-//! what was not looked at is closed. No date or zone makes these functions panic.
+//! Hours count in whole seconds. Of any window only the first [`LONGEST_WINDOW`] is looked at:
+//! what was not looked at is closed. No date or zone makes these functions panic. Rules,
+//! overrides, time off and holidays may come in any order.
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Weekday};
 use chrono_tz::Tz;
 
+use crate::hours;
 use crate::interval::{Span, union};
-use crate::local_clock::{DAY, LocalClock, Piece, ceil_second, floor_second, instant};
+use crate::local_clock::LocalClock;
+use crate::policy::StartGrid;
+use crate::seconds::{DAY, Seconds};
 
 /// As far into a window as anything is looked at.
 pub const LONGEST_WINDOW: TimeDelta = TimeDelta::days(366);
 
-/// The same hours on the same day of each week, on the wall clock of the tutor's zone.
+/// Hours of some day on the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalHours {
+    /// The first moment inside.
+    pub start: NaiveTime,
+    /// The first moment after it. When that is not later than `start`, it is meant on the next
+    /// day: 22:00-02:00 passes midnight, 18:00-00:00 lasts until midnight, 00:00-00:00 is the
+    /// whole day.
+    pub end: NaiveTime,
+}
+
+/// The same hours on the same day of each week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WeeklyRule {
     /// The day of the week on which it starts.
     pub weekday: Weekday,
     /// The first moment inside.
     pub start: NaiveTime,
-    /// The first moment after it. When that is not later than `start`, it is meant on the next
-    /// day: 22:00-02:00 passes midnight, 18:00-00:00 lasts until midnight, 00:00-00:00 is the
-    /// whole day.
+    /// The first moment after it, on the next day if it is not later than `start`, as in
+    /// [`LocalHours`].
     pub end: NaiveTime,
     /// The first date on which it may start; without one, it always could.
     pub valid_from: Option<NaiveDate>,
@@ -47,51 +75,70 @@ pub struct WeeklyRule {
     pub valid_until: Option<NaiveDate>,
 }
 
-impl WeeklyRule {
-    /// Seconds `[start, end)` from the midnight with which its day begins.
-    fn seconds(&self) -> (i64, i64) {
-        let start = i64::from(self.start.num_seconds_from_midnight());
-        let end = i64::from(self.end.num_seconds_from_midnight());
-        (start, if end > start { end } else { end + DAY })
+/// What starts on one date in place of the weekly rules.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DateOverride {
+    /// The date. If several overrides have the same one, all their hours count.
+    pub date: NaiveDate,
+    /// The hours that start on it; without any, it is closed.
+    pub hours: Vec<LocalHours>,
+}
+
+/// Dates one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DateRange {
+    /// The first date inside.
+    pub first: NaiveDate,
+    /// The last date inside. A range whose last date is before its first has none.
+    pub last: NaiveDate,
+}
+
+impl DateRange {
+    /// The dates from `first` to `last`, both included; none if `last` is before `first`.
+    pub fn new(first: NaiveDate, last: NaiveDate) -> Option<Self> {
+        (first <= last).then_some(Self { first, last })
     }
+}
 
-    /// The first and the last day on which it may start, counted from 1970-01-01.
-    fn valid_days(&self) -> (i64, i64) {
-        (
-            self.valid_from.map_or(-FAR_AWAY, day_number),
-            self.valid_until.map_or(FAR_AWAY, day_number),
-        )
+/// Time in which a tutor is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeOff {
+    /// Exactly this.
+    Span(Span),
+    /// Whole dates in the tutor's zone.
+    Dates(DateRange),
+}
+
+/// When a tutor is there. By default, never.
+#[derive(Clone, Copy, Debug)]
+pub struct Availability<'a> {
+    /// The zone on whose wall clock all dates and times are.
+    pub zone: Tz,
+    /// The usual week.
+    pub weekly_rules: &'a [WeeklyRule],
+    /// Dates that are not as usual; at most one of each.
+    pub overrides: &'a [DateOverride],
+    /// When the tutor is away.
+    pub time_off: &'a [TimeOff],
+    /// Dates on which the centre is closed, unless the tutor has an override for them.
+    pub holidays: &'a [DateRange],
+    /// The last date of the tutor; without one, there is no end.
+    pub last_date: Option<NaiveDate>,
+}
+
+impl Availability<'_> {
+    /// All the time in `window` in which the tutor is there: sorted, and neither overlapping nor
+    /// touching.
+    pub fn open_spans(&self, window: Span) -> Vec<Span> {
+        let window = shortened(window);
+        let clock = LocalClock::new(self.zone, Seconds::touched_by(window));
+        // The grid, of which nothing is seen here, that costs the least.
+        let open = hours::open(self, &clock, StartGrid::SpanStart(TimeDelta::days(1)));
+        let spans = open
+            .into_iter()
+            .filter_map(|stretch| stretch.seconds().span()?.intersect(&window));
+        union(spans.collect())
     }
-
-    fn starts_on(&self, day: i64) -> bool {
-        let (first, last) = self.valid_days();
-        weekday_of(day) == weekday_number(self.weekday) && first <= day && day <= last
-    }
-}
-
-/// A number of days longer than all of chrono's calendar.
-const FAR_AWAY: i64 = 1 << 40;
-
-/// Days from 1970-01-01.
-fn day_number(date: NaiveDate) -> i64 {
-    const EPOCH_FROM_COMMON_ERA: i64 = 719_163;
-    i64::from(date.num_days_from_ce()) - EPOCH_FROM_COMMON_ERA
-}
-
-/// 0 for Monday. 1970-01-01 was a Thursday.
-fn weekday_of(day: i64) -> i64 {
-    (day + 3).rem_euclid(7)
-}
-
-fn weekday_number(weekday: Weekday) -> i64 {
-    i64::from(weekday.num_days_from_monday())
-}
-
-/// All the time in `window` that belongs to any of `rules` on the wall clock of `zone`: sorted,
-/// and neither overlapping nor touching.
-pub fn weekly_spans(rules: &[WeeklyRule], zone: Tz, window: Span) -> Vec<Span> {
-    let window = shortened(window);
-    weekly_spans_on(&LocalClock::new(zone, window), rules, window)
 }
 
 /// The part of a window that is looked at.
@@ -99,85 +146,101 @@ pub(crate) fn shortened(window: Span) -> Span {
     Span::lasting(window.start(), LONGEST_WINDOW.min(window.duration())).unwrap_or(window)
 }
 
-/// As [`weekly_spans`], on a clock that covers `window`, which is not too long.
-pub(crate) fn weekly_spans_on(clock: &LocalClock, rules: &[WeeklyRule], window: Span) -> Vec<Span> {
-    let hours = local_hours(clock.pieces(), rules);
-    let (start, end) = (floor_second(window.start()), ceil_second(window.end()));
-    let mut spans = Vec::with_capacity(hours.len() + clock.pieces().len());
-    for piece in clock.pieces() {
-        let from = piece.start.max(start) + piece.offset;
-        let to = piece.end.min(end) + piece.offset;
-        let first = hours.partition_point(|&(_, over)| over <= from);
-        for &(opens, closes) in hours[first..].iter().take_while(|(opens, _)| *opens < to) {
-            let utc = |local: i64| instant(local - piece.offset);
-            let span = Span::new(utc(opens.max(from)), utc(closes.min(to)));
-            spans.extend(span.and_then(|span| span.intersect(&window)));
+impl LocalHours {
+    /// The seconds from the midnight with which its day begins.
+    pub(crate) fn seconds(self) -> Seconds {
+        let start = i64::from(self.start.num_seconds_from_midnight());
+        let end = i64::from(self.end.num_seconds_from_midnight());
+        Seconds {
+            start,
+            end: if end > start { end } else { end + DAY },
         }
     }
-    union(spans)
 }
 
-/// The hours of `rules` on every day that the pieces show, as seconds `[start, end)` on the wall
-/// clock since 1970: sorted, and neither overlapping nor touching.
-fn local_hours(pieces: &[Piece], rules: &[WeeklyRule]) -> Vec<(i64, i64)> {
-    let from = pieces.iter().map(|piece| piece.start + piece.offset).min();
-    let to = pieces.iter().map(|piece| piece.end + piece.offset).max();
-    let (Some(from), Some(to)) = (from, to) else {
-        return Vec::new();
-    };
-    // What starts the day before may pass midnight.
-    let mut hours = Vec::new();
-    for day in from.div_euclid(DAY) - 1..=to.div_euclid(DAY) {
-        for rule in rules.iter().filter(|rule| rule.starts_on(day)) {
-            let (start, end) = rule.seconds();
-            hours.push((day * DAY + start, day * DAY + end));
+impl WeeklyRule {
+    pub(crate) fn hours(&self) -> LocalHours {
+        LocalHours {
+            start: self.start,
+            end: self.end,
         }
     }
-    hours.sort_unstable();
-    hours.dedup_by(|next, kept| {
-        let joins = next.0 <= kept.1;
-        if joins {
-            kept.1 = kept.1.max(next.1);
-        }
-        joins
-    });
-    hours
+
+    /// The first and the last day on which it may start.
+    fn valid_days(&self) -> (i64, i64) {
+        (
+            self.valid_from.map_or(-FAR_AWAY, day_number),
+            self.valid_until.map_or(FAR_AWAY, day_number),
+        )
+    }
+
+    /// Every day from `first` to `last` on which it starts.
+    pub(crate) fn days(&self, first: i64, last: i64) -> impl Iterator<Item = i64> {
+        let (valid_first, valid_last) = self.valid_days();
+        let first = first_on(self.weekday, first.max(valid_first));
+        (first..=last.min(valid_last)).step_by(7)
+    }
+}
+
+impl DateRange {
+    /// All the seconds that the wall clock shows on its dates; none if it has no dates.
+    pub(crate) fn seconds(self) -> Option<Seconds> {
+        Self::new(self.first, self.last).map(|dates| Seconds {
+            start: day_number(dates.first) * DAY,
+            end: (day_number(dates.last) + 1) * DAY,
+        })
+    }
+}
+
+/// A number of days longer than all of chrono's calendar.
+const FAR_AWAY: i64 = 1 << 40;
+
+/// Days from 1970-01-01.
+pub(crate) fn day_number(date: NaiveDate) -> i64 {
+    const EPOCH_FROM_COMMON_ERA: i64 = 719_163;
+    i64::from(date.num_days_from_ce()) - EPOCH_FROM_COMMON_ERA
+}
+
+/// The first day from `day` on that is a `weekday`. 1970-01-01 was a Thursday.
+fn first_on(weekday: Weekday, day: i64) -> i64 {
+    let wanted = i64::from(weekday.num_days_from_monday());
+    day + (wanted - (day + 3)).rem_euclid(7)
 }
 
 /// The places of the first two rules that have time in common on some date, on the wall clock:
 /// past midnight into the next day, and from Sunday into Monday, too. Rules that are never valid
 /// in the same week have none. Rules that only touch have none.
 pub fn overlapping_rules(rules: &[WeeklyRule]) -> Option<(usize, usize)> {
-    rules.iter().enumerate().find_map(|(i, rule)| {
-        let later = rules.iter().enumerate().skip(i + 1);
-        later
-            .filter(|(_, other)| overlap(rule, other))
-            .map(|(j, _)| (i, j))
-            .next()
+    first_pair(rules, rules_overlap)
+}
+
+/// The places of the first two of the hours of one date that have time in common. Hours that
+/// only touch have none.
+pub fn overlapping_hours(hours: &[LocalHours]) -> Option<(usize, usize)> {
+    first_pair(hours, |one, other| one.seconds().overlaps(other.seconds()))
+}
+
+fn first_pair<T>(all: &[T], are_pair: impl Fn(&T, &T) -> bool) -> Option<(usize, usize)> {
+    all.iter().enumerate().find_map(|(i, one)| {
+        let mut later = all.iter().enumerate().skip(i + 1);
+        later.find_map(|(j, other)| are_pair(one, other).then_some((i, j)))
     })
 }
 
 /// Whether two rules have time in common: no rule lasts longer than a day, so the other one
 /// then starts on the day before, on the same day, or on the day after.
-fn overlap(rule: &WeeklyRule, other: &WeeklyRule) -> bool {
-    let (start, end) = rule.seconds();
-    let (other_start, other_end) = other.seconds();
+fn rules_overlap(rule: &WeeklyRule, other: &WeeklyRule) -> bool {
+    let (one, two) = (rule.hours().seconds(), other.hours().seconds());
     (-1..=1).any(|shift| {
-        start < other_end + shift * DAY
-            && other_start + shift * DAY < end
-            && start_together(rule, other, shift)
+        one.overlaps(two.widened(-shift * DAY, shift * DAY)) && start_together(rule, other, shift)
     })
 }
 
 /// Whether there is a date on which `rule` starts, such that `other` starts `shift` days later.
 fn start_together(rule: &WeeklyRule, other: &WeeklyRule, shift: i64) -> bool {
-    let weekday = weekday_number(rule.weekday);
-    if (weekday + shift).rem_euclid(7) != weekday_number(other.weekday) {
-        return false;
-    }
-    let (rule_first, rule_last) = rule.valid_days();
-    let (other_first, other_last) = other.valid_days();
-    let first = rule_first.max(other_first - shift);
-    let last = rule_last.min(other_last - shift);
-    first + (weekday - weekday_of(first)).rem_euclid(7) <= last
+    let (first, last) = other.valid_days();
+    let mut days = rule.days(first - shift, last - shift);
+    // All of them are on the same weekday.
+    days.next()
+        .is_some_and(|day| first_on(other.weekday, day + shift) == day + shift)
 }

@@ -3,8 +3,8 @@
 //! Whoever calls brings the rows and the present moment; this crate decides.
 //!
 //! * [`interval`]: half-open spans of UTC time and their algebra.
-//! * [`availability`]: weekly rules in a tutor's zone, and the UTC spans they amount to.
-//! * [`policy`]: notice, horizon and start grid.
+//! * [`availability`]: when a tutor is there, on the wall clock of the tutor's zone.
+//! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //!
@@ -12,11 +12,16 @@
 //! no sense (a negative length, an empty grid) opens nothing.
 
 pub mod availability;
-mod board;
+mod caps;
+mod hours;
 pub mod interval;
 pub mod lifecycle;
 mod local_clock;
+mod occupancy;
 pub mod policy;
+mod refusal;
+mod search;
+mod seconds;
 pub mod slots;
 
 pub use chrono_tz::Tz;

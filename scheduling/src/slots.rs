@@ -1,18 +1,37 @@
 //! What can be booked, why something can't, and what else could.
 //!
-//! The search ([`slots`]) and the check of one booking ([`refusals`]) ask the same function, so
-//! that what is offered is accepted, and what is refused has a reason.
-
-use std::ops::ControlFlow;
+//! The search ([`slots`]) and the check of one booking ([`refusals`]) follow the same rules: a
+//! slot is offered exactly if there is no refusal. A slot must
+//!
+//! * lie in the tutor's hours with all of it, and not in time off, in a holiday or after the
+//!   tutor's last date: see [`availability`](crate::availability);
+//! * overlap nothing that occupies the tutor or the student, and keep the
+//!   [buffers](Policy::buffer_before) to what occupies the tutor, not to the limits of the hours
+//!   nor to what occupies the student;
+//! * begin within [notice](Policy::minimum_notice) and [horizon](Policy::horizon), on the
+//!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave room. A lesson
+//!   or hold counts for the date on which it starts in the tutor's zone;
+//! * have one of the lengths that are offered.
+//!
+//! Time counts in whole seconds: what touches part of a second occupies all of it.
+//!
+//! # How the search works
+//!
+//! It is the algebra of a few short sorted lists. The hours of the window on the wall clock,
+//! less closed dates, in UTC, less time off, are the open time. The starts are what of that lies
+//! at least the length before the end of a piece, less a span of starts that each obstacle
+//! rules out. What is left is counted through in steps of the grid: no slot is ever looked at
+//! that can't be booked.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
-use crate::availability::WeeklyRule;
-use crate::board::{Board, Place};
+use crate::availability::Availability;
 use crate::interval::Span;
-use crate::local_clock::ceil_second;
-use crate::policy::{Policy, reach};
+pub use crate::occupancy::{Occupancy, Occupied, OccupiedBy};
+use crate::policy::Policy;
+pub use crate::refusal::{Refusal, refusals};
+use crate::search::bookable_starts;
+use crate::seconds::{Seconds, instant};
 
 /// How far from the wanted start [`alternatives`] looks, to either side.
 pub const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(14);
@@ -20,99 +39,18 @@ pub const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(14);
 /// All that decides over one tutor's time.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule<'a> {
-    /// The zone on whose wall clock the rules and the start grid are.
-    pub zone: Tz,
-    /// When the tutor is there. Without rules, never.
-    pub rules: &'a [WeeklyRule],
-    /// What stands in the way, in any order. It must hold all that there is in the time that is
-    /// asked about: see [`reach`].
-    pub occupied: &'a [Occupied],
-    /// Notice, horizon and start grid.
+    /// When the tutor is there.
+    pub availability: Availability<'a>,
+    /// What occupies the tutor. It must hold all that there is in the time that is asked about:
+    /// see [`reach`](crate::policy::reach).
+    pub occupied: &'a Occupancy,
+    /// When the student who wants to book has something else: sorted by start, and neither
+    /// overlapping nor touching.
+    pub student_busy: &'a [Span],
+    /// The lengths of the lessons that can be booked.
+    pub lengths: &'a [TimeDelta],
+    /// Notice, horizon, start grid, buffers and caps.
     pub policy: &'a Policy,
-}
-
-/// A span in which a tutor can't be booked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Occupied {
-    /// The whole of it, also where it reaches out of the time that is asked about.
-    pub span: Span,
-    /// What it is.
-    pub by: OccupiedBy,
-}
-
-/// What occupies a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OccupiedBy {
-    /// A lesson booked here.
-    Lesson,
-    /// Something in one of the tutor's own calendars.
-    CalendarBusy,
-    /// A lesson that the student who wants to book has with somebody else.
-    StudentBusy,
-}
-
-/// A reason why a slot can't be booked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// The tutor isn't there, for all or part of it.
-    OutsideAvailability,
-    /// The tutor has a lesson.
-    Lesson {
-        /// When that lesson is.
-        conflict: Span,
-    },
-    /// The tutor's own calendar says busy.
-    CalendarBusy {
-        /// When it says so.
-        conflict: Span,
-    },
-    /// The student has a lesson.
-    StudentBusy {
-        /// When that lesson is.
-        conflict: Span,
-    },
-    /// It begins too soon, or has begun.
-    Notice,
-    /// It begins too far ahead.
-    Horizon,
-    /// It begins at a time at which lessons don't begin.
-    Grid,
-}
-
-impl Refusal {
-    /// The stable name of the reason, for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::OutsideAvailability => "outside_availability",
-            Self::Lesson { .. } => "lesson",
-            Self::CalendarBusy { .. } => "calendar_busy",
-            Self::StudentBusy { .. } => "student_busy",
-            Self::Notice => "notice",
-            Self::Horizon => "horizon",
-            Self::Grid => "grid",
-        }
-    }
-
-    /// The span that stands in the way, if the reason is one.
-    pub fn conflict(&self) -> Option<Span> {
-        match *self {
-            Self::Lesson { conflict }
-            | Self::CalendarBusy { conflict }
-            | Self::StudentBusy { conflict } => Some(conflict),
-            Self::OutsideAvailability | Self::Notice | Self::Horizon | Self::Grid => None,
-        }
-    }
-}
-
-impl From<Occupied> for Refusal {
-    fn from(occupied: Occupied) -> Self {
-        let conflict = occupied.span;
-        match occupied.by {
-            OccupiedBy::Lesson => Self::Lesson { conflict },
-            OccupiedBy::CalendarBusy => Self::CalendarBusy { conflict },
-            OccupiedBy::StudentBusy => Self::StudentBusy { conflict },
-        }
-    }
 }
 
 /// Every slot of `length` that *begins* in `window` and could be booked at `now`, in order. The
@@ -122,83 +60,42 @@ impl From<Occupied> for Refusal {
 /// Of the time from the first start that notice allows, only
 /// [`LONGEST_WINDOW`](crate::availability::LONGEST_WINDOW) is searched.
 pub fn slots(schedule: &Schedule, window: Span, length: TimeDelta, now: DateTime<Utc>) -> Slots {
-    let starts = allowed_starts(schedule.policy, window, now);
-    let search = starts.and_then(|starts| {
-        Some(Search {
-            board: Board::new(schedule, reach(starts, length)?, now),
-            place: Place::default(),
-            from: ceil_second(starts.start()),
-            until: starts.end(),
-        })
-    });
-    Slots { search, length }
+    let step = schedule.policy.start_grid.step();
+    let starts = step.and_then(|step| bookable_starts(schedule, window, length, now, step));
+    Slots {
+        here: Seconds { start: 0, end: 0 },
+        further: starts.unwrap_or_default().into_iter(),
+        step: step.unwrap_or(1),
+        length,
+    }
 }
 
-/// The part of `window` in which notice and horizon allow a slot to begin.
-fn allowed_starts(policy: &Policy, window: Span, now: DateTime<Utc>) -> Option<Span> {
-    let latest = policy.latest_start(now);
-    let just_after = latest
-        .checked_add_signed(TimeDelta::nanoseconds(1))
-        .unwrap_or(latest);
-    Span::new(policy.earliest_start(now)?, just_after)?.intersect(&window)
-}
-
-/// The slots that [`slots`] finds, each as it is asked for: the first one costs no more than the
-/// layout of the window.
+/// The slots that [`slots`] finds, each made as it is asked for.
 #[derive(Clone, Debug)]
-#[must_use = "slots are only looked for when they are asked for"]
+#[must_use = "slots are only made when they are asked for"]
 pub struct Slots {
-    search: Option<Search>,
+    /// The next slot begins with these seconds, and there is one for each step in them.
+    here: Seconds,
+    further: std::vec::IntoIter<Seconds>,
+    step: i64,
     length: TimeDelta,
-}
-
-#[derive(Clone, Debug)]
-struct Search {
-    board: Board,
-    place: Place,
-    /// The next candidate begins here or later, in UTC seconds.
-    from: i64,
-    /// All candidates begin before.
-    until: DateTime<Utc>,
 }
 
 impl Iterator for Slots {
     type Item = Span;
 
+    #[inline]
     fn next(&mut self) -> Option<Span> {
-        let search = self.search.as_mut()?;
-        loop {
-            let slot = search
-                .board
-                .candidate(search.from, self.length, &mut search.place)
-                .filter(|slot| slot.start() < search.until)?;
-            search.from = slot.start().timestamp() + 1;
-            let stop = |_| ControlFlow::Break(());
-            if search
-                .board
-                .judge(slot, &mut search.place, stop)
-                .is_continue()
-            {
-                return Some(slot);
-            }
+        if self.here.start >= self.here.end {
+            self.here = self.further.next()?;
         }
+        let start = self.here.start;
+        self.here.start += self.step;
+        Span::lasting(instant(start), self.length)
     }
 }
 
 impl std::iter::FusedIterator for Slots {}
-
-/// Every reason why `slot` can't be booked at `now`; none if it can. There is one for each span
-/// that stands in the way.
-pub fn refusals(schedule: &Schedule, slot: Span, now: DateTime<Utc>) -> Vec<Refusal> {
-    let mut reasons = Vec::new();
-    let note = |reason| {
-        reasons.push(reason);
-        ControlFlow::Continue(())
-    };
-    let board = Board::new(schedule, slot, now);
-    let _ = board.judge(slot, &mut Place::default(), note);
-    reasons
-}
 
 /// The `count` bookable slots, as long as `wanted`, that begin nearest to it: nearest first, and
 /// of two that are equally near the earlier one. If `wanted` itself can be booked, it is first.

@@ -1,0 +1,90 @@
+//! The search for slots, as set algebra: see [`slots`](crate::slots).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::availability::{LONGEST_WINDOW, shortened};
+use crate::caps::full_periods;
+use crate::hours;
+use crate::interval::Span;
+use crate::local_clock::LocalClock;
+use crate::refusal::gaps;
+use crate::seconds::{Seconds, Stretch, ceil_second, ceil_seconds, floor_second, subtract, tidy};
+use crate::slots::Schedule;
+
+/// The starts in `window` of all slots of `length` that could be booked at `now`: one every
+/// `step` seconds from the beginning of each run.
+pub(crate) fn bookable_starts(
+    schedule: &Schedule,
+    window: Span,
+    length: TimeDelta,
+    now: DateTime<Utc>,
+    step: i64,
+) -> Option<Vec<Seconds>> {
+    let sensible = TimeDelta::zero() < length && length <= LONGEST_WINDOW;
+    if !sensible || !schedule.lengths.contains(&length) {
+        return None;
+    }
+    let starts = shortened(schedule.policy.allowed_starts(window, now)?);
+    let starts = Seconds {
+        start: ceil_second(starts.start()),
+        end: ceil_second(starts.end()),
+    };
+    let length = ceil_seconds(length);
+    let clock = LocalClock::new(schedule.availability.zone, starts.widened(0, length));
+    let open = hours::open(&schedule.availability, &clock, schedule.policy.start_grid);
+    let long_enough = cut_to_starts(open, length);
+    let free = subtract(long_enough, &ruled_out(schedule, starts, length));
+    let on_grid = |free| first_on_grid(free, starts, step);
+    Some(free.into_iter().filter_map(on_grid).collect())
+}
+
+/// Cuts open time to where something of `length` can begin. Stretches that touch are one time.
+fn cut_to_starts(mut open: Vec<Stretch>, length: i64) -> Vec<Stretch> {
+    let (mut next_start, mut open_until) = (i64::MAX, i64::MAX);
+    for stretch in open.iter_mut().rev() {
+        if stretch.end < next_start {
+            open_until = stretch.end;
+        }
+        next_start = stretch.start;
+        stretch.end = stretch.end.min(open_until - length + 1);
+    }
+    open.retain(|stretch| stretch.start < stretch.end);
+    open
+}
+
+/// The seconds, among `starts` and around them, in which no lesson of `length` can begin.
+fn ruled_out(schedule: &Schedule, starts: Seconds, length: i64) -> Vec<Seconds> {
+    let (before, after) = schedule.policy.buffers();
+    let widest = before.max(after);
+    let near = starts.widened(widest, length + widest);
+    let mut ruled_out = Vec::with_capacity(32);
+    ruled_out.extend(
+        schedule
+            .occupied
+            .overlapping(near)
+            .map(|(occupied, touched)| {
+                let (before, after) = gaps(occupied.by, before, after);
+                touched.widened(length + after - 1, before)
+            }),
+    );
+    let first = |span: &Span| ceil_second(span.end()) <= starts.start;
+    let student_busy = &schedule.student_busy[schedule.student_busy.partition_point(first)..];
+    let last = |span: &&Span| floor_second(span.start()) < near.end;
+    let student_busy = student_busy.iter().take_while(last);
+    ruled_out.extend(student_busy.map(|span| Seconds::touched_by(*span).widened(length - 1, 0)));
+    let caps = [schedule.policy.daily_cap(), schedule.policy.weekly_cap()];
+    for cap in caps.into_iter().flatten() {
+        ruled_out.extend(full_periods(schedule, cap, starts));
+    }
+    tidy(ruled_out)
+}
+
+/// The part of `free` that is in `starts`, from its first second on the grid.
+fn first_on_grid(free: Stretch, starts: Seconds, step: i64) -> Option<Seconds> {
+    let from = free.start.max(starts.start);
+    let run = Seconds {
+        start: from + (free.anchor - from).rem_euclid(step),
+        end: free.end.min(starts.end),
+    };
+    (run.start < run.end).then_some(run)
+}
