@@ -22,6 +22,7 @@ pub(crate) struct Case {
 }
 
 /// What is so in one minute.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 #[derive(Clone, Debug)]
 struct Minute {
     local: NaiveDateTime,
@@ -129,9 +130,9 @@ impl<'a> Oracle<'a> {
             let counted = tutor.occupied.as_slice().iter();
             let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
             let dates = counted.map(|it| it.span.start().with_timezone(&tutor.zone).date_naive());
-            dates.filter(|date| wanted(*date)).count() as u32
+            dates.filter(|date| wanted(*date)).count()
         };
-        let full = |cap: Option<u32>, count| cap.is_some_and(|cap| count >= cap);
+        let full = |cap: Option<u32>, count| cap.is_some_and(|cap| count >= cap as usize);
         let on_date = lessons(&|other| other == date);
         let in_week = lessons(&|other| other.iso_week() == date.iso_week());
         refuse(full(policy.max_lessons_per_day, on_date), "daily_cap");

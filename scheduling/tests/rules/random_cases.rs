@@ -97,7 +97,9 @@ fn agrees_with_the_oracle(case: &Case, at: &[Index], seen: &Seen) -> Result<(), 
         prop_assert_eq!(&codes, &oracle.codes(start), "{}", start);
         prop_assert!(reasons.is_sorted());
         conflicts_are_there(case, slot, &reasons)?;
-        codes.into_iter().for_each(|code| seen.note(code, 1));
+        for code in codes {
+            seen.note(code, 1);
+        }
     }
     seen.note("cases", 1);
     seen.note("cases with slots", usize::from(!found.is_empty()));
@@ -162,7 +164,7 @@ fn the_oracle_agrees_in_every_zone() {
 fn the_oracle_agrees_at_unusual_changes() {
     let seen = Seen::default();
     check(
-        2000,
+        4000,
         &(some::at_unusual_change(), some_places()),
         |(case, at)| agrees_with_the_oracle(&case, &at, &seen),
     );
