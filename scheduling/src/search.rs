@@ -24,12 +24,13 @@ pub(crate) fn bookable_starts(
     if !sensible || !schedule.lengths.contains(&length) {
         return None;
     }
+    let length = ceil_seconds(length);
     let starts = shortened(schedule.policy.allowed_starts(window, now)?);
     let starts = Seconds {
         start: ceil_second(starts.start()),
-        end: ceil_second(starts.end()),
+        // Every slot must end before the end of time.
+        end: ceil_second(starts.end()).min(floor_second(DateTime::<Utc>::MAX_UTC) - length),
     };
-    let length = ceil_seconds(length);
     let clock = LocalClock::new(schedule.availability.zone, starts.widened(0, length));
     let open = hours::open(&schedule.availability, &clock, schedule.policy.start_grid);
     let long_enough = cut_to_starts(open, length);

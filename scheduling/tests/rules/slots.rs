@@ -287,6 +287,7 @@ fn slots_may_be_made_one_by_one() {
     let window = span(MONDAY.0, MONDAY.1);
     let mut found = slots(&tutor.schedule(), window, minutes(60), utc(BEFORE));
     assert_eq!(starts(found.next()), ["09:00"]);
+    assert_eq!(found.len(), 2);
     assert_eq!(found.by_ref().count(), 2);
     assert_eq!(found.next(), None);
 }
