@@ -3,6 +3,7 @@
 
 mod alternatives;
 mod clock_changes;
+mod closed_days;
 mod exhaustive;
 mod interval;
 mod lifecycle;
