@@ -119,7 +119,7 @@ impl Model {
 }
 
 fn model(line: Line) -> Result<Model, Failure> {
-    let rules: Result<_, Failure> = line.rules.into_iter().map(weekly_rule).collect();
+    let rules: Result<_, Failure> = line.rules.iter().map(weekly_rule).collect();
     let occupied: Result<Vec<_>, _> = line.occupied.into_iter().map(span).collect();
     let occupied = occupied?.into_iter().map(|span| Occupied {
         span,
@@ -143,7 +143,7 @@ fn model(line: Line) -> Result<Model, Failure> {
     })
 }
 
-fn weekly_rule(rule: Rule) -> Result<WeeklyRule, Failure> {
+fn weekly_rule(rule: &Rule) -> Result<WeeklyRule, Failure> {
     Ok(WeeklyRule {
         weekday: Weekday::try_from(rule.weekday)?,
         start: rule.start,

@@ -124,7 +124,8 @@ pub(crate) fn subtract(from: Vec<Stretch>, minus: &[Seconds]) -> Vec<Stretch> {
 /// UTC.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Calendar {
-    day: i64,
+    /// The second with which the day begins.
+    midnight: i64,
     /// The same day; the default of both is 1970-01-01.
     date: NaiveDate,
 }
@@ -134,12 +135,12 @@ impl Calendar {
     /// can't be represented.
     #[inline]
     pub(crate) fn instant(&mut self, second: i64, nanos: u32) -> Option<DateTime<Utc>> {
-        let day = second.div_euclid(DAY);
-        if day != self.day {
+        if !(0..DAY).contains(&(second - self.midnight)) {
+            let day = second.div_euclid(DAY);
             self.date = NaiveDate::from_epoch_days(day.try_into().ok()?)?;
-            self.day = day;
+            self.midnight = day * DAY;
         }
-        let into_day = u32::try_from(second - day * DAY).ok()?;
+        let into_day = u32::try_from(second - self.midnight).ok()?;
         let time = NaiveTime::from_num_seconds_from_midnight_opt(into_day, nanos)?;
         Some(self.date.and_time(time).and_utc())
     }
