@@ -35,7 +35,7 @@ pub(crate) fn bookable_starts(
     let open = hours::open(&schedule.availability, &clock, schedule.policy.start_grid);
     let long_enough = cut_to_starts(open, length);
     let free = subtract(long_enough, &ruled_out(schedule, starts, length));
-    let on_grid = |free| first_on_grid(free, starts, step);
+    let on_grid = |free| first_on_grid(free, starts.end, step);
     Some(free.into_iter().filter_map(on_grid).collect())
 }
 
@@ -80,12 +80,11 @@ fn ruled_out(schedule: &Schedule, starts: Seconds, length: i64) -> Vec<Seconds> 
     tidy(ruled_out)
 }
 
-/// The part of `free` that is in `starts`, from its first second on the grid.
-fn first_on_grid(free: Stretch, starts: Seconds, step: i64) -> Option<Seconds> {
-    let from = free.start.max(starts.start);
+/// The part of `free` before `until`, from its first second on the grid.
+fn first_on_grid(free: Stretch, until: i64, step: i64) -> Option<Seconds> {
     let run = Seconds {
-        start: from + (free.anchor - from).rem_euclid(step),
-        end: free.end.min(starts.end),
+        start: free.start + (free.anchor - free.start).rem_euclid(step),
+        end: free.end.min(until),
     };
     (run.start < run.end).then_some(run)
 }

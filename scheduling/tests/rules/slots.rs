@@ -3,6 +3,7 @@
 use chrono::Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::{Asia, Europe, TZ_VARIANTS, UTC};
+use scheduling::availability::TimeOff;
 use scheduling::interval::Span;
 use scheduling::policy::{Policy, StartGrid, reach};
 use scheduling::slots::{Refusal, refusals, slots};
@@ -84,6 +85,31 @@ fn what_touches_part_of_a_second_occupies_all_of_it() {
     assert_eq!(found, ["11:00", "11:30"]);
     let reasons = tutor.codes("2026-06-01 10:30", "2026-06-01 11:00", BEFORE);
     assert_eq!(reasons, ["calendar_busy"]);
+}
+
+#[test]
+fn what_reaches_into_the_window_by_a_second_is_in_the_way() {
+    let found = |tutor: &Tutor| tutor.starts("2026-06-01 10:00", "2026-06-01 10:31", 30, BEFORE);
+    let mut tutor = Tutor::with_rules(UTC, 30, &[rule(Mon, "09:00", "12:00")]);
+    assert_eq!(found(&tutor), ["10:00", "10:30"]);
+    tutor.student_busy = vec![span("2026-06-01 09:00", "2026-06-01 10:00:01")];
+    assert_eq!(found(&tutor), ["10:30"]);
+    tutor.student_busy = vec![span("2026-06-01 10:59:59", "2026-06-01 12:00")];
+    assert_eq!(found(&tutor), ["10:00"]);
+    tutor.student_busy.clear();
+    tutor.time_off = vec![TimeOff::Span(span(
+        "2026-06-01 09:00",
+        "2026-06-01 10:00:01",
+    ))];
+    assert_eq!(found(&tutor), ["10:30"]);
+    tutor.time_off.clear();
+    let before = tutor.clone();
+    let tutor = before
+        .clone()
+        .occupied(&[busy("2026-06-01 09:00", "2026-06-01 10:00:01")]);
+    assert_eq!(found(&tutor), ["10:30"]);
+    let tutor = before.occupied(&[lesson("2026-06-01 10:59:59", "2026-06-01 12:00")]);
+    assert_eq!(found(&tutor), ["10:00"]);
 }
 
 #[test]
