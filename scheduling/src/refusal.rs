@@ -270,9 +270,9 @@ impl<'a> Question<'a> {
             StartGrid::Midnight(_) => Some(local.div_euclid(DAY) * DAY),
             StartGrid::SpanStart(_) => self.anchor_at(local),
         };
-        // Outside of hours there is nothing to count from.
         let past_second = self.slot.start().timestamp_subsec_nanos() > 0;
         let off = |anchor| grid.step().is_none_or(|step| (local - anchor) % step != 0);
+        // Outside of hours there may be nothing to count from.
         anchor.is_some_and(|anchor| past_second || off(anchor))
     }
 

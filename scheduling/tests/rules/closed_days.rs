@@ -160,6 +160,31 @@ fn a_cap_counts_all_of_a_longer_day_and_no_more_of_a_shorter_one() {
     );
 }
 
+/// America/St_Johns: at 02:31 UTC on 2010-11-07, a minute after midnight became 23:01 of 11-06.
+#[test]
+fn a_date_that_comes_back_is_one_date_to_a_cap() {
+    let mut tutor = always(America::St_Johns).occupied(&[
+        lesson("2010-11-07 02:00", "2010-11-07 02:30"),
+        // On 11-07, for a minute.
+        lesson("2010-11-07 02:30", "2010-11-07 02:45"),
+        lesson("2010-11-07 02:45", "2010-11-07 03:00"),
+    ]);
+    tutor.policy.max_lessons_per_day = Some(2);
+    let at = |tutor: &Tutor, start, end| {
+        let reasons = tutor.codes(start, end, "2010-11-01 00:00");
+        let found = tutor.starts(start, end, 60, "2010-11-01 00:00");
+        assert_eq!(found.is_empty(), !reasons.is_empty());
+        reasons
+    };
+    let reasons = at(&tutor, "2010-11-06 20:30", "2010-11-06 21:30");
+    assert_eq!(reasons, ["daily_cap"]);
+    let reasons = at(&tutor, "2010-11-07 20:30", "2010-11-07 21:30");
+    assert_eq!(reasons, NOTHING);
+    tutor.policy.max_lessons_per_day = Some(1);
+    let reasons = at(&tutor, "2010-11-07 20:30", "2010-11-07 21:30");
+    assert_eq!(reasons, ["daily_cap"]);
+}
+
 /// A grid from the start of hours goes by the wall clock, where it jumps too.
 #[test]
 fn a_grid_from_the_start_of_hours_goes_on_by_the_wall_clock() {
