@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::availability::{LONGEST_WINDOW, shortened};
-use crate::caps::full_periods;
+use crate::caps::Lessons;
 use crate::hours;
 use crate::interval::Span;
 use crate::local_clock::LocalClock;
+use crate::occupancy::overlapping;
 use crate::refusal::gaps;
 use crate::seconds::{Seconds, Stretch, ceil_second, ceil_seconds, floor_second, subtract, tidy};
 use crate::slots::Schedule;
@@ -68,14 +69,11 @@ fn ruled_out(schedule: &Schedule, starts: Seconds, length: i64) -> Vec<Seconds> 
                 touched.widened(length + after - 1, before)
             }),
     );
-    let first = |span: &Span| ceil_second(span.end()) <= starts.start;
-    let student_busy = &schedule.student_busy[schedule.student_busy.partition_point(first)..];
-    let last = |span: &&Span| floor_second(span.start()) < near.end;
-    let student_busy = student_busy.iter().take_while(last);
-    ruled_out.extend(student_busy.map(|span| Seconds::touched_by(*span).widened(length - 1, 0)));
-    let caps = [schedule.policy.daily_cap(), schedule.policy.weekly_cap()];
-    for cap in caps.into_iter().flatten() {
-        ruled_out.extend(full_periods(schedule, cap, starts));
+    let student_busy = overlapping(schedule.student_busy, near);
+    ruled_out.extend(student_busy.map(|(_, touched)| touched.widened(length - 1, 0)));
+    if let Some(lessons) = Lessons::around(schedule, starts) {
+        let caps = schedule.policy.caps();
+        ruled_out.extend(caps.flat_map(|cap| lessons.full_periods(cap)));
     }
     tidy(ruled_out)
 }

@@ -160,7 +160,7 @@ fn a_cap_counts_all_of_a_longer_day_and_no_more_of_a_shorter_one() {
     );
 }
 
-/// America/St_Johns: at 02:31 UTC on 2010-11-07, a minute after midnight became 23:01 of 11-06.
+/// `America/St_Johns`: at 02:31 UTC on 2010-11-07, a minute after midnight became 23:01 of 11-06.
 #[test]
 fn a_date_that_comes_back_is_one_date_to_a_cap() {
     let mut tutor = always(America::St_Johns).occupied(&[
