@@ -9,8 +9,8 @@
 //!   [buffers](Policy::buffer_before) to what occupies the tutor, not to the limits of the hours
 //!   nor to what occupies the student;
 //! * begin within [notice](Policy::minimum_notice) and [horizon](Policy::horizon), on the
-//!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave room. A lesson
-//!   or hold counts for the date on which it starts in the tutor's zone;
+//!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave
+//!   room. A lesson or hold counts for the date on which it starts in the tutor's zone;
 //! * have one of the lengths that are offered.
 //!
 //! Time counts in whole seconds: what touches part of a second occupies all of it.
