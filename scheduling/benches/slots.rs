@@ -1,77 +1,119 @@
-//! How long the decisions take, for a tutor with a full week: `cargo bench -p scheduling`.
+//! How long the decisions take: `cargo bench -p scheduling`.
 //!
-//! Eight weekly rules in Berlin, and three occupied spans a day for nine weeks. Prints the best
-//! of several rounds, which is the one that least else got in the way of.
+//! Each tutor has eight weekly rules, an override a month, a week of time off, a few holidays,
+//! three occupied spans a day, buffers and caps; the students are busy once a day.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
-use chrono_tz::Europe::Berlin;
-use scheduling::availability::{WeeklyRule, weekly_spans};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use scheduling::availability::{
+    Availability, DateOverride, DateRange, LocalHours, TimeOff, WeeklyRule,
+};
 use scheduling::interval::Span;
-use scheduling::policy::Policy;
-use scheduling::slots::{Occupied, OccupiedBy, Schedule, alternatives, refusals, slots};
+use scheduling::policy::{Policy, StartGrid};
+use scheduling::slots::{
+    Occupancy, Occupied, OccupiedBy, Schedule, Slots, alternatives, refusals, slots,
+};
 
-fn main() {
-    // Without this argument it's a test of whether the benchmark runs.
-    let rounds = if std::env::args().any(|arg| arg == "--bench") {
-        50
-    } else {
-        1
-    };
-    let (rules, occupied) = (rules(), occupied());
-    let policy = Policy {
-        minimum_notice: TimeDelta::hours(12),
-        horizon: TimeDelta::days(90),
-        start_grid: TimeDelta::minutes(30),
-    };
-    let schedule = Schedule {
-        zone: Berlin,
-        rules: &rules,
-        occupied: &occupied,
-        policy: &policy,
-    };
-    let now = start() - TimeDelta::days(1);
-    let hour = TimeDelta::hours(1);
-    let days = |count| Span::lasting(start(), TimeDelta::days(count)).expect("a window");
-    let slot = Span::lasting(start() + TimeDelta::hours(9), hour).expect("a slot");
+criterion_group!(benches, one_tutor, many_tutors, one_slot);
+criterion_main!(benches);
 
-    let week = slots(&schedule, days(7), hour, now).count();
-    println!("{week} slots in 7 days");
-    measure("slots, 7 days", rounds, || {
-        slots(&schedule, days(7), hour, now).count()
+fn one_tutor(criterion: &mut Criterion) {
+    let tutor = Tutor::new(Tz::Europe__Berlin);
+    let mut group = criterion.benchmark_group("slots of one tutor");
+    for count in [7, 62, 365] {
+        group.bench_function(BenchmarkId::new("days", count), |bencher| {
+            bencher.iter(|| tutor.slots(black_box(days(count))).count());
+        });
+    }
+    group.bench_function("first of 62 days", |bencher| {
+        bencher.iter(|| tutor.slots(black_box(days(62))).next());
     });
-    measure("slots, 7 days with a change of clocks", rounds, || {
-        let window = Span::lasting(start() + TimeDelta::days(19), TimeDelta::days(7));
-        slots(&schedule, window.expect("a window"), hour, now).count()
+    group.finish();
+}
+
+fn many_tutors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("slots of 14 days");
+    for count in [40, 1000] {
+        let zones = TZ_VARIANTS.into_iter().step_by(29).cycle();
+        let tutors: Vec<_> = zones.take(count).map(Tutor::new).collect();
+        group.bench_function(BenchmarkId::new("tutors", count), |bencher| {
+            let found = |tutor: &Tutor| tutor.slots(black_box(days(14))).count();
+            bencher.iter(|| tutors.iter().map(found).sum::<usize>());
+        });
+    }
+    group.finish();
+}
+
+fn one_slot(criterion: &mut Criterion) {
+    let tutor = Tutor::new(Tz::Europe__Berlin);
+    let slot = Span::lasting(start() + TimeDelta::hours(9), hours(1)).expect("a slot");
+    criterion.bench_function("refusals", |bencher| {
+        bencher.iter(|| refusals(&tutor.schedule(), black_box(slot), now()));
     });
-    measure("slots, 62 days", rounds, || {
-        slots(&schedule, days(62), hour, now).count()
-    });
-    measure("first slot in 7 days", rounds, || {
-        slots(&schedule, days(7), hour, now).next()
-    });
-    measure("refusals", rounds, || refusals(&schedule, slot, now));
-    measure("alternatives, 5", rounds, || {
-        alternatives(&schedule, slot, now, 5)
-    });
-    measure("weekly spans, 7 days", rounds, || {
-        weekly_spans(&rules, Berlin, days(7))
+    criterion.bench_function("alternatives, 5", |bencher| {
+        bencher.iter(|| alternatives(&tutor.schedule(), black_box(slot), now(), 5));
     });
 }
 
-fn measure<T>(name: &str, rounds: u32, work: impl Fn() -> T) {
-    const TIMES: u32 = 500;
-    let round = || {
-        let begun = Instant::now();
-        for _ in 0..TIMES {
-            black_box(work());
+struct Tutor {
+    zone: Tz,
+    weekly_rules: Vec<WeeklyRule>,
+    overrides: Vec<DateOverride>,
+    time_off: Vec<TimeOff>,
+    holidays: Vec<DateRange>,
+    occupied: Occupancy,
+    student_busy: Vec<Span>,
+    lengths: [TimeDelta; 2],
+    policy: Policy,
+}
+
+impl Tutor {
+    fn new(zone: Tz) -> Self {
+        let break_off = range(40, 47);
+        Self {
+            zone,
+            weekly_rules: weekly_rules(),
+            overrides: (0..12).map(|month| date_override(month * 30 + 5)).collect(),
+            time_off: vec![TimeOff::Dates(break_off), TimeOff::Span(at(10, 11))],
+            holidays: (0..12).map(|month| range(month * 31, month * 31)).collect(),
+            occupied: occupied(),
+            student_busy: (0..365).map(|day| at(day, 10)).collect(),
+            lengths: [TimeDelta::minutes(30), TimeDelta::minutes(60)],
+            policy: Policy {
+                minimum_notice: hours(12),
+                horizon: TimeDelta::days(400),
+                start_grid: StartGrid::Midnight(TimeDelta::minutes(30)),
+                buffer_before: TimeDelta::minutes(5),
+                buffer_after: TimeDelta::minutes(10),
+                max_lessons_per_day: Some(5),
+                max_lessons_per_week: Some(25),
+            },
         }
-        begun.elapsed() / TIMES
-    };
-    let best = (0..rounds).map(|_| round()).min().unwrap_or(Duration::ZERO);
-    println!("{name}: {best:?}");
+    }
+
+    fn schedule(&self) -> Schedule<'_> {
+        Schedule {
+            availability: Availability {
+                zone: self.zone,
+                weekly_rules: &self.weekly_rules,
+                overrides: &self.overrides,
+                time_off: &self.time_off,
+                holidays: &self.holidays,
+                last_date: None,
+            },
+            occupied: &self.occupied,
+            student_busy: &self.student_busy,
+            lengths: &self.lengths,
+            policy: &self.policy,
+        }
+    }
+
+    fn slots(&self, window: Span) -> Slots {
+        slots(&self.schedule(), window, hours(1), now())
+    }
 }
 
 /// A Monday, in good time before the change of clocks on 2026-03-29.
@@ -79,36 +121,72 @@ fn start() -> DateTime<Utc> {
     "2026-03-09T00:00:00Z".parse().expect("a date and time")
 }
 
-fn rules() -> Vec<WeeklyRule> {
+fn now() -> DateTime<Utc> {
+    start() - TimeDelta::days(1)
+}
+
+fn hours(count: i64) -> TimeDelta {
+    TimeDelta::hours(count)
+}
+
+fn days(count: i64) -> Span {
+    Span::lasting(start(), TimeDelta::days(count)).expect("a window")
+}
+
+/// An hour on some day from the start on.
+fn at(day: i64, hour: i64) -> Span {
+    let begin = start() + TimeDelta::days(day) + hours(hour);
+    Span::lasting(begin, hours(1)).expect("a span")
+}
+
+fn date(day: i64) -> NaiveDate {
+    start().date_naive() + TimeDelta::days(day)
+}
+
+fn range(first: i64, last: i64) -> DateRange {
+    DateRange::new(date(first), date(last)).expect("a range")
+}
+
+fn time(hour: u32) -> NaiveTime {
+    NaiveTime::from_hms_opt(hour, 0, 0).expect("a time")
+}
+
+fn weekly_rules() -> Vec<WeeklyRule> {
     use Weekday::{Fri, Mon, Thu, Tue, Wed};
-    let rule = |weekday, start, end| {
-        let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).expect("a time");
-        let (start, end) = (hour(start), hour(end));
-        WeeklyRule {
-            weekday,
-            start,
-            end,
-            valid_from: None,
-            valid_until: None,
-        }
+    let rule = |weekday, start, end| WeeklyRule {
+        weekday,
+        start: time(start),
+        end: time(end),
+        valid_from: None,
+        valid_until: None,
     };
     let mornings = [Mon, Tue, Wed, Thu, Fri].map(|day| rule(day, 8, 12));
     let afternoons = [Mon, Tue, Thu].map(|day| rule(day, 13, 19));
     mornings.into_iter().chain(afternoons).collect()
 }
 
-fn occupied() -> Vec<Occupied> {
-    let at = |day, hour, by| {
-        let begin = start() + TimeDelta::days(day) + TimeDelta::hours(hour);
-        let span = Span::lasting(begin, TimeDelta::hours(1)).expect("a span");
-        Occupied { span, by }
+fn date_override(day: i64) -> DateOverride {
+    let hours = LocalHours {
+        start: time(10),
+        end: time(16),
     };
-    let day = |day| {
+    DateOverride {
+        date: date(day),
+        hours: vec![hours],
+    }
+}
+
+fn occupied() -> Occupancy {
+    let days = (0..365).flat_map(|day| {
+        let of = |hour, by| Occupied {
+            span: at(day, hour),
+            by,
+        };
         [
-            at(day, 9, OccupiedBy::Lesson),
-            at(day, 14, OccupiedBy::CalendarBusy),
-            at(day, 16, OccupiedBy::Lesson),
+            of(9, OccupiedBy::Lesson),
+            of(14, OccupiedBy::CalendarBusy),
+            of(16, OccupiedBy::Lesson),
         ]
-    };
-    (0..63).flat_map(day).collect()
+    });
+    Occupancy::new(days.collect())
 }

@@ -1,63 +1,60 @@
 //! Caps: how many lessons may begin on a local day, or in an ISO week of local days.
 
 use crate::local_clock::LocalClock;
-use crate::occupancy::Occupancy;
 use crate::policy::Cap;
 use crate::seconds::{DAY, Seconds};
 use crate::slots::Schedule;
 
-/// The UTC seconds among `starts` in which no further lesson may begin, because their day or
-/// week is full.
-pub(crate) fn full_periods(schedule: &Schedule, cap: Cap, starts: Seconds) -> Vec<Seconds> {
-    if cap.lessons == 0 {
-        return vec![starts];
-    }
-    let clock = clock_around(schedule, cap, starts);
-    let mut periods: Vec<_> = periods(schedule.occupied, cap, &clock).collect();
-    periods.sort_unstable();
-    let same = periods.chunk_by(|one, other| one == other);
-    let full = same.filter(|lessons| is_full(cap, lessons.len()));
-    full.flat_map(|lessons| {
-        let (first, end) = cap.days_of(lessons[0]);
-        clock.utc(Seconds {
-            start: first * DAY,
-            end: end * DAY,
-        })
-    })
-    .collect()
+/// The lessons and holds that count on the days and in the weeks of some starts.
+pub(crate) struct Lessons {
+    /// Shows all of those days and weeks.
+    clock: LocalClock,
+    /// The local day of each, in order.
+    days: Vec<i64>,
 }
 
-/// Whether no further lesson may begin on the day or in the week of the UTC second `start`.
-pub(crate) fn is_reached(schedule: &Schedule, cap: Cap, start: i64) -> bool {
-    let starts = Seconds {
-        start,
-        end: start + 1,
-    };
-    let clock = clock_around(schedule, cap, starts);
-    let here = clock
-        .local(start)
-        .map(|local| cap.period(local.div_euclid(DAY)));
-    let lessons = periods(schedule.occupied, cap, &clock);
-    is_full(cap, lessons.filter(|period| Some(*period) == here).count())
+impl Lessons {
+    /// Those that matter to `starts`, in UTC; none if there are no caps.
+    pub(crate) fn around(schedule: &Schedule, starts: Seconds) -> Option<Self> {
+        let caps = schedule.policy.caps();
+        let longest = caps.map(Cap::longest).max()?;
+        let reach = starts.widened(longest, longest);
+        let clock = LocalClock::new(schedule.availability.zone, reach);
+        let counted = schedule.occupied.overlapping(reach);
+        let counted = counted.filter(|(occupied, _)| occupied.by.counts());
+        let day = |start| clock.local(start).map(|local| local.div_euclid(DAY));
+        let days = counted.filter_map(|(_, touched)| day(touched.start));
+        let mut days: Vec<_> = days.collect();
+        // Where a clock goes back across midnight, so does the date.
+        days.sort_unstable();
+        Some(Self { clock, days })
+    }
+
+    /// The UTC seconds in which no further lesson may begin, because their day or week is full.
+    pub(crate) fn full_periods(&self, cap: Cap) -> impl Iterator<Item = Seconds> {
+        let never = (cap.lessons == 0).then_some(self.clock.over);
+        let same = move |one: &i64, other: &i64| cap.period(*one) == cap.period(*other);
+        let full = self.days.chunk_by(same);
+        let full = full.filter(move |lessons| is_full(cap, lessons.len()));
+        let full = full.flat_map(move |lessons| {
+            let (first, end) = cap.days_of(cap.period(lessons[0]));
+            self.clock.utc(Seconds {
+                start: first * DAY,
+                end: end * DAY,
+            })
+        });
+        never.into_iter().chain(full)
+    }
+
+    /// Whether no further lesson may begin on the day or in the week of the UTC second `start`.
+    pub(crate) fn are_enough(&self, cap: Cap, start: i64) -> bool {
+        let local = self.clock.local(start);
+        let here = local.map(|local| cap.period(local.div_euclid(DAY)));
+        let same = |day: &&i64| Some(cap.period(**day)) == here;
+        is_full(cap, self.days.iter().filter(same).count())
+    }
 }
 
 fn is_full(cap: Cap, lessons: usize) -> bool {
     u32::try_from(lessons).map_or(true, |lessons| lessons >= cap.lessons)
-}
-
-/// A clock that shows all of the days or weeks in which `starts` lie.
-fn clock_around(schedule: &Schedule, cap: Cap, starts: Seconds) -> LocalClock {
-    let reach = starts.widened(cap.longest(), cap.longest());
-    LocalClock::new(schedule.availability.zone, reach)
-}
-
-/// The day or week of each lesson and hold that begins in the time of `clock`.
-fn periods(occupied: &Occupancy, cap: Cap, clock: &LocalClock) -> impl Iterator<Item = i64> {
-    occupied
-        .overlapping(clock.over)
-        .filter(|(occupied, _)| occupied.by.counts())
-        .filter_map(move |(_, touched)| {
-            let local = clock.local(touched.start)?;
-            Some(cap.period(local.div_euclid(DAY)))
-        })
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::interval::Span;
-use crate::seconds::{Seconds, floor_second};
+use crate::seconds::{Seconds, ceil_second, floor_second};
 
 /// A span in which a tutor can't be booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,4 +87,16 @@ impl Occupancy {
             .take_while(move |(_, touched)| touched.start < seconds.end)
             .filter(move |(_, touched)| seconds.start < touched.end)
     }
+}
+
+/// Which of tidy spans overlap `seconds`, and the seconds that they touch.
+pub(crate) fn overlapping(
+    tidy: &[Span],
+    seconds: Seconds,
+) -> impl Iterator<Item = (Span, Seconds)> {
+    let first = tidy.partition_point(|span| ceil_second(span.end()) <= seconds.start);
+    let touched = tidy[first..]
+        .iter()
+        .map(|span| (*span, Seconds::touched_by(*span)));
+    touched.take_while(move |(_, touched)| touched.start < seconds.end)
 }

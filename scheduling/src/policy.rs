@@ -125,6 +125,10 @@ impl Policy {
         let cap = |lessons| Cap { days: 7, lessons };
         self.max_lessons_per_week.map(cap)
     }
+
+    pub(crate) fn caps(&self) -> impl Iterator<Item = Cap> {
+        self.daily_cap().into_iter().chain(self.weekly_cap())
+    }
 }
 
 /// The time in which occupied spans must be known, in order to find the slots of `length` that
@@ -137,8 +141,7 @@ pub fn reach(window: Span, length: TimeDelta, policy: &Policy) -> Option<Span> {
     if length <= TimeDelta::zero() {
         return None;
     }
-    let caps = [policy.daily_cap(), policy.weekly_cap()];
-    let period = caps.into_iter().flatten().map(Cap::longest).max();
+    let period = policy.caps().map(Cap::longest).max();
     let period = TimeDelta::seconds(period.unwrap_or(0));
     let buffer = policy.buffer_before.max(policy.buffer_after);
     let before = period.max(buffer);

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use crate::availability::{Availability, TimeOff, shortened};
-use crate::caps;
+use crate::caps::Lessons;
 use crate::hours::{after_last_date, closed_by_holidays, local_hours, span_of};
 use crate::interval::Span;
 use crate::local_clock::LocalClock;
-use crate::occupancy::{Occupied, OccupiedBy};
-use crate::policy::StartGrid;
+use crate::occupancy::{Occupied, OccupiedBy, overlapping};
+use crate::policy::{Cap, StartGrid};
 use crate::seconds::{DAY, Seconds, Stretch};
 use crate::slots::Schedule;
 
@@ -131,9 +131,8 @@ pub fn refusals(schedule: &Schedule, slot: Span, now: DateTime<Utc>) -> Vec<Refu
     reasons.extend(question.conflicts());
     question.outside_policy(now, &mut reasons);
     reasons.extend(question.off_grid().then_some(Refusal::Grid));
-    let student_busy = schedule.student_busy.iter().copied();
-    let student_busy = student_busy.filter(|span| question.overlaps(*span));
-    reasons.extend(student_busy.map(|conflict| Refusal::StudentBusy { conflict }));
+    let student_busy = overlapping(schedule.student_busy, question.seconds);
+    reasons.extend(student_busy.map(|(conflict, _)| Refusal::StudentBusy { conflict }));
     reasons.sort_unstable();
     reasons
 }
@@ -249,9 +248,17 @@ impl<'a> Question<'a> {
         let start = self.slot.start();
         let too_soon = policy.earliest_start(now).is_none_or(|at| start < at);
         let too_far = start > policy.latest_start(now);
-        let reached = |cap| caps::is_reached(self.schedule, cap, self.seconds.start);
-        let daily = policy.daily_cap().is_some_and(reached);
-        let weekly = policy.weekly_cap().is_some_and(reached);
+        let start_second = Seconds {
+            start: self.seconds.start,
+            end: self.seconds.start + 1,
+        };
+        let lessons = Lessons::around(self.schedule, start_second);
+        let reached = |cap: Option<Cap>| {
+            let lessons = lessons.as_ref().zip(cap);
+            lessons.is_some_and(|(lessons, cap)| lessons.are_enough(cap, self.seconds.start))
+        };
+        let daily = reached(policy.daily_cap());
+        let weekly = reached(policy.weekly_cap());
         let offered = lengths.contains(&self.slot.duration());
         reasons.extend(too_soon.then_some(Refusal::Notice));
         reasons.extend(too_far.then_some(Refusal::Horizon));
@@ -270,9 +277,9 @@ impl<'a> Question<'a> {
             StartGrid::Midnight(_) => Some(local.div_euclid(DAY) * DAY),
             StartGrid::SpanStart(_) => self.anchor_at(local),
         };
-        // Outside of hours there is nothing to count from.
         let past_second = self.slot.start().timestamp_subsec_nanos() > 0;
         let off = |anchor| grid.step().is_none_or(|step| (local - anchor) % step != 0);
+        // Outside of hours there may be nothing to count from.
         anchor.is_some_and(|anchor| past_second || off(anchor))
     }
 

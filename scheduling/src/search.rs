@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::availability::{LONGEST_WINDOW, shortened};
-use crate::caps::full_periods;
+use crate::caps::Lessons;
 use crate::hours;
 use crate::interval::Span;
 use crate::local_clock::LocalClock;
+use crate::occupancy::overlapping;
 use crate::refusal::gaps;
 use crate::seconds::{Seconds, Stretch, ceil_second, ceil_seconds, floor_second, subtract, tidy};
 use crate::slots::Schedule;
@@ -24,17 +25,18 @@ pub(crate) fn bookable_starts(
     if !sensible || !schedule.lengths.contains(&length) {
         return None;
     }
+    let length = ceil_seconds(length);
     let starts = shortened(schedule.policy.allowed_starts(window, now)?);
     let starts = Seconds {
         start: ceil_second(starts.start()),
-        end: ceil_second(starts.end()),
+        // Every slot must end before the end of time.
+        end: ceil_second(starts.end()).min(floor_second(DateTime::<Utc>::MAX_UTC) - length),
     };
-    let length = ceil_seconds(length);
     let clock = LocalClock::new(schedule.availability.zone, starts.widened(0, length));
     let open = hours::open(&schedule.availability, &clock, schedule.policy.start_grid);
     let long_enough = cut_to_starts(open, length);
     let free = subtract(long_enough, &ruled_out(schedule, starts, length));
-    let on_grid = |free| first_on_grid(free, starts, step);
+    let on_grid = |free| first_on_grid(free, starts.end, step);
     Some(free.into_iter().filter_map(on_grid).collect())
 }
 
@@ -67,24 +69,20 @@ fn ruled_out(schedule: &Schedule, starts: Seconds, length: i64) -> Vec<Seconds> 
                 touched.widened(length + after - 1, before)
             }),
     );
-    let first = |span: &Span| ceil_second(span.end()) <= starts.start;
-    let student_busy = &schedule.student_busy[schedule.student_busy.partition_point(first)..];
-    let last = |span: &&Span| floor_second(span.start()) < near.end;
-    let student_busy = student_busy.iter().take_while(last);
-    ruled_out.extend(student_busy.map(|span| Seconds::touched_by(*span).widened(length - 1, 0)));
-    let caps = [schedule.policy.daily_cap(), schedule.policy.weekly_cap()];
-    for cap in caps.into_iter().flatten() {
-        ruled_out.extend(full_periods(schedule, cap, starts));
+    let student_busy = overlapping(schedule.student_busy, near);
+    ruled_out.extend(student_busy.map(|(_, touched)| touched.widened(length - 1, 0)));
+    if let Some(lessons) = Lessons::around(schedule, starts) {
+        let caps = schedule.policy.caps();
+        ruled_out.extend(caps.flat_map(|cap| lessons.full_periods(cap)));
     }
     tidy(ruled_out)
 }
 
-/// The part of `free` that is in `starts`, from its first second on the grid.
-fn first_on_grid(free: Stretch, starts: Seconds, step: i64) -> Option<Seconds> {
-    let from = free.start.max(starts.start);
+/// The part of `free` before `until`, from its first second on the grid.
+fn first_on_grid(free: Stretch, until: i64, step: i64) -> Option<Seconds> {
     let run = Seconds {
-        start: from + (free.anchor - from).rem_euclid(step),
-        end: free.end.min(starts.end),
+        start: free.start + (free.anchor - free.start).rem_euclid(step),
+        end: free.end.min(until),
     };
     (run.start < run.end).then_some(run)
 }

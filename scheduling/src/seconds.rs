@@ -3,7 +3,7 @@
 //! A second is a number since 1970-01-01 00:00, in UTC or on a wall clock. Plain integers can't
 //! fall out of chrono's calendar, and cost a fraction of its date arithmetic.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use crate::interval::Span;
 
@@ -118,6 +118,32 @@ pub(crate) fn subtract(from: Vec<Stretch>, minus: &[Seconds]) -> Vec<Stretch> {
         }
     }
     left
+}
+
+/// Turns seconds into instants, without date arithmetic as long as they are on the same day of
+/// UTC.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Calendar {
+    /// The second with which the day begins.
+    midnight: i64,
+    /// The same day; the default of both is 1970-01-01.
+    date: NaiveDate,
+}
+
+impl Calendar {
+    /// The instant so many nanoseconds, less than a second of them, after `second`; none if that
+    /// can't be represented.
+    #[inline]
+    pub(crate) fn instant(&mut self, second: i64, nanos: u32) -> Option<DateTime<Utc>> {
+        if !(0..DAY).contains(&(second - self.midnight)) {
+            let day = second.div_euclid(DAY);
+            self.date = NaiveDate::from_epoch_days(day.try_into().ok()?)?;
+            self.midnight = day * DAY;
+        }
+        let into_day = u32::try_from(second - self.midnight).ok()?;
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(into_day, nanos)?;
+        Some(self.date.and_time(time).and_utc())
+    }
 }
 
 /// The instant that is `second`, or the nearest one that can be represented.

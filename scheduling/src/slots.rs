@@ -9,8 +9,8 @@
 //!   [buffers](Policy::buffer_before) to what occupies the tutor, not to the limits of the hours
 //!   nor to what occupies the student;
 //! * begin within [notice](Policy::minimum_notice) and [horizon](Policy::horizon), on the
-//!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave room. A lesson
-//!   or hold counts for the date on which it starts in the tutor's zone;
+//!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave
+//!   room. A lesson or hold counts for the date on which it starts in the tutor's zone;
 //! * have one of the lengths that are offered.
 //!
 //! Time counts in whole seconds: what touches part of a second occupies all of it.
@@ -31,7 +31,7 @@ pub use crate::occupancy::{Occupancy, Occupied, OccupiedBy};
 use crate::policy::Policy;
 pub use crate::refusal::{Refusal, refusals};
 use crate::search::bookable_starts;
-use crate::seconds::{Seconds, instant};
+use crate::seconds::{Calendar, Seconds};
 
 /// How far from the wanted start [`alternatives`] looks, to either side.
 pub const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(14);
@@ -66,7 +66,9 @@ pub fn slots(schedule: &Schedule, window: Span, length: TimeDelta, now: DateTime
         here: Seconds { start: 0, end: 0 },
         further: starts.unwrap_or_default().into_iter(),
         step: step.unwrap_or(1),
-        length,
+        seconds: length.num_seconds(),
+        nanos: length.subsec_nanos().unsigned_abs(),
+        calendar: Calendar::default(),
     }
 }
 
@@ -78,7 +80,17 @@ pub struct Slots {
     here: Seconds,
     further: std::vec::IntoIter<Seconds>,
     step: i64,
-    length: TimeDelta,
+    /// How long each slot lasts: these, and less than a second of nanoseconds.
+    seconds: i64,
+    nanos: u32,
+    calendar: Calendar,
+}
+
+impl Slots {
+    fn count_in(&self, starts: Seconds) -> usize {
+        let count = (starts.end - starts.start + self.step - 1) / self.step;
+        usize::try_from(count).unwrap_or(0)
+    }
 }
 
 impl Iterator for Slots {
@@ -91,10 +103,21 @@ impl Iterator for Slots {
         }
         let start = self.here.start;
         self.here.start += self.step;
-        Span::lasting(instant(start), self.length)
+        Span::new(
+            self.calendar.instant(start, 0)?,
+            self.calendar.instant(start + self.seconds, self.nanos)?,
+        )
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let further = self.further.as_slice().iter();
+        let further: usize = further.map(|starts| self.count_in(*starts)).sum();
+        let all = self.count_in(self.here) + further;
+        (all, Some(all))
     }
 }
 
+impl ExactSizeIterator for Slots {}
 impl std::iter::FusedIterator for Slots {}
 
 /// The `count` bookable slots, as long as `wanted`, that begin nearest to it: nearest first, and

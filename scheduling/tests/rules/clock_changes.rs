@@ -4,9 +4,8 @@
 use chrono::Weekday::{Fri, Sat, Sun, Thu};
 use chrono_tz::Tz;
 use chrono_tz::{Africa, America, Antarctica, Asia, Australia, Europe, Pacific};
-use scheduling::slots::slots;
 
-use crate::support::{hours, minutes, policy, rule, schedule, span, starts, utc};
+use crate::support::{Tutor, hours, open_spans, rule, span};
 
 const NOTHING: [&str; 0] = [];
 
@@ -33,7 +32,7 @@ fn hours_around_a_gap_are_one_span() {
 fn rules_that_a_gap_brings_together_are_one_span() {
     let rules = [rule(Sun, "01:00", "02:00"), rule(Sun, "03:00", "04:00")];
     let window = span("2026-03-29 00:00", "2026-03-30 00:00");
-    let spans = scheduling::availability::weekly_spans(&rules, Europe::Berlin, window);
+    let spans = open_spans(&rules, Europe::Berlin, window);
     assert_eq!(spans, [span("2026-03-29 00:00", "2026-03-29 02:00")]);
 }
 
@@ -64,14 +63,13 @@ fn a_rule_with_an_edge_inside_a_fold_gives_two_spans() {
 #[test]
 fn a_slot_may_span_a_change_and_lasts_as_long_as_any() {
     let rules = [rule(Sun, "01:00", "04:00")];
-    let policy = policy(30);
-    let berlin = schedule(Europe::Berlin, &rules, &[], &policy);
-    let window = span("2026-03-29 00:00", "2026-03-29 02:00");
-    let found = slots(&berlin, window, minutes(60), utc("2026-03-01 00:00"));
-    assert_eq!(starts(found), ["00:00", "00:30", "01:00"]);
-    let window = span("2026-10-24 23:00", "2026-10-25 03:00");
-    let found = slots(&berlin, window, minutes(120), utc("2026-10-01 00:00"));
-    assert_eq!(starts(found), ["23:00", "23:30", "00:00", "00:30", "01:00"]);
+    let berlin = Tutor::with_rules(Europe::Berlin, 30, &rules);
+    let (from, to) = ("2026-03-29 00:00", "2026-03-29 02:00");
+    let found = berlin.starts(from, to, 60, "2026-03-01 00:00");
+    assert_eq!(found, ["00:00", "00:30", "01:00"]);
+    let (from, to) = ("2026-10-24 23:00", "2026-10-25 03:00");
+    let found = berlin.starts(from, to, 120, "2026-10-01 00:00");
+    assert_eq!(found, ["23:00", "23:30", "00:00", "00:30", "01:00"]);
 }
 
 /// America/Santiago, 2026-09-06: at 04:00 UTC, midnight -04 becomes 01:00 -03.
@@ -156,12 +154,11 @@ fn a_clock_may_change_by_half_an_hour() {
 #[test]
 fn the_grid_stays_on_the_wall_clock_after_half_an_hour() {
     let rules = [rule(Sun, "00:00", "00:00")];
-    let policy = policy(60);
-    let lord_howe = schedule(Australia::Lord_Howe, &rules, &[], &policy);
-    let window = span("2026-04-04 13:00", "2026-04-04 18:00");
-    let found = slots(&lord_howe, window, minutes(60), utc("2026-04-01 00:00"));
+    let lord_howe = Tutor::with_rules(Australia::Lord_Howe, 60, &rules);
+    let (from, to) = ("2026-04-04 13:00", "2026-04-04 18:00");
+    let found = lord_howe.starts(from, to, 60, "2026-04-01 00:00");
     // Midnight, 01:00; then 02:00 once the clock has been put back from there, 03:00, 04:00.
-    assert_eq!(starts(found), ["13:00", "14:00", "15:30", "16:30", "17:30"]);
+    assert_eq!(found, ["13:00", "14:00", "15:30", "16:30", "17:30"]);
 }
 
 /// Antarctica/Troll: at 01:00 UTC on 2026-03-29, 01:00 +00 becomes 03:00 +02; at 01:00 UTC on

@@ -3,10 +3,15 @@
 
 mod alternatives;
 mod clock_changes;
+mod closed_days;
+mod exhaustive;
 mod interval;
 mod lifecycle;
 mod oracle;
+mod overrides;
 mod random_cases;
+mod refusals;
 mod slots;
+mod some;
 mod support;
 mod weekly_rules;

@@ -4,17 +4,17 @@ use chrono::NaiveDate;
 use chrono::Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::{Asia, Europe, Pacific, TZ_VARIANTS, UTC};
-use scheduling::availability::{LONGEST_WINDOW, WeeklyRule, overlapping_rules, weekly_spans};
+use scheduling::availability::{LONGEST_WINDOW, WeeklyRule, overlapping_rules};
 use scheduling::interval::Span;
 
-use crate::support::{date, hours, rule, span};
+use crate::support::{date, hours, open_spans, rule, span};
 
 // 2026-06-01 is a Monday.
 const WEEK: (&str, &str) = ("2026-06-01 00:00", "2026-06-08 00:00");
 
 #[test]
 fn no_rule_no_time() {
-    assert_eq!(weekly_spans(&[], UTC, span(WEEK.0, WEEK.1)), []);
+    assert_eq!(open_spans(&[], UTC, span(WEEK.0, WEEK.1)), []);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_window_may_end_within_a_second() {
     let start = "2026-06-01T10:00:00.25Z".parse().expect("a value");
     let end = "2026-06-01T10:00:00.75Z".parse().expect("a value");
     let window = Span::new(start, end).expect("a value");
-    assert_eq!(weekly_spans(&rules, UTC, window), [window]);
+    assert_eq!(open_spans(&rules, UTC, window), [window]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn rules_that_overlap_or_touch_become_one_span() {
         rule(Mon, "16:00", "17:00"),
     ];
     assert_eq!(
-        weekly_spans(&rules, UTC, span(WEEK.0, WEEK.1)),
+        open_spans(&rules, UTC, span(WEEK.0, WEEK.1)),
         [
             span("2026-06-01 09:00", "2026-06-01 15:00"),
             span("2026-06-01 16:00", "2026-06-01 17:00"),
@@ -122,7 +122,7 @@ fn a_window_is_looked_at_for_a_limited_time() {
     let every_day = [Mon, Tue, Wed, Thu, Fri, Sat, Sun];
     let rules = every_day.map(|day| rule(day, "00:00", "00:00"));
     let endless = Span::new(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC).expect("a value");
-    let spans = weekly_spans(&rules, UTC, endless);
+    let spans = open_spans(&rules, UTC, endless);
     assert_eq!(spans.len(), 1);
     assert_eq!(spans[0].duration(), LONGEST_WINDOW);
 }
@@ -146,7 +146,7 @@ fn the_ends_of_time_do_no_harm() {
                 Span::new(last - length, last),
             ];
             for window in windows.into_iter().flatten() {
-                let spans = weekly_spans(&rules, zone, window);
+                let spans = open_spans(&rules, zone, window);
                 assert!(spans.iter().all(|span| window.contains(span)));
                 assert!(days == 1 || !spans.is_empty(), "{zone} {window:?}");
             }
