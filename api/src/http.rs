@@ -6,6 +6,7 @@ mod cursor;
 mod etag;
 mod extract;
 mod idempotency;
+mod instant;
 mod layers;
 mod local_time;
 mod object;

@@ -6,6 +6,7 @@ use crate::{
     http::{
         auth::SignedIn,
         extract::{Path, Query},
+        instant,
         openapi::{Faults, NotFound, NotSignedIn},
         problem::ConflictingSpan,
         validate,
@@ -28,14 +29,18 @@ use uuid::Uuid;
 /// A start and an end at which a lesson could be booked right now.
 #[derive(Serialize, ToSchema)]
 pub struct Slot {
+    #[serde(serialize_with = "instant::write")]
     #[schema(example = "2026-11-23T15:00:00Z")]
     start: DateTime<Utc>,
+    #[serde(serialize_with = "instant::write")]
     #[schema(example = "2026-11-23T16:00:00Z")]
     end: DateTime<Utc>,
     /// The start by the clock in `time_zone`.
+    #[serde(serialize_with = "instant::write")]
     #[schema(example = "2026-11-23T16:00:00+01:00")]
     local_start: DateTime<FixedOffset>,
     /// The end by the clock in `time_zone`.
+    #[serde(serialize_with = "instant::write")]
     #[schema(example = "2026-11-23T17:00:00+01:00")]
     local_end: DateTime<FixedOffset>,
 }
