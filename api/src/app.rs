@@ -2,10 +2,11 @@
 
 use crate::{clock::Clock, config::Config, turns::Turns};
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -15,8 +16,11 @@ pub struct Inner {
     pub config: Config,
     pub db: DatabaseConnection,
     pub clock: Clock,
-    /// Waited for before a connection is taken for the time of a tutor.
+    /// Waited for before a connection is taken for the time of a tutor and a student.
     pub turns: Turns,
+    /// What was last found out about readiness, and when; none if it can do its work, else why not. For
+    /// [`crate::service::health`].
+    pub readiness: Mutex<Option<(DateTime<Utc>, Option<String>)>>,
     /// None where nobody can sign in.
     pub google: Option<Google>,
     /// Wakes a worker of this instance after work was enqueued.
@@ -42,6 +46,7 @@ impl App {
             db,
             clock,
             turns: Turns::default(),
+            readiness: Mutex::default(),
             google,
             work_enqueued: Notify::new(),
         })))

@@ -29,8 +29,7 @@ pub struct Model {
     pub calendar_event_id: Option<String>,
     /// Counts the event ids that were taken when the event was to be made: the id of a deleted event stays so.
     pub calendar_event_attempt: i16,
-    /// When Google was last asked to make the event; none when none was asked for, or what became of it
-    /// is known.
+    /// When Google was last asked to make the event without an answer; none when nothing is open.
     pub calendar_event_asked_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

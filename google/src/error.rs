@@ -103,6 +103,11 @@ impl Error {
         }
     }
 
+    /// Whether a change that was asked for may have been made, or may yet be.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Protocol(_))
+    }
+
     /// Whether another try within the same call, seconds later, makes sense.
     pub(crate) fn is_brief(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{Error, Limits};
@@ -29,7 +30,8 @@ where
         let pause = error
             .retry_after()
             .unwrap_or_else(|| jittered(limits.pause, done - 1));
-        if Instant::now() + pause >= deadline {
+        let next = Instant::now().checked_add(pause);
+        if next.is_none_or(|next| next >= deadline) {
             return Err(error);
         }
         tracing::debug!(tries = done, ?pause, %error, "trying again");
@@ -42,7 +44,12 @@ fn jittered(unit: Duration, n: u32) -> Duration {
     unit.mul_f64(rand::random::<f64>() * f64::from(1_u32 << n.min(10)))
 }
 
-/// The seconds form of `Retry-After`; a date is taken as not said.
+/// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3); a date that has passed asks for no wait.
 pub(crate) fn retry_after(value: Option<&str>) -> Option<Duration> {
-    value?.trim().parse().ok().map(Duration::from_secs)
+    let value = value?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?.to_utc();
+    Some((date - Utc::now()).to_std().unwrap_or_default())
 }

@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
 
 const UP: &str = r"
 ALTER TABLE lessons ADD COLUMN calendar_event_asked_at timestamptz;
-COMMENT ON COLUMN lessons.calendar_event_asked_at IS 'when Google was last asked to make the event; null when none was asked for, or what became of it is known';
+COMMENT ON COLUMN lessons.calendar_event_asked_at IS 'when Google was last asked to make the event without an answer; null when nothing is open';
 ";
 
 const DOWN: &str = "ALTER TABLE lessons DROP COLUMN calendar_event_asked_at;";

@@ -30,7 +30,8 @@ pub struct Budgets {
 impl RateLimits {
     /// `RATE_LIMIT_SEARCH`: 120 when not set. `RATE_LIMIT_READ`: 300 when not set.
     /// `RATE_LIMIT_WRITE`: 60 when not set. Requests per minute of one person, in each instance.
-    /// `RATE_LIMIT_ADDRESS`: 3000 when not set; requests per minute of one address over everything.
+    /// `RATE_LIMIT_ADDRESS`: 3000 when not set; requests per minute of one address over everything
+    /// under `/v1`.
     /// `RATE_LIMIT_SIGN_IN`: 120 when not set; the same for signing in, which takes two requests. Both leave
     /// room for a school behind one address.
     /// `RATE_LIMITS`: `off` limits nobody, for load tests and behind a gateway that limits; `on` when not set.

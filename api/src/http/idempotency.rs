@@ -99,30 +99,31 @@ impl IdempotencyKey {
     where
         W: Future<Output = Result<Response, Error>> + Send + 'static,
     {
-        let Some(key) = self.0 else {
-            return work(None).await;
+        let claim = match self.0 {
+            None => None,
+            Some(key) => match idempotency::claim(app, user_id, key, request).await? {
+                Claimed::Do(claim) => Some(claim),
+                Claimed::Done(answer) => return replay(answer),
+                Claimed::InProgress => return Err(Error::RequestInProgress),
+                Claimed::Reused => {
+                    return Err(Error::invalid(
+                        "Idempotency-Key",
+                        "idempotency_key_reused",
+                        "was used for another request",
+                    ));
+                }
+            },
         };
-        match idempotency::claim(app, user_id, key, request).await? {
-            Claimed::Done(answer) => replay(answer),
-            Claimed::InProgress => Err(Error::RequestInProgress),
-            Claimed::Reused => Err(Error::invalid(
-                "Idempotency-Key",
-                "idempotency_key_reused",
-                "was used for another request",
-            )),
-            Claimed::Do(claim) => {
-                let (app, work) = (app.clone(), work(Some(claim.clone())));
-                let done = async move {
-                    match work.await {
-                        Ok(response) => Ok(response),
-                        Err(error) => refuse(&app, &claim, error).await,
-                    }
-                };
-                tokio::spawn(done.in_current_span())
-                    .await
-                    .map_err(Error::internal)?
+        let (app, work) = (app.clone(), work(claim.clone()));
+        let done = async move {
+            match (work.await, claim) {
+                (Err(error), Some(claim)) => refuse(&app, &claim, error).await,
+                (outcome, _) => outcome,
             }
-        }
+        };
+        tokio::spawn(done.in_current_span())
+            .await
+            .map_err(Error::internal)?
     }
 }
 

@@ -58,7 +58,8 @@ pub async fn security_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Answers 503 when a request takes too long. Its transaction, if any, is rolled back.
+/// Answers 503 when a request takes too long. Its transaction, if any, is rolled back; but what takes an
+/// `Idempotency-Key` comes to its end.
 pub async fn time_limit(request: Request, next: Next) -> Response {
     tokio::time::timeout(TIME_LIMIT, next.run(request))
         .await

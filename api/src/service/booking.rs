@@ -18,6 +18,7 @@ use crate::{
         lesson::NewLesson,
         violated,
     },
+    turns::Turn,
 };
 use ::entity::{booking::BookingStatus, google_grant::GrantState};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +29,6 @@ use scheduling::{
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde::Serialize;
-use tokio::sync::SemaphorePermit;
 
 pub use crate::store::booking::{Detail, Side};
 
@@ -85,7 +85,7 @@ pub async fn create<A: Serialize + Send + Sync>(
         ));
     }
     busy_time::read_if_stale(app, profile.id).await;
-    let turn = turn(app, profile.id).await?;
+    let turn = turn(app, student, profile.id).await?;
     let booked = transaction!(app.db, |txn| {
         let detail = insert(app, txn, (profile.user_id, student), &wanted, span).await?;
         reply.keep(txn, detail).await
@@ -165,13 +165,13 @@ async fn insert(
     find(txn, student, id).await
 }
 
-/// The caller's turn at the time of a tutor, to be held while a transaction locks it.
-async fn turn(app: &App, tutor: TutorId) -> Result<SemaphorePermit<'_>, Error> {
+/// The caller's turn at the time of a student and a tutor, to be held while a transaction locks it.
+async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Error> {
     app.turns
-        .at_time_of(tutor)
+        .at_time_of(student, tutor)
         .await
         .ok_or_else(|| Error::Unavailable {
-            cause: anyhow::anyhow!("too many wait for the time of tutor {tutor}"),
+            cause: anyhow::anyhow!("too many wait for the time of {student} or tutor {tutor}"),
             retry_after: None,
         })
 }
@@ -266,7 +266,7 @@ pub async fn cancel<A: Serialize + Send + Sync>(
         student_id,
         ..
     } = get(app, actor, id).await?;
-    let _turn = turn(app, tutor_id).await?;
+    let _turn = turn(app, student_id, tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
         let booking = find(txn, actor, id).await?;

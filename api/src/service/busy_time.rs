@@ -29,7 +29,12 @@ const PAST: TimeDelta = TimeDelta::days(1);
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
     let owned = app.clone();
     // On a task of its own, so that it comes to its end also when nobody waits for it any more.
-    let reading = tokio::spawn(async move { read(&owned, tutor_id, Some(STALE_AFTER)).await });
+    let reading = tokio::spawn(async move {
+        let now = owned.clock.now();
+        let before = now - STALE_AFTER;
+        let claim = store::google_grant::claim_stale_busy_read(&owned.db, tutor_id, before, now);
+        read(&owned, tutor_id, claim.await?, now).await
+    });
     let read = match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(panic)) => Ok(Err(Error::internal(panic))),
@@ -49,17 +54,18 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
 /// Reads the busy time of a tutor from Google and replaces what was known. Whether the calendar is
 /// still connected.
 pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
-    read(app, tutor_id, None).await
+    let now = app.clock.now();
+    let claim = store::google_grant::claim_busy_read(&app.db, tutor_id, now).await?;
+    read(app, tutor_id, claim, now).await
 }
 
-async fn read(app: &App, tutor_id: TutorId, pause: Option<TimeDelta>) -> Result<bool, Error> {
-    let Some(google) = &app.google else {
-        return Ok(false);
-    };
-    let read_at = app.clock.now();
-    let Some(claim) =
-        store::google_grant::claim_busy_read(&app.db, tutor_id, pause, read_at).await?
-    else {
+async fn read(
+    app: &App,
+    tutor_id: TutorId,
+    claim: Option<BusyReadClaim>,
+    read_at: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let (Some(google), Some(claim)) = (&app.google, claim) else {
         return Ok(false);
     };
     let Some(window) = window(app, tutor_id, read_at).await? else {

@@ -71,8 +71,9 @@ async fn failed(
     match error {
         // Only the tutor can mend these; connecting again enqueues this again.
         Google::GrantDead | Google::InsufficientScope => Ok(Outcome::Done),
-        // An answer about this event: the connection is as good as ever.
-        Google::Invalid { .. }
+        // An answer about this event: the connection is as good as ever. Other statuses that are
+        // `Invalid` refuse the account or the project, and with it every event.
+        Google::Invalid { status: 400, .. }
         | Google::NotFound
         | Google::Gone
         | Google::Duplicate
@@ -123,15 +124,25 @@ async fn insert(
         let now = app.clock.now();
         let open_since = asked_before.unwrap_or(now);
         // Before it is sent: of an insert that was cut off nobody else would know.
-        store::lesson::note_event_asked(&app.db, lesson.id, now).await?;
+        store::lesson::note_event_asked(&app.db, lesson.id, Some(now)).await?;
         let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
         let found = match inserted {
             Ok(_) => Found::Ours,
-            Err(google::Error::Duplicate) => look(app, google, grant, &event.id, lesson.id).await?,
-            Err(error) => return Err(error.into()),
+            Err(google::Error::Duplicate) => {
+                // This insert was answered; what is open is older.
+                store::lesson::note_event_asked(&app.db, lesson.id, Some(open_since)).await?;
+                look(app, google, grant, &event.id, lesson.id).await?
+            }
+            Err(error) => {
+                // What was answered is not open; an earlier insert may be.
+                if !error.leaves_open() {
+                    store::lesson::note_event_asked(&app.db, lesson.id, asked_before).await?;
+                }
+                return Err(error.into());
+            }
         };
         match found {
             Found::Ours => {
@@ -140,9 +151,8 @@ async fn insert(
                 return Ok(Outcome::Done);
             }
             // Taken, by an event that can't be seen: perhaps ours, which is just being made. Beside an event
-            // with the next id it would be a second one. This insert was answered; what is open is older.
+            // with the next id it would be a second one.
             Found::Nothing if is_on_its_way(open_since, now) => {
-                store::lesson::note_event_asked(&app.db, lesson.id, open_since).await?;
                 return Ok(Outcome::Again(LOOK_AGAIN));
             }
             // The id is used up. That is written down before the next one is tried: should the answer to
@@ -228,7 +238,7 @@ async fn delete(
         Found::Nothing | Found::Another => {}
     }
     store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt).await?;
-    store::job::enqueue(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
+    store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
     Ok(Outcome::Done)
 }
 

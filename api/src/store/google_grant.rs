@@ -1,10 +1,11 @@
 //! What users let the service do with their Google Calendar.
 
+use super::job::Work;
 use ::entity::{
     google_grant::{self, GrantState},
     id::{GrantId, TutorId, UserId},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql, sea_query::OnConflict,
@@ -141,21 +142,44 @@ pub struct BusyReadClaim {
     pub user_id: UserId,
 }
 
-/// Takes the right to read the busy time of a tutor now, unless somebody took it within `pause`; without
-/// a pause it is always given.
+/// Takes the right to read the busy time of a tutor now.
 pub async fn claim_busy_read(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
-    pause: Option<TimeDelta>,
     now: DateTime<Utc>,
 ) -> Result<Option<BusyReadClaim>, DbErr> {
-    let before = pause.map(|pause| now - pause);
     BusyReadClaim::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
-             AND ({before}::timestamptz IS NULL OR busy_attempted_at IS NULL OR busy_attempted_at <= {before})
            RETURNING google_grants.id, google_grants.user_id"#
+    ))
+    .one(db)
+    .await
+}
+
+/// Takes the right to read the busy time of a tutor now, unless somebody took it after `before`, is just
+/// taking it, or the job that reads it waits after a failure. Never waits for a lock: who books would hold
+/// a connection meanwhile.
+pub async fn claim_stale_busy_read(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<BusyReadClaim>, DbErr> {
+    let (kind, key) = Work::ReadBusyTime(tutor_id).name();
+    BusyReadClaim::find_by_statement(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET busy_attempted_at = {now}
+           WHERE id = (
+               SELECT id FROM google_grants
+               WHERE user_id = (SELECT user_id FROM tutors WHERE id = {tutor_id}) AND state = 'live'
+                 AND (busy_attempted_at IS NULL OR busy_attempted_at <= {before})
+                 AND NOT EXISTS (
+                     SELECT 1 FROM jobs
+                     WHERE kind = {kind} AND key = {key} AND failing_since IS NOT NULL AND run_at > {now})
+               FOR UPDATE SKIP LOCKED)
+           RETURNING id, user_id"#
     ))
     .one(db)
     .await

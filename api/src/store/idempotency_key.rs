@@ -29,7 +29,7 @@ pub async fn claim(
             r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
                VALUES ({user_id}, {key}, {request_hash}, {in_flight_until}, {now})
                ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
-               SET in_flight_until = excluded.in_flight_until
+               SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at
                WHERE idempotency_keys.in_flight_until <= {now}
                  AND idempotency_keys.request_hash = excluded.request_hash"#
         ))

@@ -7,7 +7,6 @@
 use ::entity::id::{JobId, LessonId, TutorId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
-use uuid::Uuid;
 
 /// Work to be done outside a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +30,13 @@ impl Work {
         matches!(self, Self::ReadBusyTime(_))
     }
 
-    fn key(self) -> Uuid {
-        match self {
+    /// By what its row is found: kind and key.
+    pub(super) fn name(self) -> (String, String) {
+        let key = match self {
             Self::SyncLessonEvent(id) => id.0,
             Self::ReadBusyTime(id) => id.0,
-        }
+        };
+        (self.kind().to_owned(), key.to_string())
     }
 
     fn parse(kind: &str, key: &str) -> Option<Self> {
@@ -54,16 +55,24 @@ pub async fn enqueue(
     work: Work,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let (id, kind, key) = (
-        JobId::generate(),
-        work.kind().to_owned(),
-        work.key().to_string(),
-    );
+    let (id, (kind, key)) = (JobId::generate(), work.name());
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ({id}, {kind}, {key}, {now}, {now})
            ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
            SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, failing_since = NULL, dead_at = NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets work that is queued run now, unless it waits after a failure.
+pub async fn hurry(db: &impl ConnectionTrait, work: Work, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let (kind, key) = work.name();
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE jobs SET revision = revision + 1, run_at = least(run_at, {now})
+           WHERE kind = {kind} AND key = {key} AND (failing_since IS NULL OR run_at <= {now})"#
     ))
     .await
     .map(|_| ())

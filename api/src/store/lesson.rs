@@ -35,7 +35,8 @@ pub async fn of_person(
 }
 
 /// Spans in which Google may show one of our own events: of lessons that stand, of cancelled ones whose
-/// event is not yet known to be gone, and of those changed since `read_at`, when Google was asked.
+/// event is not yet known to be gone or may yet come, and of those changed since `read_at`, when Google was
+/// asked.
 pub async fn perhaps_in_calendar(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -47,7 +48,8 @@ pub async fn perhaps_in_calendar(
         Postgres,
         r#"SELECT starts_at, ends_at FROM lessons
            WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from}
-             AND (status <> 'cancelled' OR calendar_event_id IS NOT NULL OR updated_at >= {read_at})"#
+             AND (status <> 'cancelled' OR calendar_event_id IS NOT NULL OR calendar_event_asked_at IS NOT NULL
+                  OR updated_at >= {read_at})"#
     ))
     .all(db)
     .await?;
@@ -152,15 +154,15 @@ pub async fn for_calendar(
     .await
 }
 
-/// Notes that Google is about to be asked to make the event, or when it was asked with an open outcome.
+/// Notes when Google was last asked, or is about to be, to make the event with an outcome that is open.
 pub async fn note_event_asked(
     db: &impl ConnectionTrait,
     id: LessonId,
-    asked_at: DateTime<Utc>,
+    asked_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbErr> {
     lesson::Entity::update_many()
         .set(lesson::ActiveModel {
-            calendar_event_asked_at: Set(Some(asked_at)),
+            calendar_event_asked_at: Set(asked_at),
             ..Default::default()
         })
         .filter(lesson::COLUMN.id.eq(id))

@@ -167,7 +167,7 @@ async fn without_the_right_to_read_busy_time_nobody_asks_for_it_again_and_again(
 
     // Lessons reach the calendar all the same, and a mishap on the way is over when it is over.
     let failure = Failure::status(Target::Calendar, 500, "backendError");
-    test.google.fail_next(failure.path("/events").times(3));
+    test.google.fail_next(failure.path("/events"));
     book(&test, &tutor, FIRST).await;
     test.run_jobs().await;
     assert_ne!(connection(&tutor).await["failing_since"], json!(null));

@@ -129,6 +129,54 @@ async fn a_key_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
+async fn the_day_of_a_key_that_was_taken_over_begins_anew() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-09T08:00:00Z");
+    post(&student, "one", &wanted).await.expect(201);
+    // As a server leaves it that was killed at this request.
+    test.execute(
+        "UPDATE idempotency_keys SET answer = NULL, in_flight_until = created_at + interval '1 minute'",
+    )
+    .await;
+    test.pass(TimeDelta::hours(23));
+    post(&student, "one", &wanted)
+        .await
+        .expect_problem(409, "slot_unavailable");
+    test.pass(TimeDelta::hours(23));
+    let again = post(&student, "one", &wanted).await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+}
+
+#[tokio::test]
+async fn what_is_under_way_goes_on_when_its_caller_hangs_up() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let (student, other) = (test.student("Sam").await, test.student("Olga").await);
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    let mut connection = test.own_connection().await;
+    let lock = "BEGIN; LOCK TABLE lessons IN ACCESS EXCLUSIVE MODE";
+    connection.execute(lock).await.unwrap();
+    tokio::select! {
+        answer = student.post("/v1/bookings", &wanted) => panic!("{}", answer.status),
+        () = test.until_waiting_for_a_lock(1) => {}
+    }
+    // By now the server has seen the hanging up.
+    other.get("/v1/me").await.expect(200);
+    connection.execute("ROLLBACK").await.unwrap();
+    // Whoever wants the same comes after the one who hung up, who has the lock on the tutor's time.
+    other
+        .post("/v1/bookings", &wanted)
+        .await
+        .expect_problem(409, "slot_unavailable");
+    assert_eq!(
+        student.get("/v1/bookings").await.expect(200)["items"][0]["start"],
+        wanted["start"]
+    );
+}
+
+#[tokio::test]
 async fn a_fault_of_ours_gives_the_key_back() {
     let test = TestApp::start().await;
     let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;

@@ -146,7 +146,7 @@ async fn the_token_endpoint_is_down() {
 }
 
 #[tokio::test]
-async fn one_lost_answer_is_mended_within_the_same_run() {
+async fn one_lost_answer_is_mended_within_seconds() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;
     let tutor = centre.connected_tutor(&test, "Tina").await;
@@ -154,6 +154,8 @@ async fn one_lost_answer_is_mended_within_the_same_run() {
     let booking = book(&student, &tutor, FIRST).await;
     test.google
         .fail_next(Failure::lost_answer(Target::Calendar).method("POST"));
+    test.run_jobs().await;
+    test.pass(TimeDelta::seconds(2));
     test.run_jobs().await;
     assert_starts(&test, &tutor, &[FIRST]);
     assert_eq!(

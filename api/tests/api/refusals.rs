@@ -2,7 +2,7 @@
 
 use crate::support::{
     Centre, Person, TestApp, TutorAtCentre,
-    lesson::{FIRST, SECOND, assert_starts, book},
+    lesson::{FIRST, SECOND, assert_starts, book, cancel},
 };
 use chrono::TimeDelta;
 use google_sandbox::{Effect, Failure, Target};
@@ -34,7 +34,7 @@ async fn failing_since(tutor: &TutorAtCentre) -> Value {
 
 #[tokio::test]
 async fn a_refused_event_is_no_fault_of_the_connection_and_tried_again_after_hours() {
-    for (status, reason) in [(400, "invalid"), (403, "forbidden"), (404, "notFound")] {
+    for (status, reason) in [(400, "invalid"), (404, "notFound")] {
         let (test, tutor, student) = start().await;
         let booking = book(&student, &tutor, FIRST).await;
         test.google.fail_next(insert_answers(status, reason, None));
@@ -62,6 +62,25 @@ async fn a_refused_event_is_no_fault_of_the_connection_and_tried_again_after_hou
         test.run_jobs().await;
         assert_starts(&test, &tutor, &[FIRST, SECOND]);
         assert_eq!(test.events_to_write().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_everything_is_a_fault_of_the_connection_and_over_in_minutes() {
+    for reason in ["accessNotConfigured", "domainPolicy"] {
+        let (test, tutor, student) = start().await;
+        let lessons = [FIRST, SECOND];
+        for start in lessons {
+            book(&student, &tutor, start).await;
+        }
+        let refused = insert_answers(403, reason, None);
+        test.google.fail_next(refused.times(2));
+        test.run_jobs().await;
+        assert_ne!(failing_since(&tutor).await, json!(null));
+        test.pass(TimeDelta::minutes(5));
+        test.run_jobs().await;
+        assert_starts(&test, &tutor, &lessons);
+        assert_eq!(failing_since(&tutor).await, json!(null));
     }
 }
 
@@ -151,4 +170,38 @@ async fn after_days_without_a_worker_nothing_is_given_up_at_once() {
     test.pass(TimeDelta::minutes(5));
     test.run_jobs().await;
     assert_starts(&test, &tutor, &[FIRST]);
+}
+
+#[tokio::test]
+async fn busy_time_is_not_read_while_google_asks_to_wait() {
+    let (test, tutor, student) = start().await;
+    let booking = book(&student, &tutor, FIRST).await;
+    test.run_jobs().await;
+    test.pass(TimeDelta::minutes(1));
+    let effect = Effect::Status {
+        status: 429,
+        reason: "rateLimitExceeded".to_owned(),
+        retry_after: Some(600),
+    };
+    let too_fast = Failure::new(Target::Calendar, effect).path("freeBusy");
+    test.google.fail_next(too_fast);
+    let asked = || {
+        let log = test.google.requests();
+        log.iter().filter(|r| r.path.contains("freeBusy")).count()
+    };
+    let before = asked();
+    test.run_jobs().await;
+    assert_eq!(asked(), before + 1);
+
+    test.pass(TimeDelta::seconds(30));
+    book(&student, &tutor, SECOND).await;
+    assert_eq!(asked(), before + 1, "before a booking");
+    cancel(&student, &booking).await;
+    test.run_jobs().await;
+    assert_starts(&test, &tutor, &[SECOND]);
+    assert_eq!(asked(), before + 1, "after an event was deleted");
+
+    test.pass(TimeDelta::minutes(15));
+    test.run_jobs().await;
+    assert_eq!(asked(), before + 2);
 }

@@ -28,8 +28,9 @@ pub(super) async fn insert(
     check(event)?;
     let calendar = &segment(calendar_id)?;
     let body = &to_api(event);
+    // Of several tries an answer to the last would leave open what becomes of those before.
     let made = hubs
-        .call(token, |hub, mut witness| async move {
+        .call_once(token, |hub, mut witness| async move {
             let call = hub
                 .events()
                 .insert(body.clone(), calendar)

@@ -79,8 +79,36 @@ impl Hubs {
     where
         F: Future<Output = common::Result<T>>,
     {
+        self.call_within(&self.inner.limits, token, call).await
+    }
+
+    /// As [`Hubs::call`], without trying again.
+    pub(super) async fn call_once<T, F>(
+        &self,
+        token: &AccessToken,
+        call: impl Fn(Hub, Witness) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = common::Result<T>>,
+    {
+        let once = Limits {
+            tries: 1,
+            ..self.inner.limits
+        };
+        self.call_within(&once, token, call).await
+    }
+
+    async fn call_within<T, F>(
+        &self,
+        limits: &Limits,
+        token: &AccessToken,
+        call: impl Fn(Hub, Witness) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = common::Result<T>>,
+    {
         let hub = self.hub(token)?;
-        with_retries(&self.inner.limits, || async {
+        with_retries(limits, || async {
             let witness = Witness::default();
             let seen = Arc::clone(&witness.refusal);
             match call(hub.clone(), witness).await {

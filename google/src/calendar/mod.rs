@@ -80,13 +80,13 @@ impl Calendar {
 
     /// Makes an event; Google mails those invited.
     ///
-    /// Safe to repeat, and repeated here, because the id is ours. Needs
-    /// [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED).
+    /// Safe to repeat, because the id is ours. That is left to the caller: it is sent once, so that an answer tells all
+    /// about this call. Needs [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED).
     ///
     /// # Errors
     ///
-    /// [`Error::Duplicate`] if the id is taken: by this very insert whose answer was lost, or by an event deleted
-    /// since. Read it with [`Calendar::event`] and compare. [`Error::Unavailable`] leaves open whether it was made.
+    /// [`Error::Duplicate`] if the id is taken: by an earlier insert whose answer was lost, or by an event deleted
+    /// since. Read it with [`Calendar::event`] and compare. [`Error::leaves_open`] tells after which it may yet be made.
     /// [`Error::NotFound`] if there is no such calendar; [`Error::Invalid`] for an event that can't be sent.
     #[instrument(name = "google.insert_event", skip_all, fields(event = %event.id))]
     pub async fn insert_event(

@@ -1,7 +1,9 @@
 //! What Calendar refuses, what it is not even asked, and what happens when it is silent or says too much.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use google::{AccessToken, Attendee, Calendar, Error, NewEvent};
 use serde_json::json;
 
@@ -88,15 +90,54 @@ async fn a_wait_longer_than_the_budget_is_left_to_the_caller() {
         .event(&token(), "primary", &lesson().id)
         .await
         .unwrap_err();
-    let hour = Some(std::time::Duration::from_hours(1));
+    let hour = Some(Duration::from_hours(1));
     assert_eq!(error, Error::RateLimited { retry_after: hour });
     assert_eq!(stage.calls(&one()).len(), 1);
 }
 
 #[tokio::test]
-async fn an_insert_whose_answer_was_lost_shows_as_duplicate() {
+async fn a_wait_beyond_all_reckoning_is_only_long() {
+    let (stage, calendar) = calendar(LIMITS).await;
+    let forever = u64::MAX.to_string();
+    stage.on(
+        &one(),
+        [refusal(429, "rateLimitExceeded").header("retry-after", &forever)],
+    );
+    let error = calendar
+        .event(&token(), "primary", &lesson().id)
+        .await
+        .unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(u64::MAX)));
+}
+
+#[tokio::test]
+async fn a_wait_may_be_asked_for_until_a_date() {
+    for (date, least, most) in [
+        ((Utc::now() + TimeDelta::hours(1)).to_rfc2822(), 3590, 3600),
+        ("Sun, 06 Nov 1994 08:49:37 GMT".to_owned(), 0, 0),
+    ] {
+        let (stage, calendar) = calendar(LIMITS).await;
+        let answer = Answer::html(503).header("retry-after", &date.replace("+0000", "GMT"));
+        stage.on(&one(), [answer]);
+        let error = calendar
+            .event(&token(), "primary", &lesson().id)
+            .await
+            .unwrap_err();
+        let asked = error.retry_after().unwrap().as_secs();
+        assert!((least..=most).contains(&asked), "{date}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn an_insert_is_sent_once_and_shows_as_duplicate_if_its_answer_was_lost() {
     let (stage, calendar) = calendar(LIMITS).await;
     stage.on(EVENTS, [Answer::html(502), refusal(409, "duplicate")]);
+    let outcome = calendar.insert_event(&token(), "primary", &lesson()).await;
+    assert!(
+        matches!(outcome, Err(Error::Unavailable { .. })),
+        "{outcome:?}"
+    );
+    assert_eq!(stage.calls(EVENTS).len(), 1);
     let outcome = calendar.insert_event(&token(), "primary", &lesson()).await;
     assert_eq!(outcome, Err(Error::Duplicate));
 }
