@@ -122,14 +122,14 @@ fn wrong(code: &'static str, detail: &'static str) -> Wrong {
 }
 
 fn date(at: Option<DatePerhapsTime>) -> Result<Option<NaiveDate>, Wrong> {
-    match at {
-        Some(DatePerhapsTime::Date(date)) if (1970..2200).contains(&date.year()) => Ok(Some(date)),
-        Some(DatePerhapsTime::Date(_)) => {
+    at.map(|at| match at {
+        DatePerhapsTime::Date(date) if (1970..2200).contains(&date.year()) => Ok(date),
+        DatePerhapsTime::Date(_) => {
             Err(wrong("out_of_range", "must lie in the years 1970 to 2199"))
         }
-        Some(DatePerhapsTime::DateTime(_)) => Err(wrong("not_all_day", "must be a whole day")),
-        None => Ok(None),
-    }
+        DatePerhapsTime::DateTime(_) => Err(wrong("not_all_day", "must be a whole day")),
+    })
+    .transpose()
 }
 
 fn name(event: &Event) -> String {
@@ -189,8 +189,8 @@ fn whole_days(rule: &str) -> Result<String, Wrong> {
     let parts = rule.split(';').map(|part| {
         let part = part.to_ascii_uppercase();
         match part.split_once('=').ok_or(unreadable())? {
-            ("FREQ", "SECONDLY" | "MINUTELY" | "HOURLY") => Err(unreadable()),
-            ("BYSECOND" | "BYMINUTE" | "BYHOUR", _) => Err(unreadable()),
+            ("FREQ", "SECONDLY" | "MINUTELY" | "HOURLY")
+            | ("BYSECOND" | "BYMINUTE" | "BYHOUR", _) => Err(unreadable()),
             ("UNTIL", until) => {
                 let date = until.get(..8).ok_or(unreadable())?;
                 Ok(format!("UNTIL={date}T000000Z"))

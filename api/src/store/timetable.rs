@@ -101,22 +101,22 @@ pub async fn of_tutors(
     let mut found = without_times(db, tutors).await?;
     for (id, rule) in weekly_rule::of_tutors(db, tutors).await? {
         add(&mut found, id, |timetable| {
-            timetable.weekly_rules.push(rule)
+            timetable.weekly_rules.push(rule);
         });
     }
     for (id, on_date) in date_override::of_tutors(db, tutors, from).await? {
         add(&mut found, id, |timetable| {
-            timetable.overrides.push(on_date)
+            timetable.overrides.push(on_date);
         });
     }
     for (id, time_off) in time_off::of_tutors(db, tutors, now).await? {
         add(&mut found, id, |timetable| {
-            timetable.time_off.push(time_off)
+            timetable.time_off.push(time_off);
         });
     }
     for offer in offer::of_tutors(db, tutors).await? {
         add(&mut found, offer.tutor_id, |timetable| {
-            timetable.offers.push(offer)
+            timetable.offers.push(offer);
         });
     }
     for (id, dates) in holiday_calendar::of_tutors(db, tutors, from).await? {

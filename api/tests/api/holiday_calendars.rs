@@ -355,9 +355,14 @@ fn file(events: &[&str]) -> String {
     let mut file = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example.org//EN\r\n".to_owned();
     for (at, event) in events.iter().enumerate() {
         let lines = event.replace('\n', "\r\n");
-        file += &format!(
-            "BEGIN:VEVENT\r\nUID:{at}@example.org\r\nDTSTAMP:20260101T000000Z\r\n{lines}\r\nEND:VEVENT\r\n"
-        );
+        let stamp = format!("UID:{at}@example.org\r\nDTSTAMP:20260101T000000Z");
+        file.extend([
+            "BEGIN:VEVENT\r\n",
+            &stamp,
+            "\r\n",
+            &lines,
+            "\r\nEND:VEVENT\r\n",
+        ]);
     }
     file + "END:VCALENDAR\r\n"
 }
@@ -501,24 +506,20 @@ async fn a_rule_that_never_comes_true_makes_no_holiday() {
     assert_eq!(imported.expect(200)["items"], json!([]));
 }
 
-#[tokio::test]
-async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
-    let world = World::new().await;
-    let mut calendar = world.calendar("Berlin", true).await;
-    let kept = [holiday("2027-03-02", "2027-03-02", "Carnival")];
-    world.holidays(&mut calendar, &kept).await;
-    let good = "DTSTART;VALUE=DATE:20270501\nSUMMARY:May Day";
-    let long: Vec<_> = (0..2001).map(|at| format!("{good} {at}")).collect();
-    let long: Vec<_> = long.iter().map(String::as_str).collect();
-    let rules = vec!["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=DAILY;COUNT=1"; 101];
-    let cases = [
+const MAY_DAY: &str = "DTSTART;VALUE=DATE:20270501\nSUMMARY:May Day";
+
+/// A file, and the field and the code of what is wrong with it.
+type Unreadable = (String, &'static str, &'static str);
+
+fn unreadable_events() -> Vec<Unreadable> {
+    vec![
         (
-            file(&[good, "DTSTART:20270501T100000Z"]),
+            file(&[MAY_DAY, "DTSTART:20270501T100000Z"]),
             "events[1]",
             "not_all_day",
         ),
         (
-            file(&[good, "DTSTART;TZID=Europe/Berlin:20270501T100000"]),
+            file(&[MAY_DAY, "DTSTART;TZID=Europe/Berlin:20270501T100000"]),
             "events[1]",
             "not_all_day",
         ),
@@ -563,6 +564,14 @@ async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
             "events[0]",
             "unreadable_rule",
         ),
+    ]
+}
+
+fn unreadable_files() -> Vec<Unreadable> {
+    let long: Vec<_> = (0..2001).map(|at| format!("{MAY_DAY} {at}")).collect();
+    let long: Vec<_> = long.iter().map(String::as_str).collect();
+    let rules = vec!["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=DAILY;COUNT=1"; 101];
+    vec![
         (file(&long), "", "too_many"),
         (
             file(&[
@@ -596,8 +605,16 @@ async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
             "",
             "not_a_calendar",
         ),
-    ];
-    for (text, field, code) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
+    let world = World::new().await;
+    let mut calendar = world.calendar("Berlin", true).await;
+    let kept = [holiday("2027-03-02", "2027-03-02", "Carnival")];
+    world.holidays(&mut calendar, &kept).await;
+    for (text, field, code) in unreadable_events().into_iter().chain(unreadable_files()) {
         let refused = world.import(&calendar, "", &text).await;
         assert_eq!(refused.status, 422, "{text:.300}");
         let refused = refused.expect_problem(422, "invalid_fields");
@@ -608,7 +625,7 @@ async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
             "{text:.300}"
         );
     }
-    let huge = format!("{}{}", file(&[good]), " ".repeat(1024 * 1024));
+    let huge = format!("{}{}", file(&[MAY_DAY]), " ".repeat(1024 * 1024));
     let refused = world.import(&calendar, "", &huge).await;
     let refused = refused.expect_problem(413, "body_too_large");
     assert!(

@@ -372,6 +372,7 @@ async fn a_tutors_time_is_not_changed_to_what_can_not_be() {
     world.refuses(&time::time_off()).await;
     world.refuses(&time::policies()).await;
     world.refuses(&time::holidays()).await;
+    world.refuses(&time::calendars()).await;
 }
 
 #[tokio::test]
@@ -380,6 +381,7 @@ async fn a_query_that_can_not_be_answered_is_refused() {
     world.refuses(&queries::lists()).await;
     world.refuses(&queries::slots()).await;
     world.refuses(&time::queries()).await;
+    world.refuses(&time::searches()).await;
     world.refuses(&queries::others()).await;
 }
 

@@ -224,13 +224,7 @@ pub fn holidays() -> Vec<Case> {
         bad[at] = value;
         all(json!([good, bad]), errors)
     };
-    let create = |body: Value, errors: &[_]| fields("POST", CALENDARS, &body, errors);
-    let edit = |body: Value, errors: &[_]| fields("PATCH", CALENDAR, &body, errors);
-    let follow =
-        |ids: Value, errors: &[_]| fields("PUT", FOLLOWED, &json!({"calendar_ids": ids}), errors);
-    let nobody = uuid::Uuid::now_v7();
-    let text = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
-    let mut cases = vec![
+    vec![
         with(
             "last_date",
             json!("2027-04-30"),
@@ -277,6 +271,18 @@ pub fn holidays() -> Vec<Case> {
             json!([["2027-05-01", "2027-05-01", "May Day"]]),
             &[("holidays[0]", "unacceptable")],
         ),
+    ]
+}
+
+/// Calendars, who follows them, and files.
+pub fn calendars() -> Vec<Case> {
+    let create = |body: Value, errors: &[_]| fields("POST", CALENDARS, &body, errors);
+    let edit = |body: Value, errors: &[_]| fields("PATCH", CALENDAR, &body, errors);
+    let follow =
+        |ids: Value, errors: &[_]| fields("PUT", FOLLOWED, &json!({"calendar_ids": ids}), errors);
+    let nobody = uuid::Uuid::now_v7();
+    let text = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+    let mut cases = vec![
         create(json!({"name": "Hesse"}), &[("centre_wide", "missing")]),
         create(
             json!({"name": "", "centre_wide": true}),
@@ -327,23 +333,12 @@ pub fn holidays() -> Vec<Case> {
     cases
 }
 
-/// Questions about time that have no answer.
+/// Questions about the time of one tutor that have no answer.
 pub fn queries() -> Vec<Case> {
     let explain =
         |rest: &str, errors: &[_]| query(&format!("{TUTOR}/slots/explain?{rest}"), errors);
     let overrides = |rest: &str, errors: &[_]| query(&format!("{TUTOR}/overrides?{rest}"), errors);
-    let window = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
-    let search = |rest: &str, errors: &[_]| {
-        query(
-            &format!("/v1/slots?subject=mathematics&minutes=60&{rest}"),
-            errors,
-        )
-    };
-    let next = |rest: &str, errors: &[_]| query(&format!("/v1/slots/next?{rest}"), errors);
-    let id = uuid::Uuid::nil().to_string();
-    let ids = vec![id.as_str(); 101].join(",");
-    let cursor = |key: Value| BASE64_URL_SAFE_NO_PAD.encode(key.to_string());
-    let mut cases = vec![
+    vec![
         explain("", &[("start", "missing")]),
         explain("start=2027-03-02T09:00:00Z", &[("minutes", "missing")]),
         explain(
@@ -390,6 +385,22 @@ pub fn queries() -> Vec<Case> {
         overrides("to=%2B262142-12-31", &[("to", "out_of_range")]),
         overrides("from=2027-02-29", &[("from", "unacceptable")]),
         overrides("limit=1", &[("limit", "unknown")]),
+    ]
+}
+
+/// Searches among many that find nothing out.
+pub fn searches() -> Vec<Case> {
+    let window = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+    let search = |rest: &str, errors: &[_]| {
+        query(
+            &format!("/v1/slots?subject=mathematics&minutes=60&{rest}"),
+            errors,
+        )
+    };
+    let next = |rest: &str, errors: &[_]| query(&format!("/v1/slots/next?{rest}"), errors);
+    let id = uuid::Uuid::nil().to_string();
+    let ids = vec![id.as_str(); 101].join(",");
+    let mut cases = vec![
         search("from=2027-03-02T00:00:00Z", &[("to", "missing")]),
         search(
             "from=2027-03-03T00:00:00Z&to=2027-03-02T00:00:00Z",
@@ -467,18 +478,24 @@ pub fn queries() -> Vec<Case> {
             &[("tutors", "unacceptable")],
         ),
     ];
-    for key in [
+    cases.extend(cursors());
+    cases
+}
+
+/// Cursors of no page.
+fn cursors() -> impl Iterator<Item = Case> {
+    let keys = [
         json!(null),
         json!(17),
         json!("2027"),
         json!("+262142-12-31T23:59:59Z"),
         json!("-262142-01-01T00:00:00Z"),
         json!(["2027-03-03T08:00:00Z"]),
-    ] {
-        cases.push(search(
-            &format!("{window}&cursor={}", cursor(key)),
-            &[("cursor", "unknown_cursor")],
-        ));
-    }
-    cases
+    ];
+    keys.into_iter().map(|key| {
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(key.to_string());
+        let window = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+        let path = format!("/v1/slots?subject=mathematics&minutes=60&{window}&cursor={cursor}");
+        query(&path, &[("cursor", "unknown_cursor")])
+    })
 }
