@@ -1,20 +1,29 @@
 """What schemathesis has to be told about this server."""
 
+import re
+
 import requests
 import schemathesis
 
 # Reasons for a 422 that no JSON Schema can express. Whatever else is refused, the schema must forbid.
 BEYOND_THE_SCHEMA = {
+    "before_first",
     "before_valid_from",
     "duplicate",
     "idempotency_key_reused",
     "length_not_offered",
     "needs_subject",
+    "not_a_calendar",
+    "not_a_divisor",
     "not_a_local_path",
     "not_after_from",
     "not_after_start",
     "not_offered",
     "overlaps",
+    "span_or_dates",
+    "taken",
+    "too_many",
+    "unknown_calendar",
     "unknown_cursor",
     "unknown_level",
     "unknown_subject",
@@ -23,7 +32,7 @@ BEYOND_THE_SCHEMA = {
 }
 # An instant or a date may be out of the years 1970 to 2199, or too long after another: its format bounds neither.
 INSTANT_CODES = {"out_of_range", "too_long"}
-INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until")
+INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date")
 
 
 @schemathesis.hook
@@ -37,7 +46,9 @@ def before_call(context, case, kwargs):
     """Edits what is there now: "current" stands for the ETag that a reader gets."""
     if (case.headers or {}).get("If-Match") == "current":
         headers = {"Cookie": case.headers.get("Cookie", "")}
-        read = requests.get(case.as_transport_kwargs()["url"], headers=headers, timeout=10)
+        # What belongs to a tutor or a calendar has the version of that.
+        url = re.sub(r"(/v1/(?:tutors|holiday-calendars)/[^/?]+).*", r"\1", case.as_transport_kwargs()["url"])
+        read = requests.get(url, headers=headers, timeout=10)
         case.headers["If-Match"] = read.headers.get("ETag", '"0"')
 
 
@@ -48,6 +59,9 @@ def schema_forbids_what_is_refused(ctx, response, case):
         return
     for error in response.json().get("errors", []):
         is_instant = error["field"].rpartition(".")[2] in INSTANTS
+        # To JSON Schema 69.0 is an integer; whoever writes it to this server is told.
+        if error["code"] == "unacceptable" and "floating point" in error["detail"] and ".0`" in error["detail"]:
+            continue
         beyond = BEYOND_THE_SCHEMA | INSTANT_CODES if is_instant else BEYOND_THE_SCHEMA
         if error["code"] not in beyond:
             raise AssertionError(f"the schema should forbid it: {error}")

@@ -24,7 +24,10 @@ pub enum Error {
         detail: Cow<'static, str>,
     },
     /// Too much to be read at all.
-    TooLarge,
+    TooLarge {
+        /// How much may be.
+        kibibytes: usize,
+    },
     /// Well-formed, but not acceptable.
     Invalid(Vec<FieldError>),
     /// Clashes with what is there.
@@ -155,7 +158,7 @@ impl fmt::Display for Error {
             Self::Forbidden { code, .. } => write!(f, "forbidden: {code}"),
             Self::NotFound { what } => write!(f, "not found: {what}"),
             Self::Malformed { code, .. } => write!(f, "malformed: {code}"),
-            Self::TooLarge => f.write_str("too large"),
+            Self::TooLarge { kibibytes } => write!(f, "larger than {kibibytes} KiB"),
             Self::Invalid(fields) => {
                 write!(f, "invalid:")?;
                 fields

@@ -38,7 +38,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 pub use openapi::document;
 
 /// The longest body of a request.
-const BODY_LIMIT: usize = 64 * 1024;
+const BODY_LIMIT: usize = extract::USUAL_KIB * 1024;
 
 /// The whole server. It has to know from which address a request comes.
 pub fn service(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {

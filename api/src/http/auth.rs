@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     http::rate_limit::Meter,
     service::{
-        self, TutorId,
+        self, TutorId, UserId,
         session::{Holder, Viewer},
     },
 };
@@ -116,7 +116,7 @@ impl FromRequestParts<App> for EditedTutor {
         let super::extract::Path(TutorInPath { id }) = parts.extract().await?;
         let viewer = holder.viewer();
         // What the caller may not see is not there; what they see is not theirs to edit.
-        service::tutor::get(app, viewer, id).await?;
+        service::tutor::profile(app, viewer, id).await?;
         if holder.tutor_id != Some(id) && !viewer.is_admin {
             return Err(Error::Forbidden {
                 code: "not_your_profile",
@@ -128,7 +128,7 @@ impl FromRequestParts<App> for EditedTutor {
 }
 
 /// Somebody who is signed in and an admin.
-pub struct Admin;
+pub struct Admin(pub UserId);
 
 impl FromRequestParts<App> for Admin {
     type Rejection = Error;
@@ -137,7 +137,7 @@ impl FromRequestParts<App> for Admin {
         let SignedIn(holder) =
             <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         if holder.is_admin() {
-            return Ok(Self);
+            return Ok(Self(holder.user_id));
         }
         Err(Error::Forbidden {
             code: "not_an_admin",

@@ -13,10 +13,13 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// A JSON body, read strictly and validated.
-pub struct Json<T>(pub T);
+/// The longest body that is usual, in KiB.
+pub const USUAL_KIB: usize = 64;
 
-impl<S, T> FromRequest<S> for Json<T>
+/// A JSON body of at most so many KiB, read strictly and validated.
+pub struct Json<T, const KIB: usize = USUAL_KIB>(pub T);
+
+impl<S, T, const KIB: usize> FromRequest<S> for Json<T, KIB>
 where
     S: Send + Sync,
     T: DeserializeOwned + Validate<Context = ()>,
@@ -30,18 +33,23 @@ where
                 detail: "Send a JSON body with Content-Type: application/json.".into(),
             });
         }
-        let body = read(request, state).await?;
+        let body = read(request, state, KIB).await?;
         let value: T = parse(&body)?;
         validate::check(&value)?;
         Ok(Self(value))
     }
 }
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+async fn read<S: Send + Sync>(
+    mut request: Request,
+    state: &S,
+    kibibytes: usize,
+) -> Result<Bytes, Error> {
+    DefaultBodyLimit::max(kibibytes * 1024).apply(&mut request);
     let body = Bytes::from_request(request, state).await;
     body.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            Error::TooLarge
+            Error::TooLarge { kibibytes }
         }
         _ => Error::Malformed {
             code: "body_unreadable",
@@ -132,21 +140,20 @@ fn shortened(text: &str) -> String {
 /// The text of an iCalendar file.
 pub struct CalendarFile(pub String);
 
-/// The longest iCalendar file, in bytes.
-const CALENDAR_FILE_LIMIT: usize = 1024 * 1024;
+/// The longest iCalendar file, in KiB.
+const CALENDAR_FILE_KIB: usize = 1024;
 
 impl<S: Send + Sync> FromRequest<S> for CalendarFile {
     type Rejection = Error;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         if !is_of_type(request.headers(), "text/calendar") {
             return Err(Error::Malformed {
                 code: "not_a_calendar",
                 detail: "Send an iCalendar file with Content-Type: text/calendar.".into(),
             });
         }
-        DefaultBodyLimit::max(CALENDAR_FILE_LIMIT).apply(&mut request);
-        let body = read(request, state).await?;
+        let body = read(request, state, CALENDAR_FILE_KIB).await?;
         String::from_utf8(body.into())
             .map(Self)
             .map_err(|_| Error::invalid("", "not_a_calendar", "must be in UTF-8"))

@@ -18,6 +18,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
+use utoipa::IntoParams;
 
 /// The longest answer that is kept, in bytes.
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -26,6 +27,27 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The key of a request, if it came with one.
 pub struct IdempotencyKey(Option<String>);
+
+/// How [`IdempotencyKey`] is documented.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(
+    dead_code,
+    reason = "says in the OpenAPI document what the extractor reads"
+)]
+pub struct IdempotencyHeader {
+    /// A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered
+    /// as before, with `Idempotent-Replayed: true`: also after what it made has changed, so read that for its present
+    /// state.
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]([ -~]*[!-~])?$"
+    )]
+    key: Option<String>,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Error;

@@ -27,12 +27,12 @@ use utoipa_axum::router::OpenApiRouter;
             Instants are RFC 3339 in UTC, with an IANA time zone beside them where the local time matters. Lengths are \
             whole minutes. Lists come in pages: pass `next_cursor` as `cursor` until it is null. Errors are \
             `application/problem+json` (RFC 9457): decide by `code`, show `detail`. Unknown fields and unknown query \
-            parameters are refused. Edits need the `ETag` of what was read in `If-Match`; a tutor's profile, offers and \
-            weekly rules have one `ETag` together. A `+` in a query is written `%2B`.\n\n\
+            parameters are refused. Edits need the `ETag` of what was read in `If-Match`; all that belongs to a \
+            tutor has one `ETag` together, and so has a holiday calendar with its holidays. `dry_run` tries an edit without writing anything. A `+` in a query is written `%2B`.\n\n\
             | status | `code` |\n| --- | --- |\n\
-            | 400 | `malformed_json`, `not_json`, `bad_idempotency_key`, `sign_in_failed` |\n\
+            | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
-            | 403 | `cross_origin`, `not_your_profile`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access` |\n\
+            | 403 | `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
             | 409 | `slot_unavailable`, `own_lesson`, `already_cancelled`, `already_started`, `request_in_progress` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
@@ -40,7 +40,9 @@ use utoipa_axum::router::OpenApiRouter;
             | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
-            `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `idempotency_key_reused` |\n\
+            `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
+            `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_calendar`, `not_a_calendar`, \
+            `not_all_day`, `unreadable_rule`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
@@ -154,7 +156,7 @@ problems! {
     /// For operations with a JSON body.
     BadBody {
         BAD_REQUEST "malformed_json" "The body is not JSON."
-        PAYLOAD_TOO_LARGE "body_too_large" "The body is longer than 64 KiB."
+        PAYLOAD_TOO_LARGE "body_too_large" "The body is longer than 64 KiB, or than the operation says."
     }
     /// For operations on one thing.
     NotFound {
@@ -164,6 +166,10 @@ problems! {
     Precondition {
         PRECONDITION_FAILED "stale_etag" "It has changed since it was read."
         PRECONDITION_REQUIRED "if_match_required" "The edit does not say which version it is meant for."
+    }
+    /// For what is done once for an `Idempotency-Key`.
+    InProgress {
+        CONFLICT "request_in_progress" "The first request with this Idempotency-Key is still being answered: repeat it after Retry-After."
     }
     /// For changes that may say which version they are meant for.
     Stale {

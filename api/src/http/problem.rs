@@ -173,10 +173,10 @@ impl IntoResponse for Error {
                 format!("There is no such {what}."),
             ),
             Self::Malformed { code, detail } => Problem::new(StatusCode::BAD_REQUEST, code, detail),
-            Self::TooLarge => Problem::new(
+            Self::TooLarge { kibibytes } => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
-                "The body must not be longer than 64 KiB.",
+                format!("The body must not be longer than {kibibytes} KiB."),
             ),
             Self::Invalid(fields) => Problem::invalid(fields),
             Self::Conflict(conflict) => Problem::conflict(*conflict),

@@ -107,10 +107,11 @@ pub fn number<T: PartialOrd + std::fmt::Display + Copy>(
 
 /// A whole number of minutes of which a day is a multiple.
 pub fn divides_day(value: &i32, (): &()) -> Result {
-    if (1..=1440).contains(value) && 1440 % value == 0 {
+    number(1, 1440)(value, &())?;
+    if 1440 % value == 0 {
         return Ok(());
     }
-    Err(broken("out_of_range", "must divide a day of 1440 minutes"))
+    Err(broken("not_a_divisor", "must divide a day of 1440 minutes"))
 }
 
 /// A list of so many items.

@@ -1,6 +1,7 @@
 //! A centre to try things out on: subjects, tutors, students, an admin and some lessons.
 
 mod people;
+mod plans;
 
 use crate::{
     app::App,
@@ -102,6 +103,7 @@ pub async fn fill(app: &App, sandbox: &Sandbox) -> anyhow::Result<()> {
     for (tutor, user_id, tutor_id) in &people.tutors {
         set_up(app, sandbox, tutor, *user_id, *tutor_id).await?;
     }
+    plans::make(app, people.tutors[0].2, people.tutors[1].2).await?;
     book_some(app, &people).await?;
     tracing::info!(
         subjects = SUBJECTS.len(),

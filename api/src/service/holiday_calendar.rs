@@ -2,6 +2,7 @@
 
 use super::{
     HolidayCalendarId, TutorId, holiday_import,
+    idempotency::Reply,
     transaction::transaction,
     tutor::{begin_edit, check_version},
 };
@@ -11,6 +12,7 @@ use crate::{
     store::{self, violated},
 };
 use sea_orm::{DatabaseTransaction, DbErr};
+use serde::Serialize;
 
 pub use crate::store::holiday_calendar::{Changes, Holiday, HolidayCalendar};
 
@@ -38,24 +40,30 @@ pub async fn get(app: &App, id: HolidayCalendarId) -> Result<HolidayCalendar, Er
 /// Makes an empty calendar.
 ///
 /// # Errors
-/// [`Error::Invalid`] with `taken` for a name that another one has.
-pub async fn create(app: &App, name: &str, centre_wide: bool) -> Result<HolidayCalendarId, Error> {
+/// [`Error::Invalid`] with `taken` for a name that another one has; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    name: &str,
+    centre_wide: bool,
+    reply: Reply<HolidayCalendar, A>,
+) -> Result<A, Error> {
     transaction!(app.db, |txn| {
         store::centre::bump(txn).await?;
         if store::holiday_calendar::count(txn).await? >= MOST_CALENDARS {
             let detail = format!("there are at most {MOST_CALENDARS} holiday calendars");
             return Err(Error::invalid("", "too_many", detail));
         }
-        store::holiday_calendar::insert(txn, name, centre_wide, app.clock.now())
+        let made = store::holiday_calendar::insert(txn, name, centre_wide, app.clock.now())
             .await
-            .map_err(translate)
+            .map_err(translate)?;
+        reply.keep(txn, made).await
     })
 }
 
 /// Edits a calendar if it is still at `version`.
 ///
 /// # Errors
-/// As [`create`].
+/// [`Error::Invalid`] with `taken` for a name that another one has.
 pub async fn update(
     app: &App,
     id: HolidayCalendarId,
@@ -108,10 +116,12 @@ pub async fn import(
     app: &App,
     id: HolidayCalendarId,
     version: i32,
-    text: &str,
+    text: String,
     dry_run: bool,
 ) -> Result<Vec<Holiday>, Error> {
-    let holidays = holiday_import::read(text, app.clock.now().date_naive())?;
+    let today = app.clock.now().date_naive();
+    let read = tokio::task::spawn_blocking(move || holiday_import::read(&text, today));
+    let holidays = read.await.map_err(Error::internal)??;
     replace_holidays(app, id, version, &holidays, dry_run).await?;
     Ok(holidays)
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{app::App, error::Error, store};
 
-pub use crate::store::policy::Policy;
+pub use crate::store::policy::{OwnPolicy, Policy};
 pub use ::entity::centre::StartGridAnchor;
 
 /// The centre's policy and its version.
@@ -15,11 +15,11 @@ pub async fn of_centre(app: &App) -> Result<(Policy, i32), Error> {
     Ok(store::policy::of_centre(&app.db).await?)
 }
 
-/// A tutor's own policy, and what holds together with the centre's.
-pub async fn of_tutor(app: &App, id: TutorId) -> Result<(Policy, Policy), Error> {
+/// What a tutor has decided, and what holds together with the centre's policy.
+pub async fn of_tutor(app: &App, id: TutorId) -> Result<(OwnPolicy, Policy), Error> {
     let own = store::policy::of_tutor(&app.db, id).await?;
     let (centre, _) = store::policy::of_centre(&app.db).await?;
-    let effective = own.clone().or(&centre);
+    let effective = centre.with(&own);
     Ok((own, effective))
 }
 
@@ -33,7 +33,7 @@ pub async fn replace_centre(
     let current = if dry_run {
         store::policy::of_centre(&app.db).await?.1 == version
     } else {
-        store::policy::replace_centre(&app.db, version, policy.clone()).await?
+        store::policy::replace_centre(&app.db, version, policy).await?
     };
     if current {
         Ok(())
@@ -42,12 +42,12 @@ pub async fn replace_centre(
     }
 }
 
-/// Replaces a tutor's own policy if the tutor is still at `version`. A dry run only says whether it could.
+/// Replaces what a tutor has decided if the tutor is still at `version`. A dry run only says whether it could.
 pub async fn replace_tutor(
     app: &App,
     id: TutorId,
     version: i32,
-    policy: &Policy,
+    policy: &OwnPolicy,
     dry_run: bool,
 ) -> Result<(), Error> {
     if dry_run {
@@ -55,6 +55,6 @@ pub async fn replace_tutor(
     }
     transaction!(app.db, |txn| {
         begin_edit(app, txn, id, version).await?;
-        Ok(store::policy::replace_tutor(txn, id, policy.clone()).await?)
+        Ok(store::policy::replace_tutor(txn, id, policy).await?)
     })
 }

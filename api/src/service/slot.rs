@@ -116,13 +116,15 @@ pub async fn explain(
     let profile = visible(&app.db, viewer, tutor_id).await?;
     let slot = Span::lasting(start, TimeDelta::minutes(minutes.into()))
         .ok_or_else(|| Error::invalid("minutes", "out_of_range", "must be more than nothing"))?;
-    let times = Times::around(app, &app.db, tutor_id, viewer.user_id, slot).await?;
+    let now = app.clock.now();
+    let times = Times::of_slot(app, &app.db, tutor_id, viewer.user_id, slot).await?;
     let sees_all = viewer.is_admin || viewer.user_id == profile.user_id;
-    let obstacles = times.obstacles(about, slot, app.clock.now(), sees_all)?;
+    let obstacles = times.obstacles(about, slot, now, sees_all)?;
     let alternatives = if obstacles.is_empty() {
         Vec::new()
     } else {
-        times.alternatives(about, slot, app.clock.now())?
+        let times = Times::around(app, &app.db, tutor_id, viewer.user_id, slot).await?;
+        times.alternatives(about, slot, now)?
     };
     Ok(Explanation {
         slot,
@@ -150,20 +152,39 @@ impl Times {
         window: Span,
         length: TimeDelta,
     ) -> Result<Self, Error> {
-        let timetables = store::timetable::of_tutors(db, tutors, app.clock.now()).await?;
-        let needed = timetables
+        let mut times = Self {
+            timetables: store::timetable::of_tutors(db, tutors, app.clock.now()).await?,
+            occupied: OccupiedTime::default(),
+            student,
+        };
+        times.move_to(db, window, length).await?;
+        Ok(times)
+    }
+
+    /// Makes them decide over slots of `length` that begin in another window. One query.
+    pub(super) async fn move_to(
+        &mut self,
+        db: &impl ConnectionTrait,
+        window: Span,
+        length: TimeDelta,
+    ) -> Result<(), Error> {
+        let needed = self
+            .timetables
             .iter()
             .filter_map(|timetable| reach(window, length, &timetable.policy))
             .reduce(|a, b| Span::new(a.start().min(b.start()), a.end().max(b.end())).unwrap_or(a));
-        let occupied = match needed {
-            Some(needed) => store::occupied::load(db, tutors, student, needed).await?,
+        let tutors: Vec<TutorId> = self.timetables.iter().map(|of| of.tutor_id).collect();
+        self.occupied = match needed {
+            Some(needed) => store::occupied::load(db, &tutors, self.student, needed).await?,
             None => OccupiedTime::default(),
         };
-        Ok(Self {
-            timetables,
-            occupied,
-            student,
-        })
+        Ok(())
+    }
+
+    /// The latest instant at which a lesson of any of the tutors can begin, by their horizons.
+    pub(super) fn latest_start(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let timetables = self.timetables.iter();
+        timetables.map(|of| of.policy.latest_start(now)).max()
     }
 
     /// All that decides over one slot of one tutor.

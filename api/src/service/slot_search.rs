@@ -83,42 +83,48 @@ pub async fn search(
     limit: usize,
 ) -> Result<Found, Error> {
     let window = window(from, to)?;
-    let eligible = eligible(app, student, wanted).await?;
-    find(app, student, wanted, eligible, window, after, limit).await
+    let searched = Searched::load(app, student, wanted, window).await?;
+    let rest = match after {
+        None => Some(window),
+        Some(after) => Span::new(window.start().max(after + A_SECOND), window.end()),
+    };
+    Ok(searched.found(app, window, rest, limit))
 }
 
-/// The first slot that begins at `from` or later, as far ahead as anything can be booked.
+/// Slots begin at whole seconds.
+const A_SECOND: TimeDelta = TimeDelta::seconds(1);
+
+/// The first slot that begins at `from` or later, as far ahead as anything can be booked. A fixed number of queries,
+/// and one more for every two months that have none.
 ///
 /// # Errors
-/// As [`search`].
+/// [`Error::Invalid`] where more than [`MOST_TUTORS`] teach this.
 pub async fn next(
     app: &App,
     student: UserId,
     wanted: &Wanted,
     from: DateTime<Utc>,
 ) -> Result<Found, Error> {
-    let eligible = eligible(app, student, wanted).await?;
-    let from = from.max(app.clock.now());
-    let mut begin = from;
-    while begin - from < FARTHEST {
-        let length = if begin == from { NEAR } else { LONGEST_WINDOW };
-        let Some(window) = Span::lasting(begin, length) else {
-            break;
-        };
-        let found = find(app, student, wanted, eligible.clone(), window, None, 1).await?;
-        if !found.slots.is_empty() {
-            return Ok(found);
+    let now = app.clock.now();
+    let Some(mut window) = Span::lasting(from.max(now), NEAR) else {
+        return Ok(Found::default());
+    };
+    let mut searched = Searched::load(app, student, wanted, window).await?;
+    let latest = searched.times.latest_start(now);
+    loop {
+        let found = searched.found(app, window, Some(window), 1);
+        let farther = Span::lasting(window.end(), LONGEST_WINDOW);
+        match farther.filter(|farther| latest.is_some_and(|latest| farther.start() <= latest)) {
+            Some(farther) if found.slots.is_empty() => window = farther,
+            _ => return Ok(found),
         }
-        begin = window.end();
+        let length = searched.length;
+        searched.times.move_to(&app.db, window, length).await?;
     }
-    Ok(Found::default())
 }
 
 /// Where the next slot is looked for first.
 const NEAR: TimeDelta = TimeDelta::days(7);
-
-/// No horizon is farther.
-const FARTHEST: TimeDelta = TimeDelta::days(730);
 
 async fn eligible(app: &App, student: UserId, wanted: &Wanted) -> Result<Vec<Eligible>, Error> {
     let filter = store::tutor::Teaches {
@@ -137,73 +143,75 @@ async fn eligible(app: &App, student: UserId, wanted: &Wanted) -> Result<Vec<Eli
     Ok(found)
 }
 
-async fn find(
-    app: &App,
-    student: UserId,
-    wanted: &Wanted,
+/// All that a search is made in.
+struct Searched {
     eligible: Vec<Eligible>,
-    window: Span,
-    after: Option<DateTime<Utc>>,
-    limit: usize,
-) -> Result<Found, Error> {
-    let (now, length) = (app.clock.now(), TimeDelta::minutes(wanted.minutes.into()));
-    let ids: Vec<TutorId> = eligible.iter().map(|tutor| tutor.id).collect();
-    let times = Times::load(app, &app.db, &ids, student, window, length).await?;
-    let together = store::booking::lessons_together(&app.db, student, now - TOGETHER_SINCE).await?;
-    let tutors = ranked(app, wanted.rank, eligible, &times, &together, window);
-
-    let begin = after.map_or(window.start(), |after| after + TimeDelta::seconds(1));
-    let Some(rest) = Span::new(begin, window.end()) else {
-        return Ok(Found {
-            tutors,
-            slots: Vec::new(),
-        });
-    };
-    let lengths = [length];
-    let of_tutors = tutors.iter().filter_map(|ranked| {
-        let timetable = times.of_tutor(ranked.tutor.id)?;
-        Some(slots(
-            &times.schedule(timetable, &lengths),
-            rest,
-            length,
-            now,
-        ))
-    });
-    let slots = merge(of_tutors).take(limit).collect();
-    Ok(Found { tutors, slots })
+    times: Times,
+    lessons_together: HashMap<TutorId, u32>,
+    length: TimeDelta,
+    rank: Rank,
 }
 
-/// The tutors, the best first; of two that are equally good the one who has served longer.
-fn ranked(
-    app: &App,
-    rank: Rank,
-    eligible: Vec<Eligible>,
-    times: &Times,
-    together: &HashMap<TutorId, u32>,
-    window: Span,
-) -> Vec<RankedTutor> {
-    let weights = match rank {
-        Rank::Balanced => app.config.centre.ranking,
-        Rank::Load => Weights {
-            load: 1,
-            continuity: 0,
-        },
-        Rank::Continuity => Weights {
-            load: 0,
-            continuity: 1,
-        },
-    };
-    let mut tutors: Vec<_> = eligible
-        .into_iter()
-        .filter(|tutor| times.of_tutor(tutor.id).is_some())
-        .map(|tutor| RankedTutor {
-            standing: Standing {
-                load: times.occupied.of_tutor(tutor.id).taught_in(window),
-                lessons_together: together.get(&tutor.id).copied().unwrap_or_default(),
-            },
-            tutor,
+impl Searched {
+    async fn load(
+        app: &App,
+        student: UserId,
+        wanted: &Wanted,
+        window: Span,
+    ) -> Result<Self, Error> {
+        let eligible = eligible(app, student, wanted).await?;
+        let ids: Vec<TutorId> = eligible.iter().map(|tutor| tutor.id).collect();
+        let length = TimeDelta::minutes(wanted.minutes.into());
+        let since = app.clock.now() - TOGETHER_SINCE;
+        Ok(Self {
+            times: Times::load(app, &app.db, &ids, student, window, length).await?,
+            lessons_together: store::booking::lessons_together(&app.db, student, since).await?,
+            eligible,
+            length,
+            rank: wanted.rank,
         })
-        .collect();
-    tutors.sort_by_key(|ranked| (weights.rank(ranked.standing), ranked.tutor.id));
-    tutors
+    }
+
+    /// The first slots that begin in `rest` of the window, if there is any.
+    fn found(&self, app: &App, window: Span, rest: Option<Span>, limit: usize) -> Found {
+        let tutors = self.ranked(app.config.centre.ranking, window);
+        let lengths = [self.length];
+        let slots = rest.map(|rest| {
+            let of_tutors = tutors.iter().filter_map(|ranked| {
+                let timetable = self.times.of_tutor(ranked.tutor.id)?;
+                let schedule = self.times.schedule(timetable, &lengths);
+                Some(slots(&schedule, rest, self.length, app.clock.now()))
+            });
+            merge(of_tutors).take(limit).collect()
+        });
+        Found {
+            slots: slots.unwrap_or_default(),
+            tutors,
+        }
+    }
+
+    /// The tutors, the best first; of two that are equally good the one who has served longer.
+    fn ranked(&self, balanced: Weights, window: Span) -> Vec<RankedTutor> {
+        let only = |load, continuity| Weights { load, continuity };
+        let weights = match self.rank {
+            Rank::Balanced => balanced,
+            Rank::Load => only(1, 0),
+            Rank::Continuity => only(0, 1),
+        };
+        let standing = |tutor: &Eligible| Standing {
+            load: self.times.occupied.of_tutor(tutor.id).taught_in(window),
+            lessons_together: self
+                .lessons_together
+                .get(&tutor.id)
+                .copied()
+                .unwrap_or_default(),
+        };
+        let tutors = self.eligible.iter().map(|tutor| RankedTutor {
+            standing: standing(tutor),
+            tutor: tutor.clone(),
+        });
+        let mut tutors: Vec<_> = tutors.collect();
+        tutors.sort_by_key(|ranked| (weights.rank(ranked.standing), ranked.tutor.id));
+        tutors
+    }
 }

@@ -2,11 +2,14 @@
 
 use super::{
     TimeOffId, TutorId,
+    idempotency::Reply,
     transaction::transaction,
-    tutor::{begin_edit, check_version},
+    tutor::{begin_addition, begin_edit},
 };
 use crate::{app::App, error::Error, store};
 use scheduling::availability;
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
 
 pub use crate::store::time_off::TimeOff;
 
@@ -23,30 +26,57 @@ pub async fn list(
     Ok(store::time_off::of_tutor(&app.db, id, after, limit.into()).await?)
 }
 
-/// Enters time off of a tutor who is still at `version`. A dry run only says whether it could.
+/// Time off that was entered, and the version of the tutor with it.
+#[derive(Debug)]
+pub struct Entered {
+    pub tutor_id: TutorId,
+    pub version: i32,
+    pub time_off: TimeOff,
+}
+
+/// Enters time off of a tutor, whichever the version of the tutor is.
+///
+/// # Errors
+/// As [`check_room`]; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    tutor_id: TutorId,
+    time: availability::TimeOff,
+    note: String,
+    reply: Reply<Entered, A>,
+) -> Result<A, Error> {
+    transaction!(app.db, |txn| {
+        let version = begin_addition(app, txn, tutor_id).await?;
+        room(txn, tutor_id).await?;
+        let time_off = TimeOff {
+            id: TimeOffId::generate(),
+            time,
+            note: note.clone(),
+        };
+        store::time_off::insert(txn, tutor_id, &time_off, app.clock.now()).await?;
+        let entered = Entered {
+            tutor_id,
+            version,
+            time_off,
+        };
+        reply.keep(txn, entered).await
+    })
+}
+
+/// Whether more time off can be entered.
 ///
 /// # Errors
 /// [`Error::Invalid`] with `too_many` where the tutor has enough.
-pub async fn create(
-    app: &App,
-    id: TutorId,
-    version: i32,
-    time: availability::TimeOff,
-    note: &str,
-    dry_run: bool,
-) -> Result<Option<TimeOffId>, Error> {
-    if dry_run {
-        return check_version(app, id, version).await.map(|()| None);
+pub async fn check_room(app: &App, id: TutorId) -> Result<(), Error> {
+    room(&app.db, id).await
+}
+
+async fn room(db: &impl ConnectionTrait, id: TutorId) -> Result<(), Error> {
+    if store::time_off::count(db, id).await? < MOST_TIME_OFF {
+        return Ok(());
     }
-    transaction!(app.db, |txn| {
-        begin_edit(app, txn, id, version).await?;
-        if store::time_off::count(txn, id).await? >= MOST_TIME_OFF {
-            let detail = format!("a tutor has at most {MOST_TIME_OFF} times off: delete old ones");
-            return Err(Error::invalid("", "too_many", detail));
-        }
-        let made = store::time_off::insert(txn, id, time, note, app.clock.now()).await?;
-        Ok(Some(made))
-    })
+    let detail = format!("a tutor has at most {MOST_TIME_OFF} times off: delete old ones");
+    Err(Error::invalid("", "too_many", detail))
 }
 
 /// Takes back time off of a tutor who is still at `version`.

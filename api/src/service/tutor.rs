@@ -70,6 +70,11 @@ pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Tutor, Error>
     Ok(Tutor { profile, offers })
 }
 
+/// The profile of a tutor, as [`get`].
+pub async fn profile(app: &App, viewer: Viewer, id: TutorId) -> Result<Profile, Error> {
+    visible(&app.db, viewer, id).await
+}
+
 pub(super) async fn visible(
     db: &impl ConnectionTrait,
     viewer: Viewer,
@@ -183,6 +188,17 @@ pub(super) async fn begin_edit(
     } else {
         Err(Error::PreconditionFailed)
     }
+}
+
+/// As [`begin_edit`], for what can be added to any version of the tutor; the version that it is then.
+pub(super) async fn begin_addition(
+    app: &App,
+    txn: &DatabaseTransaction,
+    id: TutorId,
+) -> Result<i32, Error> {
+    store::tutor::move_on(txn, id, app.clock.now())
+        .await?
+        .ok_or(Error::not_found("tutor"))
 }
 
 /// Whether the tutor is still at `version`, for an edit that is only tried.

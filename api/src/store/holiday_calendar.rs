@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, NaiveDate, Utc};
 use scheduling::availability::DateRange;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, raw_sql,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
+    FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, raw_sql,
 };
 use uuid::Uuid;
 
@@ -55,19 +55,18 @@ pub async fn insert(
     name: &str,
     centre_wide: bool,
     now: DateTime<Utc>,
-) -> Result<HolidayCalendarId, DbErr> {
-    let id = HolidayCalendarId::generate();
-    let row = holiday_calendar::ActiveModel {
-        id: Set(id),
-        name: Set(name.to_owned()),
-        centre_wide: Set(centre_wide),
-        version: Set(1),
-        created_at: Set(now),
+) -> Result<HolidayCalendar, DbErr> {
+    let row = HolidayCalendar {
+        id: HolidayCalendarId::generate(),
+        name: name.to_owned(),
+        centre_wide,
+        version: 1,
+        created_at: now,
     };
-    holiday_calendar::Entity::insert(row)
+    holiday_calendar::Entity::insert(holiday_calendar::ActiveModel::from(row.clone()).reset_all())
         .exec_without_returning(txn)
         .await?;
-    Ok(id)
+    Ok(row)
 }
 
 /// What is changed of a calendar; what is None stays.

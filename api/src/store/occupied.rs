@@ -59,8 +59,9 @@ pub async fn load(
              AND starts_at > {earliest} AND starts_at < {until} AND ends_at > {from}
            UNION ALL
            SELECT tutors.id, 1, starts_at, ends_at
-           FROM tutors JOIN bookings ON student_id = user_id
-           WHERE tutors.id = ANY({tutors}) AND status <> 'cancelled'
+           FROM bookings JOIN tutors ON user_id = student_id
+           WHERE student_id = ANY(ARRAY(SELECT user_id FROM tutors WHERE id = ANY({tutors})))
+             AND status <> 'cancelled'
              AND starts_at > {earliest} AND starts_at < {until} AND ends_at > {from}
            UNION ALL
            SELECT tutor_id, 2, starts_at, ends_at

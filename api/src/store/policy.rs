@@ -12,10 +12,24 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
 };
 
-/// A tutor's own policy, in which None leaves it to the centre; or the centre's, in which only the caps
-/// may be None, which is no cap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromQueryResult)]
+/// What holds for a tutor, or for the centre.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Policy {
+    pub minimum_notice_minutes: i32,
+    pub horizon_days: i32,
+    pub start_grid_minutes: i32,
+    pub start_grid_anchor: StartGridAnchor,
+    pub buffer_before_minutes: i32,
+    pub buffer_after_minutes: i32,
+    /// None is no cap.
+    pub max_lessons_per_day: Option<i32>,
+    /// None is no cap.
+    pub max_lessons_per_week: Option<i32>,
+}
+
+/// What a tutor has decided; None leaves it to the centre.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnPolicy {
     pub minimum_notice_minutes: Option<i32>,
     pub horizon_days: Option<i32>,
     pub start_grid_minutes: Option<i32>,
@@ -27,34 +41,38 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// What holds where a tutor has this policy and the centre that one.
+    /// What holds where a tutor has decided this and the centre has this policy.
     #[must_use]
-    pub fn or(self, centre: &Self) -> Self {
+    pub fn with(&self, own: &OwnPolicy) -> Self {
         Self {
-            minimum_notice_minutes: self
+            minimum_notice_minutes: own
                 .minimum_notice_minutes
-                .or(centre.minimum_notice_minutes),
-            horizon_days: self.horizon_days.or(centre.horizon_days),
-            start_grid_minutes: self.start_grid_minutes.or(centre.start_grid_minutes),
-            start_grid_anchor: self.start_grid_anchor.or(centre.start_grid_anchor),
-            buffer_before_minutes: self.buffer_before_minutes.or(centre.buffer_before_minutes),
-            buffer_after_minutes: self.buffer_after_minutes.or(centre.buffer_after_minutes),
-            max_lessons_per_day: self.max_lessons_per_day.or(centre.max_lessons_per_day),
-            max_lessons_per_week: self.max_lessons_per_week.or(centre.max_lessons_per_week),
+                .unwrap_or(self.minimum_notice_minutes),
+            horizon_days: own.horizon_days.unwrap_or(self.horizon_days),
+            start_grid_minutes: own.start_grid_minutes.unwrap_or(self.start_grid_minutes),
+            start_grid_anchor: own.start_grid_anchor.unwrap_or(self.start_grid_anchor),
+            buffer_before_minutes: own
+                .buffer_before_minutes
+                .unwrap_or(self.buffer_before_minutes),
+            buffer_after_minutes: own
+                .buffer_after_minutes
+                .unwrap_or(self.buffer_after_minutes),
+            max_lessons_per_day: own.max_lessons_per_day.or(self.max_lessons_per_day),
+            max_lessons_per_week: own.max_lessons_per_week.or(self.max_lessons_per_week),
         }
     }
 
-    /// As the rules of scheduling know it. What nobody has decided allows nothing.
+    /// As the rules of scheduling know it.
     pub fn rules(&self) -> policy::Policy {
-        let minutes = |column: Option<i32>| TimeDelta::minutes(column.unwrap_or_default().into());
+        let minutes = |column: i32| TimeDelta::minutes(column.into());
         let cap = |column: Option<i32>| column.map(|most| u32::try_from(most).unwrap_or_default());
         let grid = minutes(self.start_grid_minutes);
         policy::Policy {
             minimum_notice: minutes(self.minimum_notice_minutes),
-            horizon: TimeDelta::days(self.horizon_days.unwrap_or_default().into()),
+            horizon: TimeDelta::days(self.horizon_days.into()),
             start_grid: match self.start_grid_anchor {
-                Some(StartGridAnchor::SpanStart) => StartGrid::SpanStart(grid),
-                Some(StartGridAnchor::Midnight) | None => StartGrid::Midnight(grid),
+                StartGridAnchor::SpanStart => StartGrid::SpanStart(grid),
+                StartGridAnchor::Midnight => StartGrid::Midnight(grid),
             },
             buffer_before: minutes(self.buffer_before_minutes),
             buffer_after: minutes(self.buffer_after_minutes),
@@ -71,25 +89,25 @@ pub async fn of_centre(db: &impl ConnectionTrait) -> Result<(Policy, i32), DbErr
         .await?
         .ok_or_else(|| DbErr::RecordNotFound("centre".to_owned()))?;
     let policy = Policy {
-        minimum_notice_minutes: Some(row.minimum_notice_minutes),
-        horizon_days: Some(row.horizon_days),
-        start_grid_minutes: Some(row.start_grid_minutes),
-        start_grid_anchor: Some(row.start_grid_anchor),
-        buffer_before_minutes: Some(row.buffer_before_minutes),
-        buffer_after_minutes: Some(row.buffer_after_minutes),
+        minimum_notice_minutes: row.minimum_notice_minutes,
+        horizon_days: row.horizon_days,
+        start_grid_minutes: row.start_grid_minutes,
+        start_grid_anchor: row.start_grid_anchor,
+        buffer_before_minutes: row.buffer_before_minutes,
+        buffer_after_minutes: row.buffer_after_minutes,
         max_lessons_per_day: row.max_lessons_per_day,
         max_lessons_per_week: row.max_lessons_per_week,
     };
     Ok((policy, row.version))
 }
 
-/// A tutor's own policy.
-pub async fn of_tutor(db: &impl ConnectionTrait, id: TutorId) -> Result<Policy, DbErr> {
+/// What a tutor has decided.
+pub async fn of_tutor(db: &impl ConnectionTrait, id: TutorId) -> Result<OwnPolicy, DbErr> {
     let row = tutor::Entity::find_by_id(id)
         .one(db)
         .await?
         .ok_or_else(|| DbErr::RecordNotFound("tutor".to_owned()))?;
-    Ok(Policy {
+    Ok(OwnPolicy {
         minimum_notice_minutes: row.minimum_notice_minutes,
         horizon_days: row.horizon_days,
         start_grid_minutes: row.start_grid_minutes,
@@ -101,21 +119,20 @@ pub async fn of_tutor(db: &impl ConnectionTrait, id: TutorId) -> Result<Policy, 
     })
 }
 
-/// Replaces the centre's policy if the centre is still at `version`; whether it was. Only a cap that is
-/// None is written; everything else that is None stays.
+/// Replaces the centre's policy if the centre is still at `version`; whether it was.
 pub async fn replace_centre(
     txn: &impl ConnectionTrait,
     version: i32,
-    policy: Policy,
+    policy: &Policy,
 ) -> Result<bool, DbErr> {
     let row = centre::ActiveModel {
         id: NotSet,
-        minimum_notice_minutes: policy.minimum_notice_minutes.map_or(NotSet, Set),
-        horizon_days: policy.horizon_days.map_or(NotSet, Set),
-        start_grid_minutes: policy.start_grid_minutes.map_or(NotSet, Set),
-        start_grid_anchor: policy.start_grid_anchor.map_or(NotSet, Set),
-        buffer_before_minutes: policy.buffer_before_minutes.map_or(NotSet, Set),
-        buffer_after_minutes: policy.buffer_after_minutes.map_or(NotSet, Set),
+        minimum_notice_minutes: Set(policy.minimum_notice_minutes),
+        horizon_days: Set(policy.horizon_days),
+        start_grid_minutes: Set(policy.start_grid_minutes),
+        start_grid_anchor: Set(policy.start_grid_anchor),
+        buffer_before_minutes: Set(policy.buffer_before_minutes),
+        buffer_after_minutes: Set(policy.buffer_after_minutes),
         max_lessons_per_day: Set(policy.max_lessons_per_day),
         max_lessons_per_week: Set(policy.max_lessons_per_week),
         version: Set(version + 1),
@@ -128,11 +145,11 @@ pub async fn replace_centre(
     Ok(updated.rows_affected == 1)
 }
 
-/// Replaces a tutor's own policy.
+/// Replaces what a tutor has decided.
 pub async fn replace_tutor(
     txn: &impl ConnectionTrait,
     id: TutorId,
-    policy: Policy,
+    policy: &OwnPolicy,
 ) -> Result<(), DbErr> {
     let row = tutor::ActiveModel {
         minimum_notice_minutes: Set(policy.minimum_notice_minutes),

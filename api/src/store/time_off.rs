@@ -91,29 +91,27 @@ pub async fn count(db: &impl ConnectionTrait, tutor_id: TutorId) -> Result<u64, 
 pub async fn insert(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
-    time: availability::TimeOff,
-    note: &str,
+    new: &TimeOff,
     now: DateTime<Utc>,
-) -> Result<TimeOffId, DbErr> {
-    let id = TimeOffId::generate();
-    let (span, dates) = match time {
+) -> Result<(), DbErr> {
+    let (span, dates) = match new.time {
         availability::TimeOff::Span(span) => (Some(span), None),
         availability::TimeOff::Dates(dates) => (None, Some(dates)),
     };
     let row = time_off::ActiveModel {
-        id: Set(id),
+        id: Set(new.id),
         tutor_id: Set(tutor_id),
         starts_at: Set(span.map(|span| span.start())),
         ends_at: Set(span.map(|span| span.end())),
         first_date: Set(dates.map(|dates| dates.first)),
         last_date: Set(dates.map(|dates| dates.last)),
-        note: Set(note.to_owned()),
+        note: Set(new.note.clone()),
         created_at: Set(now),
     };
     time_off::Entity::insert(row)
         .exec_without_returning(txn)
-        .await?;
-    Ok(id)
+        .await
+        .map(|_| ())
 }
 
 /// Whether there was any.

@@ -6,10 +6,7 @@ use super::{
     policy::Policy,
     time_off, weekly_rule,
 };
-use ::entity::{
-    centre::StartGridAnchor,
-    id::{TutorId, UserId},
-};
+use ::entity::id::{TutorId, UserId};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use scheduling::{
@@ -24,7 +21,6 @@ use uuid::Uuid;
 pub struct Timetable {
     pub tutor_id: TutorId,
     pub user_id: UserId,
-    pub visible: bool,
     pub zone: Tz,
     pub end_date: Option<NaiveDate>,
     pub policy: policy::Policy,
@@ -68,39 +64,21 @@ impl Timetable {
 struct Row {
     id: TutorId,
     user_id: UserId,
-    visible: bool,
     time_zone: String,
     end_date: Option<NaiveDate>,
-    minimum_notice_minutes: i32,
-    horizon_days: i32,
-    start_grid_minutes: i32,
-    start_grid_anchor: StartGridAnchor,
-    buffer_before_minutes: i32,
-    buffer_after_minutes: i32,
-    max_lessons_per_day: Option<i32>,
-    max_lessons_per_week: Option<i32>,
+    #[sea_orm(nested)]
+    policy: Policy,
 }
 
 impl Row {
     fn timetable(self) -> Result<Timetable, DbErr> {
-        let policy = Policy {
-            minimum_notice_minutes: Some(self.minimum_notice_minutes),
-            horizon_days: Some(self.horizon_days),
-            start_grid_minutes: Some(self.start_grid_minutes),
-            start_grid_anchor: Some(self.start_grid_anchor),
-            buffer_before_minutes: Some(self.buffer_before_minutes),
-            buffer_after_minutes: Some(self.buffer_after_minutes),
-            max_lessons_per_day: self.max_lessons_per_day,
-            max_lessons_per_week: self.max_lessons_per_week,
-        };
         let zone = self.time_zone.parse();
         Ok(Timetable {
             tutor_id: self.id,
             user_id: self.user_id,
-            visible: self.visible,
             zone: zone.map_err(|_| DbErr::Type(format!("time zone of tutor {}", self.id)))?,
             end_date: self.end_date,
-            policy: policy.rules(),
+            policy: self.policy.rules(),
             weekly_rules: Vec::new(),
             overrides: Vec::new(),
             time_off: Vec::new(),
@@ -123,22 +101,22 @@ pub async fn of_tutors(
     let mut found = without_times(db, tutors).await?;
     for (id, rule) in weekly_rule::of_tutors(db, tutors).await? {
         add(&mut found, id, |timetable| {
-            timetable.weekly_rules.push(rule)
+            timetable.weekly_rules.push(rule);
         });
     }
     for (id, on_date) in date_override::of_tutors(db, tutors, from).await? {
         add(&mut found, id, |timetable| {
-            timetable.overrides.push(on_date)
+            timetable.overrides.push(on_date);
         });
     }
     for (id, time_off) in time_off::of_tutors(db, tutors, now).await? {
         add(&mut found, id, |timetable| {
-            timetable.time_off.push(time_off)
+            timetable.time_off.push(time_off);
         });
     }
     for offer in offer::of_tutors(db, tutors).await? {
         add(&mut found, offer.tutor_id, |timetable| {
-            timetable.offers.push(offer)
+            timetable.offers.push(offer);
         });
     }
     for (id, dates) in holiday_calendar::of_tutors(db, tutors, from).await? {
@@ -159,7 +137,7 @@ async fn without_times(
     let tutors: Vec<Uuid> = tutors.iter().map(|id| id.0).collect();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutors.id, user_id, visible, time_zone, end_date,
+        r#"SELECT tutors.id, user_id, time_zone, end_date,
                   coalesce(tutors.minimum_notice_minutes, centre.minimum_notice_minutes) AS minimum_notice_minutes,
                   coalesce(tutors.horizon_days, centre.horizon_days) AS horizon_days,
                   coalesce(tutors.start_grid_minutes, centre.start_grid_minutes) AS start_grid_minutes,

@@ -181,3 +181,22 @@ pub async fn update(
         .await?;
     Ok(updated.rows_affected == 1)
 }
+
+/// Moves the version of the tutor on, whichever it is; the one that it is then, if there is such a tutor.
+pub async fn move_on(
+    txn: &impl ConnectionTrait,
+    id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<Option<i32>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        version: i32,
+    }
+    let row = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"UPDATE tutors SET version = version + 1, updated_at = {now} WHERE id = {id} RETURNING version"#
+    ))
+    .one(txn)
+    .await?;
+    Ok(row.map(|row| row.version))
+}

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 struct Row {
     operation: &'static str,
     method: Method,
-    /// With `{tutor}` and `{booking}` for their ids.
+    /// With `{tutor}`, `{booking}` and others of [`World::path`] for their ids.
     path: &'static str,
+    /// A text is a calendar file.
     body: Option<Value>,
     /// Whether the request says which version it edits.
     edit: bool,
@@ -23,10 +24,12 @@ struct Row {
     owned: u16,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Owner {
     Student,
+    /// An admin may too.
     Tutor,
+    Admin,
 }
 
 impl Row {
@@ -69,6 +72,25 @@ impl Row {
         Self { edit: true, ..row }
     }
 
+    fn removal(self) -> Self {
+        Self {
+            method: Method::DELETE,
+            edit: true,
+            ..self
+        }
+    }
+
+    /// What only the tutor and admins may.
+    fn of_tutor(self) -> Self {
+        let owned = self.owned;
+        self.of(Owner::Tutor).answers(403, owned)
+    }
+
+    /// What only admins may.
+    fn of_admin(self, owned: u16) -> Self {
+        self.of(Owner::Admin).answers(403, owned)
+    }
+
     fn of(self, owner: Owner) -> Self {
         Self { owner, ..self }
     }
@@ -83,6 +105,102 @@ impl Row {
 }
 
 fn table(tutor: &TutorAtCentre) -> Vec<Row> {
+    [time_of_tutors(), centre(), others(tutor)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// When a tutor is there.
+fn time_of_tutors() -> Vec<Row> {
+    let day = json!({"first_date": "2027-04-01", "last_date": "2027-04-01"});
+    vec![
+        Row::read("list_overrides", "/v1/tutors/{tutor}/overrides"),
+        Row::read("put_override", "/v1/tutors/{tutor}/overrides/{date}")
+            .edit(Method::PUT, json!({"hours": []}))
+            .of_tutor(),
+        Row::read("delete_override", "/v1/tutors/{tutor}/overrides/{date}")
+            .removal()
+            .of(Owner::Tutor)
+            .answers(403, 204),
+        Row::read("list_time_off", "/v1/tutors/{tutor}/time-off").of_tutor(),
+        Row::read("create_time_off", "/v1/tutors/{tutor}/time-off")
+            .sent(Method::POST, day)
+            .of(Owner::Tutor)
+            .answers(403, 201),
+        Row::read("delete_time_off", "/v1/tutors/{tutor}/time-off/{time_off}")
+            .removal()
+            .of(Owner::Tutor)
+            .answers(403, 204),
+        Row::read("get_tutor_policy", "/v1/tutors/{tutor}/policy"),
+        Row::read("replace_tutor_policy", "/v1/tutors/{tutor}/policy")
+            .edit(Method::PUT, json!({"horizon_days": 70}))
+            .of_tutor(),
+        Row::read(
+            "list_followed_holiday_calendars",
+            "/v1/tutors/{tutor}/holiday-calendars",
+        ),
+        Row::read(
+            "replace_followed_holiday_calendars",
+            "/v1/tutors/{tutor}/holiday-calendars",
+        )
+        .edit(Method::PUT, json!({"calendar_ids": []}))
+        .of_tutor(),
+        Row::read(
+            "explain_slot",
+            "/v1/tutors/{tutor}/slots/explain?start=2027-03-02T09:00:00Z&minutes=60",
+        ),
+        Row::read(
+            "search_slots",
+            "/v1/slots?subject=mathematics&from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60",
+        ),
+        Row::read("next_slot", "/v1/slots/next?subject=mathematics&minutes=60"),
+    ]
+}
+
+/// What only admins edit.
+fn centre() -> Vec<Row> {
+    let policy = json!({
+        "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
+        "buffer_before_minutes": 0, "buffer_after_minutes": 0,
+    });
+    vec![
+        Row::read("get_centre_policy", "/v1/centre/policy"),
+        Row::read("replace_centre_policy", "/v1/centre/policy")
+            .edit(Method::PUT, policy)
+            .of_admin(200),
+        Row::read("list_holiday_calendars", "/v1/holiday-calendars"),
+        Row::read("create_holiday_calendar", "/v1/holiday-calendars")
+            .sent(Method::POST, json!({"name": "Hesse", "centre_wide": false}))
+            .of_admin(201),
+        Row::read("get_holiday_calendar", "/v1/holiday-calendars/{calendar}"),
+        Row::read("edit_holiday_calendar", "/v1/holiday-calendars/{calendar}")
+            .edit(Method::PATCH, json!({"centre_wide": true}))
+            .of_admin(200),
+        Row::read("list_holidays", "/v1/holiday-calendars/{calendar}/holidays"),
+        Row::read(
+            "replace_holidays",
+            "/v1/holiday-calendars/{calendar}/holidays",
+        )
+        .edit(Method::PUT, json!({"holidays": []}))
+        .of_admin(200),
+        Row::read("import_holidays", "/v1/holiday-calendars/{calendar}/import")
+            .edit(
+                Method::POST,
+                json!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"),
+            )
+            .of_admin(200),
+        Row::read(
+            "delete_holiday_calendar",
+            "/v1/holiday-calendars/{calendar}",
+        )
+        .removal()
+        .of_admin(204),
+    ]
+}
+
+/// All the rest.
+fn others(tutor: &TutorAtCentre) -> Vec<Row> {
     let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
     vec![
@@ -97,8 +215,7 @@ fn table(tutor: &TutorAtCentre) -> Vec<Row> {
         Row::read("get_tutor", "/v1/tutors/{tutor}"),
         Row::read("edit_tutor", "/v1/tutors/{tutor}")
             .edit(Method::PATCH, json!({"bio": "Patient."}))
-            .of(Owner::Tutor)
-            .answers(403, 200),
+            .of_tutor(),
         Row::read(
             "list_slots",
             "/v1/tutors/{tutor}/slots?from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60",
@@ -106,13 +223,11 @@ fn table(tutor: &TutorAtCentre) -> Vec<Row> {
         Row::read("list_offers", "/v1/tutors/{tutor}/offers"),
         Row::read("replace_offers", "/v1/tutors/{tutor}/offers")
             .edit(Method::PUT, json!({"offers": [offer]}))
-            .of(Owner::Tutor)
-            .answers(403, 200),
+            .of_tutor(),
         Row::read("list_weekly_rules", "/v1/tutors/{tutor}/weekly-rules"),
         Row::read("replace_weekly_rules", "/v1/tutors/{tutor}/weekly-rules")
             .edit(Method::PUT, json!({"rules": [rule]}))
-            .of(Owner::Tutor)
-            .answers(403, 200),
+            .of_tutor(),
         Row::read("list_bookings", "/v1/bookings"),
         // To book is nobody's own: what the owner has taken, another one doesn't get.
         Row::read("create_booking", "/v1/bookings")
@@ -125,8 +240,7 @@ fn table(tutor: &TutorAtCentre) -> Vec<Row> {
         Row::read("get_calendar_connection", "/v1/calendar/connection"),
         Row::read("connect_calendar", "/v1/calendar/connection")
             .sent(Method::POST, json!({}))
-            .of(Owner::Tutor)
-            .answers(403, 200),
+            .of_tutor(),
         Row {
             method: Method::DELETE,
             ..Row::read("disconnect_calendar", "/v1/calendar/connection")
@@ -147,7 +261,15 @@ struct World {
     tutor: TutorAtCentre,
     student: Person,
     other: Person,
+    admin: Person,
     booking: String,
+    time_off: String,
+    calendar: String,
+}
+
+/// The id of what was created.
+fn id(created: Answer) -> String {
+    created.expect(201)["id"].as_str().unwrap().to_owned()
 }
 
 impl World {
@@ -159,35 +281,59 @@ impl World {
         let other = test.student("Olga").await;
         let booked = student
             .post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
-            .await
-            .expect(201);
-        let booking = booked["id"].as_str().unwrap().to_owned();
+            .await;
+        let admin = test.admin("Ada").await;
+        let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
+        let off = tutor.person.post(&tutor.path("/time-off"), &day).await;
+        let calendar = json!({"name": "Berlin", "centre_wide": false});
+        let calendar = admin.post("/v1/holiday-calendars", &calendar).await;
         Self {
             test,
             tutor,
             student,
             other,
-            booking,
+            admin,
+            booking: id(booked),
+            time_off: id(off),
+            calendar: id(calendar),
         }
     }
 
     fn path(&self, row: &Row) -> String {
-        row.path
-            .replace("{tutor}", &self.tutor.id.to_string())
+        self.fill(row.path)
+    }
+
+    fn fill(&self, path: &str) -> String {
+        path.replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
+            .replace("{time_off}", &self.time_off)
+            .replace("{calendar}", &self.calendar)
+            .replace("{date}", "2027-03-20")
+    }
+
+    /// What is read to learn the version that a row edits.
+    fn versioned(&self, row: &Row) -> String {
+        let of = ["/v1/tutors/{tutor}", "/v1/holiday-calendars/{calendar}"];
+        let of = of.into_iter().find(|of| row.path.starts_with(of));
+        self.fill(of.unwrap_or(row.path))
     }
 
     async fn ask(&self, person: &Person, row: &Row) -> Answer {
         let path = self.path(row);
         let mut request = person.request(row.method.clone(), &path);
         if row.edit {
-            let seen = person.get(&path).await;
+            let seen = person.get(&self.versioned(row)).await;
             let etag = seen.headers.get("etag").cloned();
             let none = reqwest::header::HeaderValue::from_static("\"1\"");
             request = request.header("if-match", etag.unwrap_or(none));
         }
-        if let Some(body) = &row.body {
-            request = request.json(body);
+        match &row.body {
+            Some(Value::String(file)) => {
+                request = request.header("content-type", "text/calendar");
+                request = request.body(file.clone());
+            }
+            Some(body) => request = request.json(body),
+            None => {}
         }
         person.send(request).await
     }
@@ -221,7 +367,10 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
     let world = World::new().await;
     let template = |row: &Row| {
         let path = row.path.split('?').next().unwrap();
-        let path = path.replace("{tutor}", "{id}").replace("{booking}", "{id}");
+        let path = path.replace("{time_off}", "{time_off_id}");
+        let path = ["{tutor}", "{booking}", "{calendar}"]
+            .iter()
+            .fold(path, |path, id| path.replace(id, "{id}"));
         let method = row.method.as_str().to_lowercase();
         (format!("{method} {path}"), row.operation.to_owned())
     };
@@ -298,6 +447,7 @@ async fn a_stranger_is_told_to_sign_in_whatever_is_asked_for() {
         let path = row
             .path
             .replace("{tutor}", "x")
+            .replace("{calendar}", "x")
             .replace("{booking}", &uuid::Uuid::nil().to_string());
         let path = format!("{}?nonsense=1", path.split('?').next().unwrap());
         let request = stranger.request(row.method.clone(), &path).body("{");
@@ -322,6 +472,7 @@ async fn each_operation_answers_another_student_and_the_owner_as_the_table_says(
         let owner = match row.owner {
             Owner::Student => &world.student,
             Owner::Tutor => &world.tutor.person,
+            Owner::Admin => &world.admin,
         };
         let answer = world.ask(owner, &row).await;
         assert_eq!(
@@ -333,6 +484,25 @@ async fn each_operation_answers_another_student_and_the_owner_as_the_table_says(
         );
     }
     world.student.get("/v1/me").await.expect(401);
+}
+
+#[tokio::test]
+async fn an_admin_may_what_a_tutor_may_and_a_tutor_not_what_an_admin_may() {
+    let world = World::new().await;
+    for row in table(&world.tutor) {
+        let (who, answer) = match row.owner {
+            Owner::Tutor if row.path.contains("{tutor}") => {
+                (row.owned, world.ask(&world.admin, &row).await)
+            }
+            Owner::Admin => (403, world.ask(&world.tutor.person, &row).await),
+            Owner::Student | Owner::Tutor => continue,
+        };
+        let status = answer.status.as_u16();
+        assert_eq!(status, who, "{}: {:#}", row.operation, answer.body);
+        if row.owner == Owner::Admin {
+            answer.expect_problem(403, "not_an_admin");
+        }
+    }
 }
 
 #[tokio::test]
@@ -371,7 +541,7 @@ async fn a_hidden_tutor_is_answered_like_one_that_does_not_exist() {
     for row in about_tutors {
         let mut answers = Vec::new();
         for id in [&world.tutor.id.to_string(), &nowhere] {
-            let path = row.path.replace("{tutor}", id);
+            let path = world.fill(&row.path.replace("{tutor}", id));
             let mut request = world.other.request(row.method.clone(), &path);
             if let Some(body) = &row.body {
                 request = request.header("if-match", "\"4\"").json(body);
@@ -387,7 +557,7 @@ async fn a_hidden_tutor_is_answered_like_one_that_does_not_exist() {
         assert_eq!(answers[0], answers[1], "{}", row.operation);
         count += 1;
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 18);
     let mut wanted = world.tutor.lesson("2027-03-03T08:00:00Z", 60);
     let hidden = world.other.post("/v1/bookings", &wanted).await;
     wanted["tutor_id"] = json!(nowhere);
@@ -411,7 +581,7 @@ async fn a_tutor_edits_no_other_tutor() {
     let rows = table(&world.tutor);
     for row in rows
         .iter()
-        .filter(|row| row.path.contains("{tutor}") && row.edit)
+        .filter(|row| row.path.contains("{tutor}") && row.owner == Owner::Tutor)
     {
         world
             .ask(&meddler, row)
@@ -421,7 +591,7 @@ async fn a_tutor_edits_no_other_tutor() {
     world.tutor.hide().await;
     for row in rows
         .iter()
-        .filter(|row| row.path.contains("{tutor}") && row.edit)
+        .filter(|row| row.path.contains("{tutor}") && row.owner == Owner::Tutor)
     {
         world
             .ask(&meddler, row)
@@ -445,7 +615,7 @@ async fn a_change_that_a_page_of_another_site_asks_for_is_refused() {
             let request = world.student.request(row.method.clone(), &path);
             let answer = world.student.send(request.header(header, value)).await;
             if safe {
-                assert_ne!(answer.status.as_u16(), 403, "{}", row.operation);
+                assert_ne!(answer.body["code"], "cross_origin", "{}", row.operation);
             } else {
                 answer.expect_problem(403, "cross_origin");
             }

@@ -5,6 +5,7 @@ mod bodies;
 mod bookings;
 mod people;
 mod queries;
+mod time;
 
 use crate::support::{Answer, Centre, Person, Raw, TestApp, TutorAtCentre};
 use serde_json::{Value, json};
@@ -112,9 +113,18 @@ const RULES: &str = "/v1/tutors/{tutor}/weekly-rules";
 const BOOKINGS: &str = "/v1/bookings";
 const CANCEL: &str = "/v1/bookings/{booking}/cancel";
 const CONNECTION: &str = "/v1/calendar/connection";
+const OVERRIDE: &str = "/v1/tutors/{tutor}/overrides/2027-03-02";
+const TIME_OFF: &str = "/v1/tutors/{tutor}/time-off";
+const POLICY: &str = "/v1/tutors/{tutor}/policy";
+const FOLLOWED: &str = "/v1/tutors/{tutor}/holiday-calendars";
+const CENTRE: &str = "/v1/centre/policy";
+const CALENDARS: &str = "/v1/holiday-calendars";
+const CALENDAR: &str = "/v1/holiday-calendars/{calendar}";
+const HOLIDAYS: &str = "/v1/holiday-calendars/{calendar}/holidays";
+const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 
 /// Every operation that reads JSON, with a body that it would accept.
-fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 7] {
+fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 15] {
     let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
     [
@@ -125,6 +135,34 @@ fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value
         ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
         ("POST", CANCEL, json!({"reason": "ill"})),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
+        (
+            "PUT",
+            OVERRIDE,
+            json!({"hours": [crate::support::local_hours("09:00-12:00")]}),
+        ),
+        (
+            "POST",
+            TIME_OFF,
+            json!({"first_date": "2027-04-01", "last_date": "2027-04-01", "note": ""}),
+        ),
+        (
+            "PUT",
+            POLICY,
+            json!({"horizon_days": 60, "start_grid_anchor": "midnight"}),
+        ),
+        ("PUT", FOLLOWED, json!({"calendar_ids": []})),
+        ("PUT", CENTRE, time::policy()),
+        (
+            "POST",
+            CALENDARS,
+            json!({"name": "Hesse", "centre_wide": false}),
+        ),
+        ("PATCH", CALENDAR, json!({"centre_wide": false})),
+        (
+            "PUT",
+            HOLIDAYS,
+            json!({"holidays": [{"first_date": "2027-05-01", "last_date": "2027-05-01", "name": "May Day"}]}),
+        ),
     ]
 }
 
@@ -133,7 +171,9 @@ struct World {
     _test: TestApp,
     tutor: TutorAtCentre,
     student: Person,
+    admin: Person,
     booking: String,
+    calendar: String,
 }
 
 impl World {
@@ -147,11 +187,16 @@ impl World {
             .await
             .expect(201);
         let booking = booked["id"].as_str().unwrap().to_owned();
+        let admin = test.admin("Ada").await;
+        let calendar = json!({"name": "Berlin", "centre_wide": false});
+        let calendar = admin.post(CALENDARS, &calendar).await.expect(201);
         Self {
             _test: test,
             tutor,
             student,
+            admin,
             booking,
+            calendar: calendar["id"].as_str().unwrap().to_owned(),
         }
     }
 
@@ -159,22 +204,32 @@ impl World {
         target
             .replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
+            .replace("{calendar}", &self.calendar)
     }
 
     /// Sends a request as the person who may, with the current version where an edit names none.
     async fn send(&self, raw: &Raw) -> Answer {
         let mut raw = raw.clone();
-        let tutors = (raw.target.contains("{tutor}") && raw.method != "GET")
-            || raw.target.contains(CONNECTION);
-        let person = if tutors {
+        let is_read = matches!(raw.method, "GET" | "HEAD") && !raw.target.starts_with(TIME_OFF);
+        let person = if is_read && !raw.target.contains(CONNECTION) {
+            &self.student
+        } else if raw.target.contains("{tutor}") || raw.target.contains(CONNECTION) {
             &self.tutor.person
+        } else if raw.target.contains("/centre/") || raw.target.contains(CALENDARS) {
+            &self.admin
         } else {
             &self.student
         };
+        let versioned = [TUTOR, CALENDAR]
+            .into_iter()
+            .find(|of| raw.target.starts_with(of));
+        let versioned = self.fill(versioned.unwrap_or(&raw.target));
         raw.target = self.fill(&raw.target);
         let names_version = raw.headers.iter().any(|(name, _)| *name == "If-Match");
-        if matches!(raw.method, "PATCH" | "PUT") && !names_version {
-            let path = raw.target.split('?').next().unwrap();
+        if (matches!(raw.method, "PATCH" | "PUT" | "DELETE") || raw.target.ends_with("/import"))
+            && !names_version
+        {
+            let path = versioned.split('?').next().unwrap();
             let seen = person.get(path).await;
             if let Some(etag) = seen.headers.get("etag") {
                 let etag = etag.to_str().unwrap().to_owned();
@@ -195,6 +250,14 @@ impl World {
             (&self.tutor.person, "/v1/bookings?as=tutor"),
             (&self.tutor.person, ME),
             (&self.tutor.person, CONNECTION),
+            (&self.tutor.person, "/v1/tutors/{tutor}/overrides"),
+            (&self.tutor.person, TIME_OFF),
+            (&self.tutor.person, POLICY),
+            (&self.tutor.person, FOLLOWED),
+            (&self.admin, CENTRE),
+            (&self.admin, CALENDARS),
+            (&self.admin, CALENDAR),
+            (&self.admin, HOLIDAYS),
         ] {
             let answer = person.get(&self.fill(path)).await;
             state.push(json!(
@@ -303,10 +366,22 @@ async fn what_can_not_be_is_neither_booked_nor_cancelled() {
 }
 
 #[tokio::test]
+async fn a_tutors_time_is_not_changed_to_what_can_not_be() {
+    let world = World::new().await;
+    world.refuses(&time::overrides()).await;
+    world.refuses(&time::time_off()).await;
+    world.refuses(&time::policies()).await;
+    world.refuses(&time::holidays()).await;
+    world.refuses(&time::calendars()).await;
+}
+
+#[tokio::test]
 async fn a_query_that_can_not_be_answered_is_refused() {
     let world = World::new().await;
     world.refuses(&queries::lists()).await;
     world.refuses(&queries::slots()).await;
+    world.refuses(&time::queries()).await;
+    world.refuses(&time::searches()).await;
     world.refuses(&queries::others()).await;
 }
 
@@ -326,8 +401,22 @@ async fn an_edit_that_names_no_version_is_refused() {
         ("PATCH", TUTOR),
         ("PUT", OFFERS),
         ("PUT", RULES),
+        ("PUT", OVERRIDE),
+        ("DELETE", OVERRIDE),
+        ("PUT", POLICY),
+        ("PUT", FOLLOWED),
+        ("PUT", CENTRE),
+        ("PATCH", CALENDAR),
+        ("DELETE", CALENDAR),
+        ("PUT", HOLIDAYS),
+        ("POST", IMPORT),
     ] {
-        let person = &world.tutor.person;
+        let is_for_admins = path.contains(CALENDARS) || path == CENTRE;
+        let person = if is_for_admins && path != FOLLOWED {
+            &world.admin
+        } else {
+            &world.tutor.person
+        };
         let request = person.request(method.parse().unwrap(), &world.fill(path));
         let answer = person.send(request.json(&json!({}))).await;
         answer.expect_problem(428, "if_match_required");
@@ -367,7 +456,7 @@ async fn no_body_makes_any_operation_fail() {
         .unwrap()
         .values()
         .flat_map(|item| item.as_object().unwrap().values())
-        .filter(|operation| operation["requestBody"].is_object());
+        .filter(|operation| operation["requestBody"]["content"]["application/json"].is_object());
     assert_eq!(
         with_body.count(),
         operations.len(),

@@ -181,3 +181,54 @@ fn collect(value: &Value, references: &mut BTreeSet<String>) {
         _ => {}
     }
 }
+
+/// What stands after these in the sources, so many arguments later, is a code.
+const CODES: [(&str, usize); 7] = [
+    ("Error::invalid(", 1),
+    ("FieldError::new(", 1),
+    ("Problem::new(", 1),
+    ("Error::conflict(", 0),
+    ("broken(", 0),
+    ("wrong(", 0),
+    ("code: ", 0),
+];
+
+fn codes(source: &str) -> Vec<&str> {
+    let after = |(marker, skipped): (&'static str, usize)| {
+        source.split(marker).skip(1).filter_map(move |rest| {
+            let argument = rest.splitn(skipped + 2, ',').nth(skipped)?.trim();
+            let code = argument.strip_prefix('"')?.split('"').next()?;
+            Some(code.split(": ").next().unwrap_or(code))
+        })
+    };
+    CODES.into_iter().flat_map(after).collect()
+}
+
+fn sources(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![fs::read_to_string(path).unwrap()]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_table_of_codes_holds_every_code_that_the_sources_name() {
+    let document = document();
+    let table = document["info"]["description"].as_str().unwrap();
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let named: BTreeSet<_> = sources.iter().flat_map(|source| codes(source)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let missing: Vec<_> = named
+        .iter()
+        // The second of two sign-ins that make one account tries again, and tells nobody.
+        .filter(|code| **code != "signed_up" && !table.contains(&format!("`{code}`")))
+        .collect();
+    assert!(missing.is_empty(), "not in the table: {missing:?}");
+}

@@ -199,3 +199,34 @@ async fn a_stale_etag_replaces_no_rules() {
     let kept = tutor.person.get(&path).await.expect(200);
     assert_eq!(kept["items"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_dry_run_replaces_no_rules_and_names_those_that_overlap() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let before = tutor.person.get(&tutor.path("/weekly-rules")).await;
+    let etag = before.etag();
+    let path = tutor.path("/weekly-rules?dry_run=true");
+    let attempt = async |etag: &str, rules: &[Value]| {
+        let body = json!({"rules": rules});
+        tutor.person.edit(Method::PUT, &path, etag, &body).await
+    };
+    let wanted = [valid(rule("monday", "09:00", "12:00"), None, None)];
+    let tried = attempt(&etag, &wanted).await;
+    assert!(!tried.headers.contains_key("etag"));
+    assert_eq!(tried.expect(200)["items"], json!(wanted));
+    let overlapping = [
+        rule("monday", "09:00", "12:00"),
+        rule("tuesday", "09:00", "12:00"),
+        rule("monday", "11:00", "13:00"),
+    ];
+    let refused = attempt(&etag, &overlapping).await;
+    let refused = refused.expect_problem(422, "invalid_fields");
+    let overlap = json!({"field": "rules[2]", "code": "overlaps", "detail": "overlaps rules[0]"});
+    assert_eq!(refused["errors"], json!([overlap]));
+    attempt("\"1\"", &wanted)
+        .await
+        .expect_problem(412, "stale_etag");
+    let after = tutor.person.get(&tutor.path("/weekly-rules")).await;
+    assert_eq!((after.etag(), after.body), (etag, before.body));
+}

@@ -9,7 +9,7 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
-        idempotency::{IdempotencyKey, Kept},
+        idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
@@ -155,7 +155,7 @@ pub struct NewBooking {
 /// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
     security(("session" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`: also after the booking has changed, so read it for its present state.")),
+    params(IdempotencyHeader),
     request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
@@ -334,7 +334,7 @@ pub struct NewCancellation {
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
-        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "A key of the caller's choice. Repeated with the same key within 24 hours, the request is done once and answered as before, with `Idempotent-Replayed: true`: also after the booking has changed, so read it for its present state.")),
+        IdempotencyHeader),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",

@@ -1,4 +1,4 @@
-//! Holidays, by calendar: those of the centre, and those that single tutors follow.
+//! Holiday calendars: those of the centre, and those that single tutors follow.
 
 use crate::{
     app::App,
@@ -7,23 +7,25 @@ use crate::{
         auth::{Admin, EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{CalendarFile, DryRun, Json, NoQuery, Path, Query},
-        local_time, object,
-        openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
+        extract::{DryRun, Json, NoQuery, Path, Query},
+        idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
+        openapi::{
+            BadBody, Faults, Forbidden, InProgress, NotAdmin, NotFound, NotSignedIn, Precondition,
+        },
         validate,
     },
     service::{
         self, HolidayCalendarId, TutorId,
-        holiday_calendar::{self, Changes, MOST_HOLIDAYS},
+        holiday_calendar::{self, Changes},
+        idempotency::{Claim, Reply},
         session::Viewer,
     },
 };
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -85,14 +87,14 @@ pub async fn list(
     Query(params): Query<HolidayCalendarParams>,
 ) -> Result<Response, Error> {
     let after = cursor::read(params.cursor.as_deref())?;
-    let found = service::holiday_calendar::list(&app, after, params.limit + 1).await?;
+    let found = holiday_calendar::list(&app, after, params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |calendar| calendar.id);
     let items = items.into_iter().map(HolidayCalendar::from).collect();
     Ok(axum::Json(HolidayCalendarPage { items, next_cursor }).into_response())
 }
 
 async fn answer(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
-    let calendar = service::holiday_calendar::get(app, id).await?;
+    let calendar = holiday_calendar::get(app, id).await?;
     let tag = etag(calendar.version);
     Ok((tag, axum::Json(HolidayCalendar::from(calendar))).into_response())
 }
@@ -113,13 +115,14 @@ pub async fn get(
 }
 
 /// A calendar to be made.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewHolidayCalendar {
     #[garde(custom(validate::line(1, 100)))]
     #[schema(
         min_length = 1,
         max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
         example = "Public holidays in Berlin"
     )]
     name: String,
@@ -130,20 +133,36 @@ pub struct NewHolidayCalendar {
 
 /// Make a holiday calendar.
 ///
-/// For admins. It is empty at first; its name is unlike that of every other, so a repetition makes no second one.
+/// For admins. It is empty at first; its name is unlike that of every other.
 #[utoipa::path(post, path = "/v1/holiday-calendars", tag = "centre", operation_id = "create_holiday_calendar",
-    security(("session" = [])), request_body = NewHolidayCalendar,
+    security(("session" = [])), params(IdempotencyHeader), request_body = NewHolidayCalendar,
     responses((status = 201, description = "Made.", body = HolidayCalendar, headers(("ETag" = String), ("Location" = String))),
-        NotSignedIn, NotAdmin, BadBody, Faults))]
+        NotSignedIn, NotAdmin, BadBody, InProgress, Faults))]
 pub async fn create(
     State(app): State<App>,
-    _: Admin,
+    Admin(user_id): Admin,
+    key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewHolidayCalendar>,
 ) -> Result<Response, Error> {
-    let id = service::holiday_calendar::create(&app, &new.name, new.centre_wide).await?;
-    let location = [(header::LOCATION, format!("/v1/holiday-calendars/{id}"))];
-    Ok((StatusCode::CREATED, location, answer(&app, id).await?).into_response())
+    let request = serde_json::json!(["create_holiday_calendar", &new]);
+    let work = |claim| Box::pin(make(app.clone(), new, claim));
+    key.once(&app, user_id, &request, work).await
+}
+
+async fn make(app: App, new: NewHolidayCalendar, claim: Option<Claim>) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: made,
+        claim,
+    };
+    holiday_calendar::create(&app, &new.name, new.centre_wide, reply)
+        .await?
+        .response()
+}
+
+fn made(calendar: holiday_calendar::HolidayCalendar) -> Kept<HolidayCalendar> {
+    let location = format!("/v1/holiday-calendars/{}", calendar.id);
+    Kept::created(location, calendar.version, calendar.into())
 }
 
 /// What to change; what is left out stays.
@@ -154,6 +173,7 @@ pub struct HolidayCalendarChanges {
     #[schema(
         min_length = 1,
         max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
         example = "Public holidays in Berlin"
     )]
     name: Option<String>,
@@ -180,10 +200,10 @@ pub async fn edit(
     _: Query<NoQuery>,
     Json(changes): Json<HolidayCalendarChanges>,
 ) -> Result<Response, Error> {
-    service::holiday_calendar::get(&app, id).await?;
+    holiday_calendar::get(&app, id).await?;
     let HolidayCalendarChanges { name, centre_wide } = changes;
     let changes = Changes { name, centre_wide };
-    service::holiday_calendar::update(&app, id, version, &changes).await?;
+    holiday_calendar::update(&app, id, version, &changes).await?;
     answer(&app, id).await
 }
 
@@ -202,143 +222,9 @@ pub async fn delete(
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
-    service::holiday_calendar::get(&app, id).await?;
-    service::holiday_calendar::delete(&app, id, version).await?;
+    holiday_calendar::get(&app, id).await?;
+    holiday_calendar::delete(&app, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Whole days in the time zone of whoever follows the calendar.
-#[derive(Serialize, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Holiday {
-    #[garde(skip)]
-    #[schema(example = "2026-12-24")]
-    first_date: NaiveDate,
-    /// This day is a holiday too.
-    #[garde(skip)]
-    #[schema(example = "2026-12-26")]
-    last_date: NaiveDate,
-    #[garde(custom(validate::line(1, 200)))]
-    #[schema(min_length = 1, max_length = 200, example = "Christmas")]
-    name: String,
-}
-
-impl From<holiday_calendar::Holiday> for Holiday {
-    fn from(holiday: holiday_calendar::Holiday) -> Self {
-        Self {
-            first_date: holiday.dates.first,
-            last_date: holiday.dates.last,
-            name: holiday.name,
-        }
-    }
-}
-
-/// All holidays of a calendar.
-#[derive(Serialize, ToSchema)]
-pub struct HolidayList {
-    /// By date.
-    items: Vec<Holiday>,
-}
-
-impl FromIterator<holiday_calendar::Holiday> for HolidayList {
-    fn from_iter<I: IntoIterator<Item = holiday_calendar::Holiday>>(holidays: I) -> Self {
-        Self {
-            items: holidays.into_iter().map(Holiday::from).collect(),
-        }
-    }
-}
-
-async fn answer_holidays(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
-    let calendar = service::holiday_calendar::get(app, id).await?;
-    let holidays = service::holiday_calendar::holidays(app, id).await?;
-    let list: HolidayList = holidays.into_iter().collect();
-    Ok((etag(calendar.version), axum::Json(list)).into_response())
-}
-
-/// List the holidays of a calendar.
-///
-/// At most 2,000, so there are no pages.
-#[utoipa::path(get, path = "/v1/holiday-calendars/{id}/holidays", tag = "centre", operation_id = "list_holidays",
-    security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the calendar.")),
-    responses((status = 200, description = "All holidays.", body = HolidayList, headers(("ETag" = String))),
-        NotSignedIn, NotFound, Faults))]
-pub async fn list_holidays(
-    State(app): State<App>,
-    _: SignedIn,
-    Path(id): Path<HolidayCalendarId>,
-    _: Query<NoQuery>,
-) -> Result<Response, Error> {
-    answer_holidays(&app, id).await
-}
-
-/// All holidays that a calendar is to have.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewHolidays {
-    #[garde(custom(validate::items(0, MOST_HOLIDAYS)), dive)]
-    #[serde(deserialize_with = "object::list")]
-    #[schema(max_items = 2000)]
-    holidays: Vec<Holiday>,
-}
-
-/// Replace the holidays of a calendar.
-///
-/// For admins. All holidays at once.
-#[utoipa::path(put, path = "/v1/holiday-calendars/{id}/holidays", tag = "centre", operation_id = "replace_holidays",
-    security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the calendar."),
-        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
-    request_body = NewHolidays,
-    responses((status = 200, description = "All holidays as they are now.", body = HolidayList, headers(("ETag" = String))),
-        NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
-pub async fn replace_holidays(
-    State(app): State<App>,
-    _: Admin,
-    Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
-    Query(DryRun { dry_run }): Query<DryRun>,
-    Json(new): Json<NewHolidays>,
-) -> Result<Response, Error> {
-    service::holiday_calendar::get(&app, id).await?;
-    let holidays = new.holidays.into_iter().enumerate().map(|(at, holiday)| {
-        let field = format!("holidays[{at}].last_date");
-        Ok(holiday_calendar::Holiday {
-            dates: local_time::dates(holiday.first_date, holiday.last_date, &field)?,
-            name: holiday.name,
-        })
-    });
-    let holidays = holidays.collect::<Result<Vec<_>, Error>>()?;
-    service::holiday_calendar::replace_holidays(&app, id, version, &holidays, dry_run).await?;
-    if dry_run {
-        let list: HolidayList = holidays.into_iter().collect();
-        return Ok(axum::Json(list).into_response());
-    }
-    answer_holidays(&app, id).await
-}
-
-/// Import the holidays of a calendar.
-///
-/// For admins. Replaces all holidays by the all-day events of an iCalendar file (RFC 5545), as countries and schools
-/// publish them. What is over is left out, and repetitions are written out for five years.
-#[utoipa::path(post, path = "/v1/holiday-calendars/{id}/import", tag = "centre", operation_id = "import_holidays",
-    security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the calendar."),
-        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
-    request_body(content = String, content_type = "text/calendar", description = "At most 1 MiB.",
-        example = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:Christmas Day\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"),
-    responses((status = 200, description = "All holidays as they are now.", body = HolidayList),
-        NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
-pub async fn import(
-    State(app): State<App>,
-    _: Admin,
-    Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
-    Query(DryRun { dry_run }): Query<DryRun>,
-    CalendarFile(text): CalendarFile,
-) -> Result<axum::Json<HolidayList>, Error> {
-    service::holiday_calendar::get(&app, id).await?;
-    let holidays = service::holiday_calendar::import(&app, id, version, &text, dry_run).await?;
-    Ok(axum::Json(holidays.into_iter().collect()))
 }
 
 /// The calendars that a tutor follows beside those of the whole centre.
@@ -348,8 +234,8 @@ pub struct FollowedCalendars {
 }
 
 async fn answer_followed(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let profile = service::tutor::get(app, viewer, id).await?.profile;
-    let followed = service::holiday_calendar::of_tutor(app, id).await?;
+    let profile = service::tutor::profile(app, viewer, id).await?;
+    let followed = holiday_calendar::of_tutor(app, id).await?;
     let calendar_ids = followed.into_iter().map(|id| id.0).collect();
     Ok((
         etag(profile.version),
@@ -406,8 +292,7 @@ pub async fn follow(
         .copied()
         .map(HolidayCalendarId)
         .collect();
-    service::holiday_calendar::replace_of_tutor(&app, tutor.id, version, &calendars, dry_run)
-        .await?;
+    holiday_calendar::replace_of_tutor(&app, tutor.id, version, &calendars, dry_run).await?;
     if dry_run {
         let list = FollowedCalendars {
             calendar_ids: new.calendar_ids,

@@ -5,6 +5,7 @@ mod bookings;
 mod calendar_connection;
 mod health;
 mod holiday_calendars;
+mod holidays;
 mod me;
 mod offers;
 mod overrides;
@@ -45,11 +46,8 @@ pub fn all() -> OpenApiRouter<App> {
             holiday_calendars::edit,
             holiday_calendars::delete
         ))
-        .routes(routes!(
-            holiday_calendars::list_holidays,
-            holiday_calendars::replace_holidays
-        ))
-        .routes(routes!(holiday_calendars::import))
+        .routes(routes!(holidays::list, holidays::replace))
+        .routes(routes!(holidays::import))
         .routes(routes!(
             holiday_calendars::followed,
             holiday_calendars::follow

@@ -95,9 +95,7 @@ pub async fn list(
         ));
     }
     let dates = local_time::dates(from, to.min(validate::LAST_DATE), "to")?;
-    let profile = service::tutor::get(&app, holder.viewer(), id)
-        .await?
-        .profile;
+    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
     let items = service::date_override::list(&app, id, dates).await?;
     let list = OverrideList {
         time_zone: profile.time_zone,

@@ -47,46 +47,110 @@ impl From<StartGridAnchor> for policy::StartGridAnchor {
     }
 }
 
-/// When lessons can be booked, apart from availability. Of a tutor's own policy, what is null or left out is as the
-/// centre has it. Of the centre's, only the caps may be null, which means no cap.
+/// When lessons can be booked, apart from availability.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How long before its start a lesson can be booked at the latest.
+    #[garde(custom(validate::number(0, 43_200)))]
+    #[schema(minimum = 0, maximum = 43200, example = 120)]
+    minimum_notice_minutes: i32,
+    /// How far ahead lessons can be booked.
+    #[garde(custom(validate::number(1, 730)))]
+    #[schema(minimum = 1, maximum = 730, example = 60)]
+    horizon_days: i32,
+    /// Lessons start at multiples of this; it divides a day.
+    #[garde(custom(validate::divides_day))]
+    #[schema(minimum = 1, maximum = 1440, example = 30)]
+    start_grid_minutes: i32,
+    #[garde(skip)]
+    start_grid_anchor: StartGridAnchor,
+    /// Kept free before each lesson. Between two lessons the longer of both buffers is kept free.
+    #[garde(custom(validate::number(0, 240)))]
+    #[schema(minimum = 0, maximum = 240, example = 0)]
+    buffer_before_minutes: i32,
+    /// Kept free after each lesson.
+    #[garde(custom(validate::number(0, 240)))]
+    #[schema(minimum = 0, maximum = 240, example = 10)]
+    buffer_after_minutes: i32,
+    /// How many lessons may begin on one date of the tutor's calendar; null is no cap.
+    #[garde(inner(custom(validate::number(0, 100))))]
+    #[schema(minimum = 0, maximum = 100, example = 6)]
+    max_lessons_per_day: Option<i32>,
+    /// How many lessons may begin in one ISO week of the tutor's calendar, Monday to Sunday; null is no cap.
+    #[garde(inner(custom(validate::number(0, 700))))]
+    #[schema(minimum = 0, maximum = 700, example = 25)]
+    max_lessons_per_week: Option<i32>,
+}
+
+/// What a tutor has decided; what is null or left out is as the centre has it.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPolicy {
+    /// How long before its start a lesson can be booked at the latest.
     #[garde(inner(custom(validate::number(0, 43_200))))]
-    #[schema(required, minimum = 0, maximum = 43200, example = 120)]
+    #[schema(minimum = 0, maximum = 43200, example = 120)]
     minimum_notice_minutes: Option<i32>,
     /// How far ahead lessons can be booked.
     #[garde(inner(custom(validate::number(1, 730))))]
-    #[schema(required, minimum = 1, maximum = 730, example = 60)]
+    #[schema(minimum = 1, maximum = 730, example = 60)]
     horizon_days: Option<i32>,
     /// Lessons start at multiples of this; it divides a day.
     #[garde(inner(custom(validate::divides_day)))]
-    #[schema(required, minimum = 1, maximum = 1440, example = 30)]
+    #[schema(minimum = 1, maximum = 1440, example = 30)]
     start_grid_minutes: Option<i32>,
     #[garde(skip)]
-    #[schema(required)]
     start_grid_anchor: Option<StartGridAnchor>,
     /// Kept free before each lesson. Between two lessons the longer of both buffers is kept free.
     #[garde(inner(custom(validate::number(0, 240))))]
-    #[schema(required, minimum = 0, maximum = 240, example = 0)]
+    #[schema(minimum = 0, maximum = 240, example = 0)]
     buffer_before_minutes: Option<i32>,
     /// Kept free after each lesson.
     #[garde(inner(custom(validate::number(0, 240))))]
-    #[schema(required, minimum = 0, maximum = 240, example = 10)]
+    #[schema(minimum = 0, maximum = 240, example = 10)]
     buffer_after_minutes: Option<i32>,
-    /// On one date of the tutor's calendar.
+    /// How many lessons may begin on one date of the tutor's calendar.
     #[garde(inner(custom(validate::number(0, 100))))]
-    #[schema(required, minimum = 0, maximum = 100, example = 6)]
+    #[schema(minimum = 0, maximum = 100, example = 6)]
     max_lessons_per_day: Option<i32>,
-    /// In one ISO week of the tutor's calendar, Monday to Sunday.
+    /// How many lessons may begin in one ISO week of the tutor's calendar, Monday to Sunday.
     #[garde(inner(custom(validate::number(0, 700))))]
-    #[schema(required, minimum = 0, maximum = 700, example = 25)]
+    #[schema(minimum = 0, maximum = 700, example = 25)]
     max_lessons_per_week: Option<i32>,
 }
 
 impl From<policy::Policy> for Policy {
     fn from(policy: policy::Policy) -> Self {
+        Self {
+            minimum_notice_minutes: policy.minimum_notice_minutes,
+            horizon_days: policy.horizon_days,
+            start_grid_minutes: policy.start_grid_minutes,
+            start_grid_anchor: policy.start_grid_anchor.into(),
+            buffer_before_minutes: policy.buffer_before_minutes,
+            buffer_after_minutes: policy.buffer_after_minutes,
+            max_lessons_per_day: policy.max_lessons_per_day,
+            max_lessons_per_week: policy.max_lessons_per_week,
+        }
+    }
+}
+
+impl From<Policy> for policy::Policy {
+    fn from(policy: Policy) -> Self {
+        Self {
+            minimum_notice_minutes: policy.minimum_notice_minutes,
+            horizon_days: policy.horizon_days,
+            start_grid_minutes: policy.start_grid_minutes,
+            start_grid_anchor: policy.start_grid_anchor.into(),
+            buffer_before_minutes: policy.buffer_before_minutes,
+            buffer_after_minutes: policy.buffer_after_minutes,
+            max_lessons_per_day: policy.max_lessons_per_day,
+            max_lessons_per_week: policy.max_lessons_per_week,
+        }
+    }
+}
+
+impl From<policy::OwnPolicy> for OwnPolicy {
+    fn from(policy: policy::OwnPolicy) -> Self {
         Self {
             minimum_notice_minutes: policy.minimum_notice_minutes,
             horizon_days: policy.horizon_days,
@@ -100,8 +164,8 @@ impl From<policy::Policy> for Policy {
     }
 }
 
-impl From<Policy> for policy::Policy {
-    fn from(policy: Policy) -> Self {
+impl From<OwnPolicy> for policy::OwnPolicy {
+    fn from(policy: OwnPolicy) -> Self {
         Self {
             minimum_notice_minutes: policy.minimum_notice_minutes,
             horizon_days: policy.horizon_days,
@@ -161,9 +225,8 @@ pub async fn replace_centre(
 /// A tutor's own policy, and what holds.
 #[derive(Serialize, ToSchema)]
 pub struct TutorPolicy {
-    /// What the tutor has decided; null where the centre's policy holds.
-    own: Policy,
-    /// What holds.
+    own: OwnPolicy,
+    /// What holds together with the centre's policy.
     effective: Policy,
 }
 
@@ -189,9 +252,7 @@ pub async fn get_tutor(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::get(&app, holder.viewer(), id)
-        .await?
-        .profile;
+    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
     answer_tutor(&app, profile.version, id).await
 }
 
@@ -202,7 +263,7 @@ pub async fn get_tutor(
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
         ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
-    request_body = Policy,
+    request_body = OwnPolicy,
     responses((status = 200, description = "The policy as it is now.", body = TutorPolicy, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
 pub async fn replace_tutor(
@@ -210,20 +271,18 @@ pub async fn replace_tutor(
     tutor: EditedTutor,
     IfMatch(version): IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
-    Json(new): Json<Policy>,
+    Json(new): Json<OwnPolicy>,
 ) -> Result<Response, Error> {
-    let new = policy::Policy::from(new);
+    let new = policy::OwnPolicy::from(new);
     service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
     if dry_run {
         let (centre, _) = service::policy::of_centre(&app).await?;
         let policy = TutorPolicy {
-            effective: new.clone().or(&centre).into(),
+            effective: centre.with(&new).into(),
             own: new.into(),
         };
         return Ok(axum::Json(policy).into_response());
     }
-    let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
-        .await?
-        .profile;
+    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
     answer_tutor(&app, profile.version, tutor.id).await
 }

@@ -129,11 +129,11 @@ macro_rules! params {
         #[into_params(parameter_in = Query)]
         pub struct $name {
             /// Slug of the subject.
-            #[garde(custom(validate::line(1, 64)))]
+            #[garde(custom(validate::text(1, 64)))]
             #[param(min_length = 1, max_length = 64, example = "mathematics")]
             subject: String,
             /// One of the subject's levels.
-            #[garde(custom(validate::optional_line(1, 64)))]
+            #[garde(custom(validate::optional_text(1, 64)))]
             #[param(min_length = 1, max_length = 64, example = "Bachelor")]
             level: Option<String>,
             /// Only tutors who teach in this language, a BCP 47 tag.
@@ -150,10 +150,10 @@ macro_rules! params {
             #[garde(custom(validate::number(5, 480)))]
             #[param(minimum = 5, maximum = 480, example = 60)]
             minutes: i16,
-            /// Which of the tutors who have a slot is named first.
+            /// Which of the tutors who have a slot is named first; `balanced` when left out.
             #[garde(skip)]
             #[serde(default)]
-            #[param(inline, default = "balanced")]
+            #[param(inline)]
             rank: Rank,
             /// IANA name of the zone of the local times; that of the account when left out.
             #[garde(custom(validate::optional_time_zone))]

@@ -88,11 +88,11 @@ pub struct SlotParams {
     #[param(max_length = 64, example = "Europe/Berlin")]
     time_zone: Option<String>,
     /// Only lengths that the tutor offers for the subject with this slug.
-    #[garde(custom(validate::optional_line(1, 64)))]
+    #[garde(custom(validate::optional_text(1, 64)))]
     #[param(min_length = 1, max_length = 64, example = "mathematics")]
     subject: Option<String>,
     /// Only lengths that the tutor offers at this level.
-    #[garde(custom(validate::optional_line(1, 64)))]
+    #[garde(custom(validate::optional_text(1, 64)))]
     #[param(min_length = 1, max_length = 64, example = "Bachelor")]
     level: Option<String>,
 }
@@ -161,11 +161,11 @@ pub struct ExplainParams {
     #[param(max_length = 64, example = "Europe/Berlin")]
     time_zone: Option<String>,
     /// Only lengths that the tutor offers for the subject with this slug.
-    #[garde(custom(validate::optional_line(1, 64)))]
+    #[garde(custom(validate::optional_text(1, 64)))]
     #[param(min_length = 1, max_length = 64, example = "mathematics")]
     subject: Option<String>,
     /// Only lengths that the tutor offers at this level.
-    #[garde(custom(validate::optional_line(1, 64)))]
+    #[garde(custom(validate::optional_text(1, 64)))]
     #[param(min_length = 1, max_length = 64, example = "Bachelor")]
     level: Option<String>,
 }

@@ -8,15 +8,20 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
+        idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time,
-        openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
+        openapi::{BadBody, Faults, Forbidden, InProgress, NotFound, NotSignedIn, Precondition},
         validate,
     },
-    service::{self, TimeOffId},
+    service::{
+        self, TimeOffId, TutorId,
+        idempotency::{Claim, Reply},
+        time_off::{self, Entered},
+    },
 };
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -47,8 +52,8 @@ pub struct TimeOff {
     note: String,
 }
 
-impl TimeOff {
-    fn new(id: TimeOffId, time: availability::TimeOff, note: String) -> Self {
+impl From<time_off::TimeOff> for TimeOff {
+    fn from(time_off::TimeOff { id, time, note }: time_off::TimeOff) -> Self {
         let (span, dates) = match time {
             availability::TimeOff::Span(span) => (Some(span), None),
             availability::TimeOff::Dates(dates) => (None, Some(dates)),
@@ -101,15 +106,10 @@ pub async fn list(
     Query(params): Query<TimeOffParams>,
 ) -> Result<Response, Error> {
     let after = cursor::read(params.cursor.as_deref())?;
-    let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
-        .await?
-        .profile;
-    let found = service::time_off::list(&app, tutor.id, after, params.limit + 1).await?;
+    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let found = time_off::list(&app, tutor.id, after, params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |off| off.id);
-    let items = items
-        .into_iter()
-        .map(|off| TimeOff::new(off.id, off.time, off.note))
-        .collect();
+    let items = items.into_iter().map(TimeOff::from).collect();
     Ok((
         etag(profile.version),
         axum::Json(TimeOffPage { items, next_cursor }),
@@ -118,7 +118,7 @@ pub async fn list(
 }
 
 /// Time in which the tutor will be away: either `start` and `end`, or `first_date` and `last_date`.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTimeOff {
     #[garde(custom(validate::optional_instant))]
@@ -136,7 +136,11 @@ pub struct NewTimeOff {
     /// What for; students don't see it.
     #[garde(custom(validate::line(0, 200)))]
     #[serde(default)]
-    #[schema(max_length = 200, example = "Dentist")]
+    #[schema(
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "Dentist"
+    )]
     note: String,
 }
 
@@ -160,31 +164,57 @@ impl NewTimeOff {
 
 /// Enter when I am away.
 ///
-/// Nothing can be booked in it, whatever the weekly rules and overrides say. Lessons that are booked stay.
+/// Nothing can be booked in it, whatever the weekly rules and overrides say. Lessons that are booked stay. Whatever
+/// was read before, it can be added, so it needs no `If-Match`; with an `Idempotency-Key` it is entered once.
 #[utoipa::path(post, path = "/v1/tutors/{id}/time-off", tag = "tutors", operation_id = "create_time_off",
     security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read; so a repetition enters nothing twice."), DryRun),
+    params(("id" = Uuid, Path, description = "Id of the tutor."), IdempotencyHeader, DryRun),
     request_body(content = NewTimeOff, example = json!({"first_date": "2026-12-24", "last_date": "2027-01-02", "note": "At my parents'"})),
-    responses((status = 201, description = "Entered.", body = TimeOff, headers(("ETag" = String))),
+    responses((status = 201, description = "Entered.", body = TimeOff, headers(("ETag" = String), ("Location" = String))),
         (status = 204, description = "It could be entered (`dry_run`)."),
-        NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
+        NotSignedIn, Forbidden, NotFound, BadBody, InProgress, Faults))]
 pub async fn create(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    key: IdempotencyKey,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewTimeOff>,
 ) -> Result<Response, Error> {
     let time = new.time()?;
-    let made = service::time_off::create(&app, tutor.id, version, time, &new.note, dry_run).await?;
-    let Some(id) = made else {
+    if dry_run {
+        time_off::check_room(&app, tutor.id).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let request = serde_json::json!(["create_time_off", tutor.id, &new]);
+    let work = |claim| Box::pin(enter(app.clone(), tutor.id, time, new.note, claim));
+    key.once(&app, tutor.viewer.user_id, &request, work).await
+}
+
+async fn enter(
+    app: App,
+    id: TutorId,
+    time: availability::TimeOff,
+    note: String,
+    claim: Option<Claim>,
+) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: entered,
+        claim,
     };
-    let location = format!("/v1/tutors/{}/time-off/{id}", tutor.id);
-    let body = axum::Json(TimeOff::new(id, time, new.note));
-    let headers = (etag(version + 1), [(header::LOCATION, location)]);
-    Ok((StatusCode::CREATED, headers, body).into_response())
+    time_off::create(&app, id, time, note, reply)
+        .await?
+        .response()
+}
+
+fn entered(
+    Entered {
+        tutor_id,
+        version,
+        time_off,
+    }: Entered,
+) -> Kept<TimeOff> {
+    let location = format!("/v1/tutors/{tutor_id}/time-off/{}", time_off.id);
+    Kept::created(location, version, time_off.into())
 }
 
 /// Time off in the path.
@@ -208,6 +238,6 @@ pub async fn delete(
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    service::time_off::delete(&app, tutor.id, version, time_off_id).await?;
+    time_off::delete(&app, tutor.id, version, time_off_id).await?;
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

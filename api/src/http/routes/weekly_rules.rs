@@ -136,7 +136,7 @@ pub struct WeeklyRuleList {
 }
 
 async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let profile = service::tutor::get(app, viewer, id).await?.profile;
+    let profile = service::tutor::profile(app, viewer, id).await?;
     let rules = service::weekly_rule::list(app, id).await?;
     let items = rules.into_iter().map(WeeklyRule::from).collect();
     Ok((
@@ -201,9 +201,7 @@ pub async fn replace(
     service::weekly_rule::replace(&app, tutor.id, version, &rules, dry_run).await?;
     if dry_run {
         let items = rules.into_iter().map(WeeklyRule::from).collect();
-        let profile = service::tutor::get(&app, tutor.viewer, tutor.id)
-            .await?
-            .profile;
+        let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
         let list = WeeklyRuleList {
             time_zone: profile.time_zone,
             items,

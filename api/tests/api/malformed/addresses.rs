@@ -1,14 +1,26 @@
 //! Addresses that lead nowhere, methods that are not known there, and versions that never were.
 
-use super::{BOOKINGS, CANCEL, Case, ME, OFFERS, RULES, TUTOR, sent};
+use super::{
+    BOOKINGS, CALENDAR, CANCEL, CENTRE, Case, FOLLOWED, HOLIDAYS, ME, OFFERS, OVERRIDE, POLICY,
+    RULES, TIME_OFF, TUTOR, sent,
+};
 
 pub fn preconditions() -> Vec<Case> {
     let mut cases = Vec::new();
+    let policy = super::time::policy().to_string();
     for (method, target, body) in [
         ("PATCH", ME, "{}"),
         ("PATCH", TUTOR, "{}"),
         ("PUT", OFFERS, r#"{"offers": []}"#),
         ("PUT", RULES, r#"{"rules": []}"#),
+        ("PUT", OVERRIDE, r#"{"hours": []}"#),
+        ("DELETE", OVERRIDE, ""),
+        ("PUT", POLICY, "{}"),
+        ("PUT", FOLLOWED, r#"{"calendar_ids": []}"#),
+        ("PUT", CENTRE, &policy),
+        ("PATCH", CALENDAR, "{}"),
+        ("DELETE", CALENDAR, ""),
+        ("PUT", HOLIDAYS, r#"{"holidays": []}"#),
         ("POST", CANCEL, "{}"),
     ] {
         // Weak tags never match (RFC 9110 section 13.1.1), and tags that we don't write neither.
@@ -71,6 +83,48 @@ pub fn addresses() -> Vec<Case> {
         missing("/v1/tutors/x/weekly-rules"),
         missing("/v1/tutors/x/slots?from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60"),
         missing("/v1/tutors/{booking}"),
+        missing("/v1/tutors/x/slots/explain?start=2027-03-02T00:00:00Z&minutes=60"),
+        missing("/v1/tutors/{booking}/overrides"),
+        missing("/v1/tutors/{booking}/policy"),
+        missing("/v1/tutors/{booking}/holiday-calendars"),
+        missing("/v1/tutors/{booking}/time-off"),
+        missing("/v1/holiday-calendars/x"),
+        missing("/v1/holiday-calendars/{booking}"),
+        missing("/v1/holiday-calendars/{booking}/holidays"),
+        sent(
+            "PUT",
+            "/v1/tutors/{tutor}/overrides/tomorrow",
+            r#"{"hours": []}"#,
+            404,
+            "not_found",
+        ),
+        sent(
+            "PUT",
+            "/v1/tutors/{tutor}/overrides/2027-02-29",
+            r#"{"hours": []}"#,
+            404,
+            "not_found",
+        ),
+        sent(
+            "PUT",
+            "/v1/holiday-calendars/{booking}/holidays",
+            r#"{"holidays": []}"#,
+            404,
+            "not_found",
+        )
+        .header("If-Match", "\"1\""),
+        Case::new("DELETE", "/v1/tutors/{tutor}/time-off/x", 404, "not_found"),
+        Case::new(
+            "DELETE",
+            "/v1/tutors/{tutor}/time-off/{booking}",
+            404,
+            "not_found",
+        ),
+        Case::new("DELETE", OVERRIDE, 404, "not_found"),
+        refused("GET", OVERRIDE),
+        refused("PUT", TIME_OFF),
+        refused("DELETE", CENTRE),
+        refused("PATCH", HOLIDAYS),
         missing(&long),
         sent("POST", "/v1/bookings/x/cancel", "{}", 404, "not_found"),
         sent("PATCH", "/v1/tutors/x", "{}", 404, "not_found"),

@@ -1,6 +1,6 @@
 //! What is wrong with a body is told alike wherever bodies are read.
 
-use super::{Case, json_operations, sent, text};
+use super::{Case, HOLIDAYS, json_operations, sent, text};
 use crate::support::TutorAtCentre;
 
 /// What is wrong with a body is told alike wherever bodies are read.
@@ -8,6 +8,7 @@ pub fn bodies(tutor: &TutorAtCentre) -> Vec<Case> {
     let mut cases = Vec::new();
     for (method, target, good) in json_operations(tutor) {
         let good = good.to_string();
+        let kibibytes = if target == HOLIDAYS { 1024 } else { 64 };
         let malformed = |body: Vec<u8>| sent(method, target, body, 400, "malformed_json");
         cases.extend([
             malformed(Vec::new()),
@@ -31,7 +32,7 @@ pub fn bodies(tutor: &TutorAtCentre) -> Vec<Case> {
             sent(
                 method,
                 target,
-                format!("{good}{}", " ".repeat(70 * 1024)),
+                format!("{good}{}", " ".repeat(kibibytes * 1024)),
                 413,
                 "body_too_large",
             ),

@@ -1,6 +1,9 @@
 //! What can't be asked.
 
-use super::{BOOKINGS, CONNECTION, Case, OFFERS, RULES, TUTOR, query};
+use super::{
+    BOOKINGS, CALENDAR, CALENDARS, CENTRE, CONNECTION, Case, FOLLOWED, HOLIDAYS, OFFERS, POLICY,
+    RULES, TIME_OFF, TUTOR, query,
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -11,7 +14,7 @@ fn cursor(key: &Value) -> String {
 /// Lists, page by page.
 pub fn lists() -> Vec<Case> {
     let mut cases = Vec::new();
-    for list in ["/v1/subjects", "/v1/tutors", BOOKINGS] {
+    for list in ["/v1/subjects", "/v1/tutors", BOOKINGS, CALENDARS, TIME_OFF] {
         let with = |query_text: &str, errors: &[_]| query(&format!("{list}?{query_text}"), errors);
         let nowhere = uuid::Uuid::nil();
         // Whatever list a cursor is for, this is none of its keys.
@@ -199,6 +202,11 @@ pub fn others() -> Vec<Case> {
         query(&format!("{TUTOR}?a=1"), &[("a", "unknown")]),
         query(&format!("{OFFERS}?a=1"), &[("a", "unknown")]),
         query(&format!("{RULES}?a=1"), &[("a", "unknown")]),
+        query(&format!("{POLICY}?a=1"), &[("a", "unknown")]),
+        query(&format!("{FOLLOWED}?a=1"), &[("a", "unknown")]),
+        query(&format!("{CENTRE}?a=1"), &[("a", "unknown")]),
+        query(&format!("{CALENDAR}?a=1"), &[("a", "unknown")]),
+        query(&format!("{HOLIDAYS}?a=1"), &[("a", "unknown")]),
         query("/v1/bookings/{booking}?a=1", &[("a", "unknown")]),
         query(&format!("{CONNECTION}?a=1"), &[("a", "unknown")]),
         Case::new("GET", "/v1/auth/callback", 400, "sign_in_failed"),

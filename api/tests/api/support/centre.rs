@@ -52,12 +52,28 @@ impl TutorAtCentre {
         self.person.edit(method, &path, &etag, body).await
     }
 
+    /// Sets what the tutor does on a date, as spans such as `10:00-12:30`.
+    pub async fn put_override(&self, date: &str, hours: &[&str]) -> Answer {
+        let hours: Vec<_> = hours.iter().map(|hours| local_hours(hours)).collect();
+        let path = self.path(&format!("/overrides/{date}"));
+        let etag = self.person.get(&self.path("")).await.etag();
+        self.person
+            .edit(Method::PUT, &path, &etag, &json!({"hours": hours}))
+            .await
+    }
+
     /// Lets students no longer find the tutor.
     pub async fn hide(&self) {
         self.edit(Method::PATCH, "", &json!({"visible": false}))
             .await
             .expect(200);
     }
+}
+
+/// `10:00-12:30` as it is sent.
+pub fn local_hours(hours: &str) -> Value {
+    let (start, end) = hours.split_once('-').unwrap();
+    json!({"local_start": start, "local_end": end})
 }
 
 impl Centre {

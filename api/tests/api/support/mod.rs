@@ -4,6 +4,7 @@
 mod centre;
 mod database;
 pub mod lesson;
+pub mod opening;
 mod person;
 pub mod race;
 mod raw;
@@ -27,7 +28,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-pub use centre::{Centre, TutorAtCentre};
+pub use centre::{Centre, TutorAtCentre, local_hours};
 pub use database::empty as empty_database;
 pub use person::{Answer, Person};
 pub use raw::Raw;
@@ -119,6 +120,18 @@ impl TestApp {
     pub async fn student(&self, name: &str) -> Person {
         self.add_account(name);
         self.sign_in(&email(name)).await
+    }
+
+    /// Somebody who has signed in and whom an operator then made an admin.
+    pub async fn admin(&self, name: &str) -> Person {
+        let person = self.student(name).await;
+        self.execute(&format!(
+            "INSERT INTO user_roles (user_id, role, created_at) \
+             SELECT id, 'admin', now() FROM users WHERE email = '{}'",
+            email(name)
+        ))
+        .await;
+        person
     }
 
     /// An account at the provider of somebody with this name.

@@ -1,0 +1,355 @@
+//! Why a tutor can or can't be booked, and who is told what of it.
+
+use crate::support::{
+    Centre, Person, TestApp, TutorAtCentre, at,
+    lesson::book,
+    opening::{assert_closed, codes, explain, starts},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, TestRng, TestRunner},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A tutor who has a lesson from ten to eleven, something in the calendar from twelve to one, and is away from two
+/// to three, all in UTC; and a buffer.
+async fn busy_tuesday(test: &TestApp) -> (TutorAtCentre, Person) {
+    let tutor = Centre::open(test).await.connected_tutor(test, "Tina").await;
+    let sam = test.student("Sam").await;
+    book(&sam, &tutor, "2027-03-02T10:00:00Z").await;
+    let (from, to) = (at("2027-03-02T12:00:00Z"), at("2027-03-02T13:00:00Z"));
+    test.google.insert_busy(&tutor.email, from, to, "Dentist");
+    test.pass(TimeDelta::minutes(2));
+    test.run_jobs().await;
+    let away =
+        json!({"start": "2027-03-02T14:00:00Z", "end": "2027-03-02T15:00:00Z", "note": "Private"});
+    tutor
+        .person
+        .post(&tutor.path("/time-off"), &away)
+        .await
+        .expect(201);
+    tutor
+        .edit(Method::PUT, "/policy", &json!({"buffer_after_minutes": 30}))
+        .await
+        .expect(200);
+    (tutor, sam)
+}
+
+fn reason(code: &str, from: &str, to: &str) -> Value {
+    json!({"code": code, "start": format!("2027-03-02T{from}:00Z"), "end": format!("2027-03-02T{to}:00Z")})
+}
+
+#[tokio::test]
+async fn a_student_learns_why_and_not_what_and_the_tutor_and_an_admin_learn_both() {
+    let test = TestApp::start().await;
+    let (tutor, _) = busy_tuesday(&test).await;
+    let olga = test.student("Olga").await;
+    let admin = test.admin("Ada").await;
+    let stray = Centre.tutor(&test, "Theo").await.person;
+    let lesson = || reason("lesson", "10:00", "11:00");
+    let after_lesson = || reason("buffer", "10:00", "11:00");
+    let dentist = || reason("calendar_busy", "12:00", "13:00");
+    let before_dentist = || reason("buffer", "12:00", "13:00");
+    let away = || reason("time_off", "14:00", "15:00");
+    let cases = [
+        ("10:00", vec![lesson()], vec!["lesson"]),
+        (
+            "11:00",
+            vec![after_lesson(), before_dentist()],
+            vec!["buffer"],
+        ),
+        ("12:30", vec![dentist()], vec!["calendar_busy"]),
+        ("14:00", vec![away()], vec!["time_off"]),
+    ];
+    for (time, whole, told) in cases {
+        let start = format!("2027-03-02T{time}:00Z");
+        for person in [&tutor.person, &admin] {
+            let seen = explain(person, &tutor, &start).await;
+            assert_eq!(seen["reasons"], json!(whole), "{start}");
+        }
+        // Each reason once: others don't even learn how much there is.
+        let told: Vec<_> = told.iter().map(|code| json!({"code": code})).collect();
+        for person in [&olga, &stray] {
+            let seen = explain(person, &tutor, &start).await;
+            assert_eq!(seen["reasons"], json!(told), "{start}");
+        }
+    }
+    assert_closed(&olga, &tutor, "2027-03-02T10:00:00Z", &["lesson"]).await;
+}
+
+#[tokio::test]
+async fn who_has_a_lesson_at_that_time_is_told_which() {
+    let test = TestApp::start().await;
+    let (_, sam) = busy_tuesday(&test).await;
+    let theo = Centre.tutor(&test, "Theo").await;
+    let told = explain(&sam, &theo, "2027-03-02T10:30:00Z").await;
+    assert_eq!(
+        told["reasons"],
+        json!([reason("student_busy", "10:00", "11:00")])
+    );
+    assert_closed(&sam, &theo, "2027-03-02T10:30:00Z", &["student_busy"]).await;
+}
+
+#[tokio::test]
+async fn every_reason_is_given_and_the_nearest_times_that_are_free() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    // In an hour's notice, off the grid, and before the tutor is there.
+    let told = explain(&sam, &tutor, "2027-03-01T07:10:00Z").await;
+    let reasons = codes(&told["reasons"]);
+    assert!(
+        reasons.contains(&"notice") && reasons.contains(&"outside_availability"),
+        "{told:#}"
+    );
+    let slot = &told["slot"];
+    assert_eq!(
+        (&slot["start"], &slot["end"]),
+        (
+            &json!("2027-03-01T07:10:00Z"),
+            &json!("2027-03-01T08:10:00Z")
+        )
+    );
+    assert_eq!(slot["local_start"], "2027-03-01T08:10:00+01:00");
+    let nearest = told["alternatives"].as_array().unwrap();
+    assert_eq!(nearest.len(), 5);
+    assert_eq!(nearest[0]["start"], "2027-03-01T08:00:00Z");
+    // Before all time, and after it.
+    for start in ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"] {
+        let told = explain(&sam, &tutor, start).await;
+        assert_eq!(told["bookable"], false);
+        assert_eq!(told["alternatives"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_on_offer_is_a_reason() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    for (query, reasons) in [
+        ("minutes=60", vec![]),
+        ("minutes=90", vec![]),
+        ("minutes=45", vec!["length_not_offered"]),
+        ("minutes=60&subject=mathematics&level=School", vec![]),
+        (
+            "minutes=60&subject=mathematics&level=Bachelor",
+            vec!["length_not_offered"],
+        ),
+        ("minutes=60&subject=physics", vec!["length_not_offered"]),
+    ] {
+        let path = tutor.path(&format!(
+            "/slots/explain?start=2027-03-02T09:00:00Z&{query}"
+        ));
+        let told = sam.get(&path).await.expect(200);
+        assert_eq!(codes(&told["reasons"]), reasons, "{query}");
+        assert_eq!(told["bookable"], reasons.is_empty());
+    }
+    let wanted = tutor.lesson("2027-03-02T09:00:00Z", 45);
+    let refused = sam.post("/v1/bookings", &wanted).await;
+    let refused = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(codes(&refused["conflicts"]), ["length_not_offered"]);
+}
+
+#[tokio::test]
+async fn a_hidden_tutor_is_explained_to_nobody_but_an_admin() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let (sam, admin) = (test.student("Sam").await, test.admin("Ada").await);
+    tutor.hide().await;
+    let path = tutor.path("/slots/explain?start=2027-03-02T09:00:00Z&minutes=60");
+    sam.get(&path).await.expect_problem(404, "not_found");
+    admin.get(&path).await.expect(200);
+}
+
+/// Models that differ in everything that decides.
+fn model() -> impl Strategy<Value = Model> {
+    let time = || (0_u32..48).prop_map(|half| format!("{:02}:{:02}", half / 2, half % 2 * 30));
+    let hours = || {
+        (time(), time()).prop_map(|(start, end)| json!({"local_start": start, "local_end": end}))
+    };
+    let zone = prop::sample::select(vec![
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Asia/Kolkata",
+        "Pacific/Apia",
+    ]);
+    let policy = (
+        0_i32..3,
+        0_i32..3,
+        prop::option::of(1_i32..3),
+        prop::option::of(2_i32..5),
+        any::<bool>(),
+        prop::sample::select(vec![15, 20, 30, 45, 60]),
+    );
+    let policy = policy.prop_map(|(before, after, day, week, from_span, grid)| {
+        json!({
+            "buffer_before_minutes": before * 10, "buffer_after_minutes": after * 15,
+            "max_lessons_per_day": day, "max_lessons_per_week": week, "start_grid_minutes": grid,
+            "start_grid_anchor": if from_span { "span_start" } else { "midnight" },
+        })
+    });
+    let overrides = prop::collection::vec((1_u32..15, prop::option::of(hours())), 0..4);
+    let off = prop::option::of((1_u32..15, 0_u32..24, 1_i64..30));
+    let holiday = prop::option::of(1_u32..15);
+    let rules = prop::collection::vec(hours(), 7);
+    (zone, rules, policy, overrides, off, holiday).prop_map(
+        |(zone, rules, policy, overrides, off, holiday)| Model {
+            zone,
+            rules,
+            policy,
+            overrides,
+            off,
+            holiday,
+        },
+    )
+}
+
+#[derive(Debug)]
+struct Model {
+    zone: &'static str,
+    /// One of each weekday.
+    rules: Vec<Value>,
+    policy: Value,
+    /// By day of March.
+    overrides: Vec<(u32, Option<Value>)>,
+    /// The day of March, the hour, and how many hours.
+    off: Option<(u32, u32, i64)>,
+    /// A day of March.
+    holiday: Option<u32>,
+}
+
+impl Model {
+    async fn apply(&self, tutor: &TutorAtCentre, admin: &Person) {
+        tutor
+            .edit(Method::PATCH, "", &json!({"time_zone": self.zone}))
+            .await
+            .expect(200);
+        let days = [
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+        ];
+        let mut rules = Vec::new();
+        for (day, hours) in days.iter().zip(&self.rules) {
+            let mut rule = hours.clone();
+            rule["weekday"] = json!(day);
+            rules.push(rule);
+            let put = tutor
+                .edit(Method::PUT, "/weekly-rules", &json!({"rules": rules}))
+                .await;
+            if put.status == 422 {
+                rules.pop();
+            }
+        }
+        tutor
+            .edit(Method::PUT, "/policy", &self.policy)
+            .await
+            .expect(200);
+        for (day, hours) in &self.overrides {
+            let hours: Vec<_> = hours.iter().collect();
+            let path = tutor.path(&format!("/overrides/2027-03-{day:02}"));
+            let etag = tutor.person.get(&tutor.path("")).await.etag();
+            tutor
+                .person
+                .edit(Method::PUT, &path, &etag, &json!({"hours": hours}))
+                .await
+                .expect(200);
+        }
+        if let Some((day, hour, hours)) = self.off {
+            let start: DateTime<Utc> = at(&format!("2027-03-{day:02}T{hour:02}:10:00Z"));
+            let span = json!({"start": start, "end": start + TimeDelta::hours(hours)});
+            tutor
+                .person
+                .post(&tutor.path("/time-off"), &span)
+                .await
+                .expect(201);
+        }
+        if let Some(day) = self.holiday {
+            let name = format!("Only {}", tutor.id);
+            let made = admin
+                .post(
+                    "/v1/holiday-calendars",
+                    &json!({"name": name, "centre_wide": false}),
+                )
+                .await;
+            let (location, etag) = (
+                made.headers["location"].to_str().unwrap().to_owned(),
+                made.etag(),
+            );
+            let id = made.expect(201)["id"].clone();
+            let date = format!("2027-03-{day:02}");
+            let holidays =
+                json!({"holidays": [{"first_date": date, "last_date": date, "name": "Closed"}]});
+            admin
+                .edit(
+                    Method::PUT,
+                    &format!("{location}/holidays"),
+                    &etag,
+                    &holidays,
+                )
+                .await
+                .expect(200);
+            tutor
+                .edit(
+                    Method::PUT,
+                    "/holiday-calendars",
+                    &json!({"calendar_ids": [id]}),
+                )
+                .await
+                .expect(200);
+        }
+    }
+}
+
+/// Whatever decides: what is shown can be booked and is said to be, and what isn't has a reason that booking gives too.
+#[tokio::test]
+async fn what_is_shown_can_be_booked_and_what_is_not_has_a_reason() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let admin = test.admin("Ada").await;
+    let sam = test.student("Sam").await;
+    let rng = TestRng::deterministic_rng(prop::test_runner::RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let (mut booked, mut refused) = (0, 0);
+    for round in 0..25 {
+        let model = model().new_tree(&mut runner).unwrap().current();
+        let tutor = centre.tutor(&test, &format!("Tutor{round}")).await;
+        model.apply(&tutor, &admin).await;
+        for pick in 0..4 {
+            let fortnight = ("2027-03-01T00:00:00Z", "2027-03-15T00:00:00Z");
+            let shown = starts(&sam, &tutor, fortnight).await;
+            if let Some(start) = shown.get((pick * 7919 + round * 31) % shown.len().max(1)) {
+                let told = explain(&sam, &tutor, start).await;
+                assert_eq!(told["bookable"], true, "{start} {told:#} {model:#?}");
+                let answer = sam.post("/v1/bookings", &tutor.lesson(start, 60)).await;
+                assert_eq!(answer.status, 201, "{start} {:#} {model:#?}", answer.body);
+                booked += 1;
+            }
+            let minutes = i64::try_from((pick * 1237 + round * 4421) % (14 * 24 * 12)).unwrap() * 5;
+            let start = at("2027-03-01T00:00:00Z") + TimeDelta::minutes(minutes);
+            let start = start.format("%FT%TZ").to_string();
+            let shown = starts(&sam, &tutor, fortnight).await;
+            if !shown.contains(&start) {
+                let told = explain(&sam, &tutor, &start).await;
+                assert_ne!(told["reasons"], json!([]), "{start} {model:#?}");
+                let answer = sam.post("/v1/bookings", &tutor.lesson(&start, 60)).await;
+                let answer = answer.expect_problem(409, "slot_unavailable");
+                assert_eq!(answer["conflicts"], told["reasons"], "{start} {model:#?}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        booked > 40 && refused > 40,
+        "{booked} booked, {refused} refused"
+    );
+}

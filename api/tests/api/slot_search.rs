@@ -1,0 +1,472 @@
+//! Free times of all tutors of a subject in one list.
+
+use crate::support::{
+    Centre, Person, TestApp, TutorAtCentre, at,
+    lesson::{book, cancel},
+};
+use chrono::TimeDelta;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const TUESDAY: &str = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+const MATHEMATICS: &str = "subject=mathematics&minutes=60";
+
+struct World {
+    test: TestApp,
+    tina: TutorAtCentre,
+    theo: TutorAtCentre,
+    sam: Person,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestApp::start().await;
+        let centre = Centre::open(&test).await;
+        let tina = centre.tutor(&test, "Tina").await;
+        let theo = centre.tutor(&test, "Theo").await;
+        let sam = test.student("Sam").await;
+        Self {
+            test,
+            tina,
+            theo,
+            sam,
+        }
+    }
+
+    /// Who stands in the answer to Sam, the best first.
+    async fn tutors(&self, query: &str) -> Vec<String> {
+        let page = search(&self.sam, query).await;
+        let tutors = page["tutors"].as_array().unwrap().iter();
+        tutors
+            .map(|tutor| tutor["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+async fn search(person: &Person, query: &str) -> Value {
+    let path = format!("/v1/slots?{MATHEMATICS}&{TUESDAY}&{query}");
+    person.get(&path).await.expect(200)
+}
+
+/// The starts of the slots, by the clock of UTC, each with who has it.
+fn listed(page: &Value, tutors: &[&TutorAtCentre]) -> Vec<(String, Vec<usize>)> {
+    let place = |id: &Value| {
+        tutors
+            .iter()
+            .position(|tutor| *id == json!(tutor.id.0))
+            .unwrap()
+    };
+    let items = page["items"].as_array().unwrap().iter();
+    items
+        .map(|slot| {
+            let ids = slot["tutor_ids"].as_array().unwrap();
+            (
+                slot["start"].as_str().unwrap()[11..16].to_owned(),
+                ids.iter().map(place).collect(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_slot_names_all_tutors_who_have_it() {
+    let world = World::new().await;
+    world
+        .tina
+        .put_override("2027-03-02", &["09:00-11:00"])
+        .await
+        .expect(200);
+    world
+        .theo
+        .put_override("2027-03-02", &["10:00-11:30"])
+        .await
+        .expect(200);
+    let page = search(&world.sam, "time_zone=Asia/Tokyo").await;
+    let expected = [
+        ("08:00", vec![0]),
+        ("08:30", vec![0]),
+        ("09:00", vec![0, 1]),
+        ("09:30", vec![1]),
+    ];
+    let expected = expected.map(|(start, who)| (start.to_owned(), who));
+    assert_eq!(listed(&page, &[&world.tina, &world.theo]), expected);
+    assert_eq!(page["time_zone"], "Asia/Tokyo");
+    assert_eq!(page["items"][0]["local_start"], "2027-03-02T17:00:00+09:00");
+    assert_eq!(page["items"][0]["end"], "2027-03-02T09:00:00Z");
+    assert_eq!(page["next_cursor"], json!(null));
+    let tina = json!({
+        "id": world.tina.id.0, "name": "Tina", "time_zone": "Europe/Berlin", "load_minutes": 0, "lessons_together": 0,
+    });
+    assert_eq!(page["tutors"][0], tina);
+}
+
+#[tokio::test]
+async fn slots_of_many_are_those_of_each() {
+    let world = World::new().await;
+    world
+        .tina
+        .edit(
+            Method::PUT,
+            "/policy",
+            &json!({"buffer_after_minutes": 30, "max_lessons_per_day": 2}),
+        )
+        .await
+        .expect(200);
+    let away = json!({"start": "2027-03-02T12:00:00Z", "end": "2027-03-02T13:00:00Z"});
+    world
+        .theo
+        .person
+        .post(&world.theo.path("/time-off"), &away)
+        .await
+        .expect(201);
+    book(&world.sam, &world.tina, "2027-03-02T10:00:00Z").await;
+    let olga = world.test.student("Olga").await;
+    for person in [&world.sam, &olga] {
+        let page = search(person, "limit=2000").await;
+        for tutor in [&world.tina, &world.theo] {
+            let path = tutor.path(&format!("/slots?minutes=60&{TUESDAY}"));
+            let own = person.get(&path).await.expect(200);
+            let own: Vec<_> = own["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|slot| &slot["start"])
+                .collect();
+            let shared = page["items"].as_array().unwrap().iter();
+            let shared: Vec<_> = shared
+                .filter(|slot| {
+                    slot["tutor_ids"]
+                        .as_array()
+                        .unwrap()
+                        .contains(&json!(tutor.id.0))
+                })
+                .map(|slot| &slot["start"])
+                .collect();
+            assert_eq!(shared, own);
+            assert!(!own.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_tutors_who_fit_are_searched() {
+    let world = World::new().await;
+    let offers = json!({"offers": [
+        {"subject": "mathematics", "level": "Bachelor", "lesson_minutes": [60]},
+        {"subject": "mathematics", "level": "School", "lesson_minutes": [45]},
+    ]});
+    world
+        .theo
+        .edit(Method::PUT, "/offers", &offers)
+        .await
+        .expect(200);
+    world
+        .theo
+        .edit(Method::PATCH, "", &json!({"languages": ["de", "pt-BR"]}))
+        .await
+        .expect(200);
+    let (tina, theo) = (world.tina.id, world.theo.id);
+    for (query, expected) in [
+        (String::new(), vec!["Tina", "Theo"]),
+        ("level=School".to_owned(), vec!["Tina"]),
+        ("level=Bachelor".to_owned(), vec!["Theo"]),
+        ("level=Doctor".to_owned(), vec![]),
+        ("language=en".to_owned(), vec!["Tina"]),
+        ("language=pt-BR".to_owned(), vec!["Theo"]),
+        ("language=fr".to_owned(), vec![]),
+        (format!("tutors={theo}"), vec!["Theo"]),
+        (format!("tutors={theo},{tina},{theo}"), vec!["Tina", "Theo"]),
+        (format!("tutors={}", uuid::Uuid::nil()), vec![]),
+        (format!("tutors={theo}&language=en"), vec![]),
+    ] {
+        assert_eq!(world.tutors(&query).await, expected, "{query}");
+    }
+    for query in [
+        "subject=physics&minutes=60",
+        "subject=alchemy&minutes=60",
+        "subject=mathematics&minutes=50",
+    ] {
+        let page = world
+            .sam
+            .get(&format!("/v1/slots?{query}&{TUESDAY}"))
+            .await
+            .expect(200);
+        assert_eq!(
+            (&page["items"], &page["tutors"]),
+            (&json!([]), &json!([])),
+            "{query}"
+        );
+    }
+    let lengths = world
+        .sam
+        .get(&format!(
+            "/v1/slots?subject=mathematics&minutes=45&{TUESDAY}"
+        ))
+        .await;
+    assert_eq!(lengths.expect(200)["tutors"][0]["name"], "Theo");
+}
+
+#[tokio::test]
+async fn neither_hidden_tutors_nor_oneself_nor_ones_own_lessons_are_searched() {
+    let world = World::new().await;
+    let own = search(&world.tina.person, "").await;
+    assert_eq!(own["tutors"].as_array().unwrap().len(), 1);
+    assert_eq!(own["tutors"][0]["name"], "Theo");
+    book(&world.sam, &world.tina, "2027-03-02T10:00:00Z").await;
+    let starts = |page: &Value| -> Vec<String> {
+        listed(page, &[&world.tina, &world.theo])
+            .into_iter()
+            .map(|(start, _)| start)
+            .collect()
+    };
+    // Nobody has time for Sam while Sam is with Tina; Theo has for others.
+    let busy = ["09:30", "10:00", "10:30"];
+    let page = search(&world.sam, "").await;
+    assert!(
+        busy.iter()
+            .all(|busy| !starts(&page).contains(&(*busy).to_owned()))
+    );
+    let olga = world.test.student("Olga").await;
+    let page = search(&olga, "").await;
+    assert!(
+        busy.iter()
+            .all(|busy| starts(&page).contains(&(*busy).to_owned()))
+    );
+    world.theo.hide().await;
+    assert_eq!(world.tutors("").await, ["Tina"]);
+    let asked = format!("tutors={}", world.theo.id);
+    assert!(world.tutors(&asked).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_tutors_of_a_slot_stand_in_the_order_that_is_asked_for() {
+    let world = World::new().await;
+    let olga = world.test.student("Olga").await;
+    assert_eq!(
+        world.tutors("").await,
+        ["Tina", "Theo"],
+        "who has served longer"
+    );
+    // Tina teaches two hours in the window, one of them Sam.
+    book(&olga, &world.tina, "2027-03-02T08:00:00Z").await;
+    let first = book(&world.sam, &world.tina, "2027-03-02T09:00:00Z").await;
+    let page = search(&world.sam, "rank=load").await;
+    let standing = |page: &Value| -> Vec<(Value, Value, Value)> {
+        let tutors = page["tutors"].as_array().unwrap().iter();
+        tutors
+            .map(|tutor| {
+                (
+                    tutor["name"].clone(),
+                    tutor["load_minutes"].clone(),
+                    tutor["lessons_together"].clone(),
+                )
+            })
+            .collect()
+    };
+    let expected = [
+        (json!("Theo"), json!(0), json!(0)),
+        (json!("Tina"), json!(120), json!(1)),
+    ];
+    assert_eq!(standing(&page), expected);
+    let last = page["items"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["tutor_ids"], json!([world.theo.id.0, world.tina.id.0]));
+    assert_eq!(world.tutors("rank=continuity").await, ["Tina", "Theo"]);
+    // An hour costs one point, and a lesson together is worth two.
+    assert_eq!(world.tutors("").await, ["Tina", "Theo"]);
+    book(&olga, &world.tina, "2027-03-02T11:00:00Z").await;
+    assert_eq!(world.tutors("rank=balanced").await, ["Theo", "Tina"]);
+    // What is cancelled counts for neither.
+    cancel(&world.sam, &first).await;
+    let page = search(&world.sam, "rank=continuity").await;
+    let expected = [
+        (json!("Tina"), json!(120), json!(0)),
+        (json!("Theo"), json!(0), json!(0)),
+    ];
+    assert_eq!(standing(&page), expected);
+}
+
+#[tokio::test]
+async fn the_weights_of_load_and_continuity_are_configured() {
+    let test = TestApp::start_with(|config| config.centre.ranking.continuity = 0).await;
+    let centre = Centre::open(&test).await;
+    let tina = centre.tutor(&test, "Tina").await;
+    centre.tutor(&test, "Theo").await;
+    let sam = test.student("Sam").await;
+    book(&sam, &tina, "2027-03-02T08:00:00Z").await;
+    let first = async |rank: &str| search(&sam, rank).await["tutors"][0]["name"].clone();
+    assert_eq!(first("rank=balanced").await, "Theo");
+    assert_eq!(first("rank=continuity").await, "Tina");
+}
+
+#[tokio::test]
+async fn pages_to_the_end_are_one_big_page() {
+    let world = World::new().await;
+    world
+        .theo
+        .edit(Method::PUT, "/policy", &json!({"start_grid_minutes": 20}))
+        .await
+        .expect(200);
+    let whole = search(&world.sam, "limit=2000").await;
+    let whole = whole["items"].as_array().unwrap();
+    assert_eq!(whole.len(), 15 + 14);
+    let window = format!("/v1/slots?{MATHEMATICS}&{TUESDAY}");
+    assert_eq!(world.sam.pages_of_one(&window).await, *whole);
+    let first = search(&world.sam, "limit=7").await;
+    assert_eq!(first["items"], json!(whole[..7]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    // What is booked meanwhile neither repeats nor hides the rest.
+    book(&world.sam, &world.tina, "2027-03-02T08:00:00Z").await;
+    let rest = search(&world.sam, &format!("limit=2000&cursor={cursor}")).await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), whole.len() - 7);
+}
+
+/// A cursor comes back from clients, and may be of another search.
+#[tokio::test]
+async fn a_cursor_leads_nowhere_outside_of_the_window() {
+    let world = World::new().await;
+    book(&world.sam, &world.tina, "2027-03-01T10:00:00Z").await;
+    let olga = world.test.student("Olga").await;
+    let of = |day: &str| {
+        format!("/v1/slots?{MATHEMATICS}&from=2027-03-{day}T00:00:00Z&to=2027-03-{day}T23:00:00Z")
+    };
+    let early = olga.get(&format!("{}&limit=1", of("01"))).await.expect(200);
+    let late = olga.get(&format!("{}&limit=1", of("05"))).await.expect(200);
+    let whole = olga.get(&of("02")).await.expect(200);
+    let with = async |page: &Value| {
+        let cursor = page["next_cursor"].as_str().unwrap();
+        olga.get(&format!("{}&cursor={cursor}", of("02")))
+            .await
+            .expect(200)
+    };
+    assert_eq!(with(&early).await, whole);
+    let beyond = with(&late).await;
+    assert_eq!(
+        (&beyond["items"], &beyond["next_cursor"]),
+        (&json!([]), &json!(null))
+    );
+}
+
+async fn next(person: &Person, query: &str) -> Value {
+    let path = format!("/v1/slots/next?{MATHEMATICS}{query}");
+    person.get(&path).await.expect(200)
+}
+
+#[tokio::test]
+async fn the_next_slot_is_found_however_far_it_is_and_null_where_there_is_none() {
+    let world = World::new().await;
+    let both = [world.tina.id.0, world.theo.id.0];
+    let found = next(&world.sam, "").await;
+    assert_eq!(found["slot"]["start"], "2027-03-01T08:00:00Z");
+    assert_eq!(found["slot"]["tutor_ids"], json!(both));
+    assert_eq!(found["tutors"].as_array().unwrap().len(), 2);
+    let found = next(&world.sam, "&from=2027-03-06T00:00:00Z").await;
+    assert_eq!(found["slot"]["start"], "2027-03-08T08:00:00Z");
+    // The past is over.
+    let found = next(&world.sam, "&from=1970-01-01T00:00:00Z").await;
+    assert_eq!(found["slot"]["start"], "2027-03-01T08:00:00Z");
+
+    for tutor in [&world.tina, &world.theo] {
+        tutor
+            .edit(Method::PUT, "/weekly-rules", &json!({"rules": []}))
+            .await
+            .expect(200);
+    }
+    assert_eq!(next(&world.sam, "").await["slot"], json!(null));
+    assert_eq!(next(&world.sam, "").await["tutors"], json!([]));
+    // In more than a year and a half, and as soon as Theo lets people book so early.
+    world
+        .theo
+        .put_override("2028-11-20", &["09:00-11:00"])
+        .await
+        .expect(200);
+    assert_eq!(next(&world.sam, "").await["slot"], json!(null));
+    world
+        .theo
+        .edit(Method::PUT, "/policy", &json!({"horizon_days": 730}))
+        .await
+        .expect(200);
+    let found = next(&world.sam, "&time_zone=Asia/Tokyo").await;
+    assert_eq!(found["slot"]["local_start"], "2028-11-20T17:00:00+09:00");
+    assert_eq!(found["slot"]["tutor_ids"], json!([world.theo.id.0]));
+    book(&world.sam, &world.theo, "2028-11-20T08:00:00Z").await;
+    assert_eq!(
+        next(&world.sam, "").await["slot"]["start"],
+        "2028-11-20T09:00:00Z"
+    );
+    for query in [
+        "&from=2028-11-20T09:00:01Z",
+        "&from=2199-12-31T23:59:59Z",
+        "&level=Bachelor",
+    ] {
+        assert_eq!(
+            next(&world.sam, query).await["slot"],
+            json!(null),
+            "{query}"
+        );
+    }
+}
+
+/// How many statements the server sends for a request. All go over one connection, each in a transaction of its own.
+async fn statements(test: &TestApp, person: &Person, path: &str) -> i64 {
+    let commits = async || {
+        test.execute("SELECT pg_stat_force_next_flush()").await;
+        let commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+        test.count(commits).await
+    };
+    // What is sent for the first time over a connection is prepared, which counts too.
+    commits().await;
+    person.get(path).await.expect(200);
+    let before = commits().await;
+    person.get(path).await.expect(200);
+    let counting = 2;
+    commits().await - before - counting
+}
+
+#[tokio::test]
+async fn ten_times_the_tutors_take_no_more_queries() {
+    let test = TestApp::start_with(|config| config.database.max_connections = 1).await;
+    let centre = Centre::open(&test).await;
+    let sam = test.student("Sam").await;
+    let paths = [
+        format!("/v1/slots?{MATHEMATICS}&{TUESDAY}"),
+        format!("/v1/slots/next?{MATHEMATICS}"),
+    ];
+    let mut counts = Vec::new();
+    for (from, to) in [(0, 3), (3, 30)] {
+        for at in from..to {
+            let tutor = centre.tutor(&test, &format!("Tutor{at}")).await;
+            tutor
+                .put_override("2027-03-02", &["09:00-12:00"])
+                .await
+                .expect(200);
+            let off = json!({"first_date": "2027-03-09", "last_date": "2027-03-09"});
+            tutor
+                .person
+                .post(&tutor.path("/time-off"), &off)
+                .await
+                .expect(201);
+        }
+        let page = sam.get(&paths[0]).await.expect(200);
+        assert_eq!(page["tutors"].as_array().unwrap().len(), to);
+        for path in &paths {
+            counts.push(statements(&test, &sam, path).await);
+        }
+    }
+    assert_eq!(
+        counts[..2],
+        counts[2..],
+        "with three tutors and with thirty"
+    );
+    assert!((5..=12).contains(&counts[0]), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_window_is_as_long_as_that_of_one_tutor() {
+    let world = World::new().await;
+    let from = at("2027-03-01T00:00:00Z");
+    for (seconds, status) in [(0, 200), (1, 422)] {
+        let to = (from + TimeDelta::days(62) + TimeDelta::seconds(seconds)).format("%FT%TZ");
+        let path = format!("/v1/slots?{MATHEMATICS}&from=2027-03-01T00:00:00Z&to={to}");
+        world.sam.get(&path).await.expect(status);
+    }
+}
