@@ -1,6 +1,15 @@
 //! What every request and every job works with.
 
-use crate::{clock::Clock, config::Config, turns::Turns};
+use crate::{
+    clock::Clock,
+    config::Config,
+    store::{
+        batch::Batch,
+        cache::Cache,
+        session::{self, Holder, TokenHash},
+    },
+    turns::Turns,
+};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
@@ -15,6 +24,9 @@ pub struct App(Arc<Inner>);
 pub struct Inner {
     pub config: Config,
     pub db: DatabaseConnection,
+    pub cache: Cache,
+    /// Holders of sessions by the hashes of their tokens.
+    pub sessions: Batch<TokenHash, Arc<Holder>>,
     pub clock: Clock,
     /// Waited for before a connection is taken for the time of a tutor and a student.
     pub turns: Turns,
@@ -43,6 +55,8 @@ impl App {
             .transpose()?;
         Ok(Self(Arc::new(Inner {
             config,
+            cache: Cache::new(&db, &clock),
+            sessions: session::batch(&db),
             db,
             clock,
             turns: Turns::default(),

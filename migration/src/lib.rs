@@ -27,6 +27,7 @@ mod m20261121_000022_create_date_override;
 mod m20261121_000023_create_time_off;
 mod m20261121_000024_create_holiday;
 mod m20261121_000025_bound_lesson_length;
+mod m20261121_000026_create_revision;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000023_create_time_off::Migration),
             Box::new(m20261121_000024_create_holiday::Migration),
             Box::new(m20261121_000025_bound_lesson_length::Migration),
+            Box::new(m20261121_000026_create_revision::Migration),
         ]
     }
 }

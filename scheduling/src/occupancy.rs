@@ -65,10 +65,12 @@ impl Occupancy {
 
     /// How long the lessons are that the tutor gives and that start in `window`.
     pub fn taught_in(&self, window: Span) -> TimeDelta {
-        let taught = self.sorted.iter().filter(|occupied| {
-            let start = occupied.span.start();
-            occupied.by == OccupiedBy::Lesson && window.start() <= start && start < window.end()
-        });
+        let starts_before = |instant| move |occupied: &Occupied| occupied.span.start() < instant;
+        let first = self.sorted.partition_point(starts_before(window.start()));
+        let in_window = self.sorted[first..]
+            .iter()
+            .take_while(|occupied| starts_before(window.end())(occupied));
+        let taught = in_window.filter(|occupied| occupied.by == OccupiedBy::Lesson);
         taught.map(|occupied| occupied.span.duration()).sum()
     }
 

@@ -18,6 +18,7 @@ use axum::{
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Names of cookies. The `__Host-` prefix binds a cookie to this host and to https, so it can't be used
 /// on plain http, which is accepted on loopback only (RFC 6265bis section 4.1.3.2).
@@ -66,7 +67,7 @@ pub fn session_cookie(app: &App, token: &SecretString) -> Cookie<'static> {
 }
 
 /// Somebody who is signed in.
-pub struct SignedIn(pub Holder);
+pub struct SignedIn(pub Arc<Holder>);
 
 impl FromRequestParts<App> for SignedIn {
     type Rejection = Error;
@@ -116,7 +117,7 @@ impl FromRequestParts<App> for EditedTutor {
         let super::extract::Path(TutorInPath { id }) = parts.extract().await?;
         let viewer = holder.viewer();
         // What the caller may not see is not there; what they see is not theirs to edit.
-        service::tutor::profile(app, viewer, id).await?;
+        service::tutor::get(app, viewer, id).await?;
         if holder.tutor_id != Some(id) && !viewer.is_admin {
             return Err(Error::Forbidden {
                 code: "not_your_profile",

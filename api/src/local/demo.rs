@@ -297,6 +297,6 @@ async fn book_first(
         answer: drop,
         claim: None,
     };
-    service::booking::create(app, student, wanted, reply).await?;
+    service::booking::create(app, viewer, wanted, reply).await?;
     Ok(())
 }

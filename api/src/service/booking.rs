@@ -6,7 +6,7 @@ use super::{
     session::Viewer,
     slot::{About, Times},
     transaction::transaction,
-    tutor::visible,
+    tutor,
 };
 use crate::{
     app::App,
@@ -20,7 +20,7 @@ use crate::{
     },
     turns::Turn,
 };
-use ::entity::{booking::BookingStatus, google_grant::GrantState};
+use ::entity::{booking::BookingStatus, google_grant::GrantState, id::SubjectId};
 use chrono::{DateTime, TimeDelta, Utc};
 use google::scope;
 use scheduling::{
@@ -55,14 +55,6 @@ impl Wanted {
     }
 }
 
-/// Who books sees what students see.
-fn as_student(user_id: UserId) -> Viewer {
-    Viewer {
-        user_id,
-        is_admin: false,
-    }
-}
-
 /// Books a lesson for a student. The lesson, the booking, the work on the tutor's calendar and, for a
 /// request with a key, its answer come to be in one transaction or not at all.
 ///
@@ -72,34 +64,28 @@ fn as_student(user_id: UserId) -> Viewer {
 /// [`Error::RequestInProgress`] if the claim was lost.
 pub async fn create<A: Serialize + Send + Sync>(
     app: &App,
-    student: UserId,
+    student: Viewer,
     wanted: Wanted,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let span = span(&wanted)?;
-    let profile = visible(&app.db, as_student(student), wanted.tutor_id).await?;
-    if profile.user_id == student {
+    let tutor = tutor::get(app, student, wanted.tutor_id).await?;
+    if tutor.profile.user_id == student.user_id {
         return Err(Error::conflict(
             "own_lesson",
             "Nobody can book a lesson with themselves.",
         ));
     }
-    busy_time::read_if_stale(app, profile.id).await;
-    let turn = turn(app, student, profile.id).await?;
-    let booked = transaction!(app.db, |txn| {
-        let detail = insert(app, txn, (profile.user_id, student), &wanted, span).await?;
-        reply.keep(txn, detail).await
-    });
-    drop(turn);
-    match booked {
+    busy_time::read_if_stale(app, wanted.tutor_id).await;
+    let people = [tutor.profile.user_id, student.user_id];
+    match book(app, student, people, &wanted, span, reply).await {
         Ok(answer) => {
             app.work_enqueued.notify_one();
             Ok(answer)
         }
         Err(Error::Conflict(mut conflict)) => {
-            let about = wanted.about();
-            let times = Times::around(app, &app.db, profile.id, student, span).await?;
-            let alternatives = times.alternatives(&about, span, app.clock.now())?;
+            let times = Times::around(app, student, wanted.tutor_id, span).await?;
+            let alternatives = times.alternatives(&wanted.about(), span, app.clock.now())?;
             conflict.alternatives = alternatives
                 .iter()
                 .map(|slot| (slot.start(), slot.end()))
@@ -108,6 +94,25 @@ pub async fn create<A: Serialize + Send + Sync>(
         }
         Err(error) => Err(error),
     }
+}
+
+async fn book<A: Serialize + Send + Sync>(
+    app: &App,
+    student: Viewer,
+    people: [UserId; 2],
+    wanted: &Wanted,
+    span: Span,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    // Who comes too late need not queue.
+    let times = Times::around(app, student, wanted.tutor_id, span).await?;
+    offered(&times, wanted, span, app.clock.now())?;
+    let _turn = turn(app, student.user_id, wanted.tutor_id).await?;
+    transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &people).await?;
+        let detail = insert(app, txn, student, wanted, span).await?;
+        reply.keep(txn, detail).await
+    })
 }
 
 fn span(wanted: &Wanted) -> Result<Span, Error> {
@@ -126,17 +131,41 @@ fn span(wanted: &Wanted) -> Result<Span, Error> {
 async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
-    (tutor, student): (UserId, UserId),
+    student: Viewer,
     wanted: &Wanted,
     span: Span,
 ) -> Result<Detail, Error> {
-    store::lock_time_of(txn, &[tutor, student]).await?;
     let now = app.clock.now();
-    let profile = visible(txn, as_student(student), wanted.tutor_id).await?;
-    let times = Times::of_slot(app, txn, profile.id, student, span).await?;
-    let offers = &times.only()?.offers;
+    let times = Times::within(app, txn, student, wanted.tutor_id, span).await?;
+    let lesson = NewLesson {
+        tutor_id: wanted.tutor_id,
+        subject_id: offered(&times, wanted, span, now)?,
+        level: wanted.level.clone(),
+        span,
+    };
+    let lesson_id = store::lesson::insert(txn, lesson, now)
+        .await
+        .map_err(translate)?;
+    let id = store::booking::insert(txn, lesson_id, student.user_id, span, now)
+        .await
+        .map_err(translate)?;
+    store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
+    find(txn, student.user_id, id).await
+}
+
+/// The subject of a lesson that can be booked.
+///
+/// # Errors
+/// [`Error::Invalid`] for what the tutor does not offer, and `slot_unavailable`.
+fn offered(
+    times: &Times,
+    wanted: &Wanted,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<SubjectId, Error> {
+    let (tutor, _) = times.only()?;
+    let offers = &mut tutor.offers.iter();
     let offer = offers
-        .iter()
         .find(|offer| offer.slug == wanted.subject && offer.level == wanted.level)
         .ok_or_else(|| {
             Error::invalid(
@@ -146,23 +175,11 @@ async fn insert(
             )
         })?;
     let obstacles = times.obstacles(&wanted.about(), span, now, false)?;
-    if !obstacles.is_empty() {
-        return Err(unavailable(obstacles));
+    if obstacles.is_empty() {
+        Ok(offer.subject_id)
+    } else {
+        Err(unavailable(obstacles))
     }
-    let lesson = NewLesson {
-        tutor_id: profile.id,
-        subject_id: offer.subject_id,
-        level: wanted.level.clone(),
-        span,
-    };
-    let lesson_id = store::lesson::insert(txn, lesson, now)
-        .await
-        .map_err(translate)?;
-    let id = store::booking::insert(txn, lesson_id, student, span, now)
-        .await
-        .map_err(translate)?;
-    store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
-    find(txn, student, id).await
 }
 
 /// The caller's turn at the time of a student and a tutor, to be held while a transaction locks it.

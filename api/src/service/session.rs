@@ -4,12 +4,16 @@ use super::UserId;
 use crate::{
     app::App,
     error::Error,
-    store::{self, session::NewSession},
+    store::{
+        self,
+        session::{NewSession, TokenHash},
+    },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 pub use crate::store::session::Holder;
 
@@ -69,10 +73,11 @@ pub async fn begin(
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when the session is unknown, ended or expired.
-pub async fn holder(app: &App, token: &SecretString) -> Result<Holder, Error> {
+pub async fn holder(app: &App, token: &SecretString) -> Result<Arc<Holder>, Error> {
     let now = app.clock.now();
-    let holder = store::session::holder(&app.db, &hash(token), now)
-        .await?
+    let found = app.sessions.get(vec![hash(token)]).await?.pop().flatten();
+    let holder = found
+        .filter(|holder| holder.expires_at > now)
         .ok_or(Error::Unauthenticated)?;
     if holder.last_used_at <= now - LAST_USE_PRECISION {
         store::session::touch(&app.db, holder.session_id, now).await?;
@@ -85,6 +90,6 @@ pub async fn end(app: &App, holder: &Holder) -> Result<(), Error> {
     Ok(store::session::delete(&app.db, holder.session_id).await?)
 }
 
-fn hash(token: &SecretString) -> Vec<u8> {
-    Sha256::digest(token.expose_secret()).to_vec()
+fn hash(token: &SecretString) -> TokenHash {
+    Sha256::digest(token.expose_secret()).into()
 }

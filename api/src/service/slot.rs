@@ -1,18 +1,26 @@
 //! When a tutor can be booked, and why not.
 
-use super::{TutorId, UserId, session::Viewer, tutor::visible};
+use super::{
+    TutorId, UserId,
+    session::Viewer,
+    tutor::{Tutor, visible},
+};
 use crate::{
     app::App,
     error::{Error, Obstacle},
-    store::{self, occupied::OccupiedTime, timetable::Timetable},
+    store::{
+        cache::{OccupiedTime, Source},
+        revision::Revisions,
+    },
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
     policy::reach,
-    slots::{ALTERNATIVES_WITHIN, Refusal, Schedule, alternatives, refusals, slots},
+    slots::{ALTERNATIVES_WITHIN, Occupancy, Refusal, Schedule, alternatives, refusals, slots},
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::DatabaseTransaction;
+use std::{iter, sync::Arc};
 
 /// The longest window that can be searched.
 pub const LONGEST_WINDOW: TimeDelta = TimeDelta::days(62);
@@ -29,8 +37,8 @@ pub struct About {
 }
 
 impl About {
-    fn lengths(&self, timetable: &Timetable) -> Vec<TimeDelta> {
-        timetable.lengths(self.subject.as_deref(), self.level.as_deref())
+    fn lengths(&self, tutor: &Tutor) -> Vec<TimeDelta> {
+        tutor.lengths(self.subject.as_deref(), self.level.as_deref())
     }
 }
 
@@ -53,18 +61,9 @@ pub struct Search {
 pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Span>, Error> {
     let window = window(search.from, search.to)?;
     let length = TimeDelta::minutes(search.minutes.into());
-    visible(&app.db, viewer, search.tutor_id).await?;
-    let times = Times::load(
-        app,
-        &app.db,
-        &[search.tutor_id],
-        viewer.user_id,
-        window,
-        length,
-    )
-    .await?;
-    let timetable = times.only()?;
-    let lengths = search.about.lengths(timetable);
+    let times = Times::of_tutor(app, viewer, search.tutor_id, window, length).await?;
+    let (tutor, occupancy) = times.only()?;
+    let lengths = search.about.lengths(tutor);
     if !lengths.contains(&length) {
         return Err(Error::invalid(
             "minutes",
@@ -72,7 +71,7 @@ pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Spa
             "this tutor offers no lesson of this length",
         ));
     }
-    let schedule = times.schedule(timetable, &lengths);
+    let schedule = times.schedule(tutor, occupancy, &lengths);
     Ok(slots(&schedule, window, length, app.clock.now()).collect())
 }
 
@@ -113,17 +112,15 @@ pub async fn explain(
     start: DateTime<Utc>,
     minutes: i16,
 ) -> Result<Explanation, Error> {
-    let profile = visible(&app.db, viewer, tutor_id).await?;
     let slot = Span::lasting(start, TimeDelta::minutes(minutes.into()))
         .ok_or_else(|| Error::invalid("minutes", "out_of_range", "must be more than nothing"))?;
     let now = app.clock.now();
-    let times = Times::of_slot(app, &app.db, tutor_id, viewer.user_id, slot).await?;
-    let sees_all = viewer.is_admin || viewer.user_id == profile.user_id;
+    let times = Times::around(app, viewer, tutor_id, slot).await?;
+    let sees_all = viewer.is_admin || viewer.user_id == times.only()?.0.profile.user_id;
     let obstacles = times.obstacles(about, slot, now, sees_all)?;
     let alternatives = if obstacles.is_empty() {
         Vec::new()
     } else {
-        let times = Times::around(app, &app.db, tutor_id, viewer.user_id, slot).await?;
         times.alternatives(about, slot, now)?
     };
     Ok(Explanation {
@@ -135,76 +132,54 @@ pub async fn explain(
 
 /// All that decides whether a student can book any of some tutors, for some stretch of time.
 pub(super) struct Times {
-    /// By id.
-    timetables: Vec<Timetable>,
-    pub(super) occupied: OccupiedTime,
+    tutors: Vec<Arc<Tutor>>,
+    occupied: OccupiedTime,
     student: UserId,
 }
 
 impl Times {
-    /// All that decides over slots of `length` that begin in `window`. A fixed number of queries, whatever the
-    /// number of tutors.
+    /// All that decides over slots of `length` that begin in `window`.
     pub(super) async fn load(
         app: &App,
-        db: &impl ConnectionTrait,
-        tutors: &[TutorId],
+        revisions: &Revisions,
+        tutors: Vec<Arc<Tutor>>,
         student: UserId,
-        window: Span,
-        length: TimeDelta,
+        (window, length): (Span, TimeDelta),
     ) -> Result<Self, Error> {
-        let mut times = Self {
-            timetables: store::timetable::of_tutors(db, tutors, app.clock.now()).await?,
-            occupied: OccupiedTime::default(),
+        let ids: Vec<TutorId> = tutors.iter().map(|tutor| tutor.profile.id).collect();
+        let needed = needed(&tutors, window, length);
+        let occupied = app.cache.occupied(revisions, &ids, student, needed);
+        Ok(Self {
+            occupied: occupied.await?,
+            tutors,
             student,
-        };
-        times.move_to(db, window, length).await?;
-        Ok(times)
+        })
     }
 
-    /// Makes them decide over slots of `length` that begin in another window. One query.
-    pub(super) async fn move_to(
-        &mut self,
-        db: &impl ConnectionTrait,
+    /// All that decides over slots of a tutor whom this viewer may see.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(super) async fn of_tutor(
+        app: &App,
+        viewer: Viewer,
+        id: TutorId,
         window: Span,
         length: TimeDelta,
-    ) -> Result<(), Error> {
-        let needed = self
-            .timetables
-            .iter()
-            .filter_map(|timetable| reach(window, length, &timetable.policy))
-            .reduce(|a, b| Span::new(a.start().min(b.start()), a.end().max(b.end())).unwrap_or(a));
-        let tutors: Vec<TutorId> = self.timetables.iter().map(|of| of.tutor_id).collect();
-        self.occupied = match needed {
-            Some(needed) => store::occupied::load(db, &tutors, self.student, needed).await?,
-            None => OccupiedTime::default(),
-        };
-        Ok(())
-    }
-
-    /// The latest instant at which a lesson of any of the tutors can begin, by their horizons.
-    pub(super) fn latest_start(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let timetables = self.timetables.iter();
-        timetables.map(|of| of.policy.latest_start(now)).max()
-    }
-
-    /// All that decides over one slot of one tutor.
-    pub(super) async fn of_slot(
-        app: &App,
-        db: &impl ConnectionTrait,
-        tutor: TutorId,
-        student: UserId,
-        slot: Span,
     ) -> Result<Self, Error> {
-        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
-        Self::load(app, db, &[tutor], student, start, slot.duration()).await
+        let student = viewer.user_id;
+        let source = Source::Committed;
+        let revisions = app.cache.revisions(source, &[id], Some(student)).await?;
+        let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
+        let tutors = vec![visible(tutor, viewer)?];
+        Self::load(app, &revisions, tutors, student, (window, length)).await
     }
 
-    /// All that decides over a slot of a tutor and over its alternatives.
+    /// All that decides over a slot of a tutor and over its alternatives, as [`Times::of_tutor`].
     pub(super) async fn around(
         app: &App,
-        db: &impl ConnectionTrait,
-        tutor: TutorId,
-        student: UserId,
+        viewer: Viewer,
+        id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
         let from = slot.start().checked_sub_signed(ALTERNATIVES_WITHIN);
@@ -212,52 +187,72 @@ impl Times {
         let window = from
             .zip(until)
             .and_then(|(from, until)| Span::new(from, until));
-        Self::load(
-            app,
-            db,
-            &[tutor],
+        Self::of_tutor(app, viewer, id, window.unwrap_or(slot), slot.duration()).await
+    }
+
+    /// All that decides over one slot of a tutor, in a transaction that has locked both people's time.
+    pub(super) async fn within(
+        app: &App,
+        txn: &DatabaseTransaction,
+        viewer: Viewer,
+        id: TutorId,
+        slot: Span,
+    ) -> Result<Self, Error> {
+        let student = viewer.user_id;
+        let source = Source::Within(txn);
+        let revisions = app.cache.revisions(source, &[id], Some(student)).await?;
+        let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
+        let tutors = vec![visible(tutor, viewer)?];
+        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
+        let needed = needed(&tutors, start, slot.duration());
+        let both = (id, student);
+        let occupied = app.cache.occupied_within(txn, &revisions, both, needed);
+        Ok(Self {
+            occupied: occupied.await?,
+            tutors,
             student,
-            window.unwrap_or(slot),
-            slot.duration(),
-        )
-        .await
+        })
     }
 
-    /// The timetable of one of several tutors.
-    pub(super) fn of_tutor(&self, id: TutorId) -> Option<&Timetable> {
-        let at = self
-            .timetables
-            .binary_search_by_key(&id, |timetable| timetable.tutor_id);
-        at.ok().map(|at| &self.timetables[at])
+    /// The latest instant at which a lesson of any of the tutors can begin, by their horizons.
+    pub(super) fn latest_start(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let tutors = self.tutors.iter();
+        tutors
+            .map(|tutor| tutor.timetable.policy.latest_start(now))
+            .max()
     }
 
-    /// The timetable of the one tutor that was asked for.
-    pub(super) fn only(&self) -> Result<&Timetable, Error> {
-        self.timetables.first().ok_or(Error::not_found("tutor"))
+    /// The tutors, and what occupies each.
+    pub(super) fn tutors(&self) -> impl Iterator<Item = (&Arc<Tutor>, &Occupancy)> {
+        let occupancies = self.occupied.tutors.iter().map(Arc::as_ref);
+        iter::zip(&self.tutors, occupancies)
+    }
+
+    /// The one tutor that was asked for.
+    pub(super) fn only(&self) -> Result<(&Arc<Tutor>, &Occupancy), Error> {
+        self.tutors().next().ok_or(Error::not_found("tutor"))
     }
 
     pub(super) fn schedule<'a>(
         &'a self,
-        timetable: &'a Timetable,
+        tutor: &'a Tutor,
+        occupied: &'a Occupancy,
         lengths: &'a [TimeDelta],
     ) -> Schedule<'a> {
         // Tutors who look at their own time are not in their own way as students too.
-        let is_own = timetable.user_id == self.student;
+        let is_own = tutor.profile.user_id == self.student;
         Schedule {
-            availability: timetable.availability(),
-            occupied: self.occupied.of_tutor(timetable.tutor_id),
-            student_busy: if is_own {
-                &[]
-            } else {
-                &self.occupied.of_student
-            },
+            availability: tutor.timetable.availability(),
+            occupied,
+            student_busy: if is_own { &[] } else { &self.occupied.student },
             lengths,
-            policy: &timetable.policy,
+            policy: &tutor.timetable.policy,
         }
     }
 
-    /// Why this slot of the one tutor can't be booked; empty when it can. Each reason once, so that nobody
-    /// learns how many lessons the tutor has, unless the caller sees all.
+    /// Why this slot of the one tutor can't be booked; empty when it can. Unless the caller sees all: each reason
+    /// once, so that nobody learns how many lessons the tutor has, and the tutor's affairs only where nothing else
+    /// is in the way, so that nobody learns more of them than from what is offered.
     pub(super) fn obstacles(
         &self,
         about: &About,
@@ -265,10 +260,14 @@ impl Times {
         now: DateTime<Utc>,
         sees_all: bool,
     ) -> Result<Vec<Obstacle>, Error> {
-        let timetable = self.only()?;
-        let lengths = about.lengths(timetable);
+        let (tutor, occupancy) = self.only()?;
+        let lengths = about.lengths(tutor);
+        let mut refusals = refusals(&self.schedule(tutor, occupancy, &lengths), slot, now);
+        if !sees_all && !refusals.iter().all(is_affair_of_tutor) {
+            refusals.retain(|refusal| !is_affair_of_tutor(refusal));
+        }
         let mut obstacles = Vec::new();
-        for refusal in refusals(&self.schedule(timetable, &lengths), slot, now) {
+        for refusal in refusals {
             let obstacle = obstacle(&refusal, sees_all);
             if !obstacles.contains(&obstacle) {
                 obstacles.push(obstacle);
@@ -284,14 +283,42 @@ impl Times {
         wanted: Span,
         now: DateTime<Utc>,
     ) -> Result<Vec<Span>, Error> {
-        let timetable = self.only()?;
-        let lengths = about.lengths(timetable);
-        Ok(alternatives(
-            &self.schedule(timetable, &lengths),
-            wanted,
-            now,
-            ALTERNATIVES,
-        ))
+        let (tutor, occupancy) = self.only()?;
+        let lengths = about.lengths(tutor);
+        let schedule = self.schedule(tutor, occupancy, &lengths);
+        Ok(alternatives(&schedule, wanted, now, ALTERNATIVES))
+    }
+}
+
+/// The time in which what occupies these tutors must be known.
+fn needed(tutors: &[Arc<Tutor>], window: Span, length: TimeDelta) -> Span {
+    let reaches = tutors
+        .iter()
+        .filter_map(|tutor| reach(window, length, &tutor.timetable.policy));
+    reaches.fold(window, |a, b| {
+        Span::new(a.start().min(b.start()), a.end().max(b.end())).unwrap_or(a)
+    })
+}
+
+/// Whether it tells what the tutor does with their time.
+fn is_affair_of_tutor(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::TimeOff { .. }
+        | Refusal::Lesson { .. }
+        | Refusal::Hold { .. }
+        | Refusal::CalendarBusy { .. }
+        | Refusal::Buffer { .. }
+        | Refusal::DailyCap
+        | Refusal::WeeklyCap => true,
+        Refusal::OutsideAvailability
+        | Refusal::OverrideClosed
+        | Refusal::Holiday { .. }
+        | Refusal::TutorEnded
+        | Refusal::Notice
+        | Refusal::Horizon
+        | Refusal::Grid
+        | Refusal::LengthNotOffered
+        | Refusal::StudentBusy { .. } => false,
     }
 }
 

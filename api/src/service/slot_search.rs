@@ -1,28 +1,28 @@
 //! Slots of all tutors who teach something, in one list.
 
 use super::{
-    TutorId,
+    TutorId, UserId,
     slot::{LONGEST_WINDOW, Times, window},
+    tutor::{self, Tutor},
 };
 use crate::{
     app::App,
     error::Error,
-    service::UserId,
-    store::{self, tutor::Eligible},
+    store::{cache::Source, revision::Revisions, tutor::Filter},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
     ranking::{Standing, Weights, merge},
-    slots::slots,
+    slots::{Occupancy, slots},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Among so many tutors one can search at once.
 pub const MOST_TUTORS: usize = 5000;
 
-/// How far back lessons count as lessons together.
-const TOGETHER_SINCE: TimeDelta = TimeDelta::days(365);
+/// A page ends early where its slots name so many tutors altogether.
+const MOST_NAMED: usize = 20_000;
 
 /// What the lesson is to be, and with whom.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub enum Rank {
 /// A tutor who has at least one of the slots, or could have.
 #[derive(Clone, Debug)]
 pub struct RankedTutor {
-    pub tutor: Eligible,
+    pub tutor: Arc<Tutor>,
     pub standing: Standing,
 }
 
@@ -66,14 +66,16 @@ pub struct Found {
     pub tutors: Vec<RankedTutor>,
     /// By start.
     pub slots: Vec<FoundSlot>,
+    /// Whether there are more slots than these.
+    pub more: bool,
 }
 
 /// Slots that begin in a window, after `after` where that is given, at most `limit`. A fixed number of queries,
 /// whatever the number of tutors.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a window that is empty or longer than [`LONGEST_WINDOW`], and where more than
-/// [`MOST_TUTORS`] teach this.
+/// [`Error::Invalid`] for a window that is empty or longer than [`LONGEST_WINDOW`], for a subject or a level of it
+/// that there is not, and where more than [`MOST_TUTORS`] teach this.
 pub async fn search(
     app: &App,
     student: UserId,
@@ -95,10 +97,11 @@ pub async fn search(
 const A_SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// The first slot that begins at `from` or later, as far ahead as anything can be booked. A fixed number of queries,
-/// and one more for every two months that have none.
+/// whatever the number of tutors.
 ///
 /// # Errors
-/// [`Error::Invalid`] where more than [`MOST_TUTORS`] teach this.
+/// [`Error::Invalid`] for a subject or a level of it that there is not, and where more than [`MOST_TUTORS`] teach
+/// this.
 pub async fn next(
     app: &App,
     student: UserId,
@@ -109,7 +112,7 @@ pub async fn next(
     let Some(mut window) = Span::lasting(from.max(now), NEAR) else {
         return Ok(Found::default());
     };
-    let mut searched = Searched::load(app, student, wanted, window).await?;
+    let searched = Searched::load(app, student, wanted, window).await?;
     let latest = searched.times.latest_start(now);
     loop {
         let found = searched.found(app, window, Some(window), 1);
@@ -118,24 +121,27 @@ pub async fn next(
             Some(farther) if found.slots.is_empty() => window = farther,
             _ => return Ok(found),
         }
-        let length = searched.length;
-        searched.times.move_to(&app.db, window, length).await?;
     }
 }
 
 /// Where the next slot is looked for first.
 const NEAR: TimeDelta = TimeDelta::days(7);
 
-async fn eligible(app: &App, student: UserId, wanted: &Wanted) -> Result<Vec<Eligible>, Error> {
-    let filter = store::tutor::Teaches {
-        subject: &wanted.subject,
-        level: wanted.level.as_deref(),
-        language: wanted.language.as_deref(),
-        minutes: wanted.minutes,
-        among: &wanted.tutors,
-        except: student,
+async fn eligible(
+    app: &App,
+    revisions: &Revisions,
+    wanted: &Wanted,
+) -> Result<Arc<Vec<TutorId>>, Error> {
+    let filter = Filter {
+        subject: Some(wanted.subject.clone()),
+        level: wanted.level.clone(),
+        minutes: Some(wanted.minutes),
+        language: wanted.language.clone(),
+        among: wanted.tutors.clone(),
+        after: None,
+        limit: MOST_TUTORS as i64 + 1,
     };
-    let found = store::tutor::eligible(&app.db, filter, MOST_TUTORS + 1).await?;
+    let found = tutor::find(app, revisions, filter).await?;
     if found.len() > MOST_TUTORS {
         let detail = format!("more than {MOST_TUTORS} tutors teach this: ask for less");
         return Err(Error::invalid("subject", "too_many_tutors", detail));
@@ -145,9 +151,8 @@ async fn eligible(app: &App, student: UserId, wanted: &Wanted) -> Result<Vec<Eli
 
 /// All that a search is made in.
 struct Searched {
-    eligible: Vec<Eligible>,
     times: Times,
-    lessons_together: HashMap<TutorId, u32>,
+    lessons_together: Arc<HashMap<TutorId, u32>>,
     length: TimeDelta,
     rank: Rank,
 }
@@ -159,14 +164,18 @@ impl Searched {
         wanted: &Wanted,
         window: Span,
     ) -> Result<Self, Error> {
-        let eligible = eligible(app, student, wanted).await?;
-        let ids: Vec<TutorId> = eligible.iter().map(|tutor| tutor.id).collect();
+        let (cache, source) = (&app.cache, Source::Committed);
+        let revisions = cache.revisions(source, &[], None).await?;
+        let ids = eligible(app, &revisions, wanted).await?;
+        let revisions = cache.revisions(source, &ids, Some(student)).await?;
+        let mut tutors = cache.tutors(&revisions, &ids).await?;
+        // Nobody learns from themselves, and who has hidden since is not found any more.
+        tutors.retain(|tutor| tutor.profile.user_id != student && tutor.profile.visible);
         let length = TimeDelta::minutes(wanted.minutes.into());
-        let since = app.clock.now() - TOGETHER_SINCE;
+        let slots = (window, length);
         Ok(Self {
-            times: Times::load(app, &app.db, &ids, student, window, length).await?,
-            lessons_together: store::booking::lessons_together(&app.db, student, since).await?,
-            eligible,
+            times: Times::load(app, &revisions, tutors, student, slots).await?,
+            lessons_together: cache.lessons_together(&revisions, student).await?,
             length,
             rank: wanted.rank,
         })
@@ -174,44 +183,48 @@ impl Searched {
 
     /// The first slots that begin in `rest` of the window, if there is any.
     fn found(&self, app: &App, window: Span, rest: Option<Span>, limit: usize) -> Found {
-        let tutors = self.ranked(app.config.centre.ranking, window);
-        let lengths = [self.length];
-        let slots = rest.map(|rest| {
-            let of_tutors = tutors.iter().filter_map(|ranked| {
-                let timetable = self.times.of_tutor(ranked.tutor.id)?;
-                let schedule = self.times.schedule(timetable, &lengths);
-                Some(slots(&schedule, rest, self.length, app.clock.now()))
-            });
-            merge(of_tutors).take(limit).collect()
+        let ranked = self.ranked(app.config.centre.ranking, window);
+        let (lengths, now) = ([self.length], app.clock.now());
+        let of_tutors = ranked.iter().filter_map(|(ranked, occupancy)| {
+            let schedule = self.times.schedule(&ranked.tutor, occupancy, &lengths);
+            Some(slots(&schedule, rest?, self.length, now))
         });
+        let mut merged = merge(of_tutors);
+        let mut named = 0;
+        let mut slots = Vec::new();
+        while slots.len() < limit && named < MOST_NAMED {
+            let Some(slot) = merged.next() else { break };
+            named += slot.1.len();
+            slots.push(slot);
+        }
+        let more = merged.next().is_some();
         Found {
-            slots: slots.unwrap_or_default(),
-            tutors,
+            tutors: ranked.into_iter().map(|(ranked, _)| ranked).collect(),
+            slots,
+            more,
         }
     }
 
-    /// The tutors, the best first; of two that are equally good the one who has served longer.
-    fn ranked(&self, balanced: Weights, window: Span) -> Vec<RankedTutor> {
+    /// The tutors with what occupies them, the best first; of two that are equally good the one who has served
+    /// longer.
+    fn ranked(&self, balanced: Weights, window: Span) -> Vec<(RankedTutor, &Occupancy)> {
         let only = |load, continuity| Weights { load, continuity };
         let weights = match self.rank {
             Rank::Balanced => balanced,
             Rank::Load => only(1, 0),
             Rank::Continuity => only(0, 1),
         };
-        let standing = |tutor: &Eligible| Standing {
-            load: self.times.occupied.of_tutor(tutor.id).taught_in(window),
-            lessons_together: self
-                .lessons_together
-                .get(&tutor.id)
-                .copied()
-                .unwrap_or_default(),
-        };
-        let tutors = self.eligible.iter().map(|tutor| RankedTutor {
-            standing: standing(tutor),
-            tutor: tutor.clone(),
+        let together = |id| self.lessons_together.get(&id).copied().unwrap_or_default();
+        let tutors = self.times.tutors().map(|(tutor, occupancy)| {
+            let standing = Standing {
+                load: occupancy.taught_in(window),
+                lessons_together: together(tutor.profile.id),
+            };
+            let tutor = Arc::clone(tutor);
+            (RankedTutor { tutor, standing }, occupancy)
         });
         let mut tutors: Vec<_> = tutors.collect();
-        tutors.sort_by_key(|ranked| (weights.rank(ranked.standing), ranked.tutor.id));
+        tutors.sort_by_key(|(ranked, _)| (weights.rank(ranked.standing), ranked.tutor.profile.id));
         tutors
     }
 }

@@ -6,20 +6,20 @@ use crate::{
     error::{Error, FieldError},
     store::{
         self,
+        cache::Source,
         offer::NewOffer,
+        revision::Revisions,
+        subject::SubjectWithLevels,
         tutor::{Filter, Profile},
     },
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::DatabaseTransaction;
+use std::sync::Arc;
 
-pub use crate::store::{offer::Offer, tutor::Changes};
-
-/// A tutor with all that is taught.
-#[derive(Clone, Debug)]
-pub struct Tutor {
-    pub profile: Profile,
-    pub offers: Vec<Offer>,
-}
+pub use crate::store::{
+    offer::Offer,
+    tutor::{Changes, Tutor},
+};
 
 /// Which tutors are listed, and where the page begins.
 #[derive(Debug, Default)]
@@ -31,58 +31,76 @@ pub struct Listing {
     pub limit: u32,
 }
 
-/// Visible tutors. Two or three queries, whatever the number of tutors.
-pub async fn list(app: &App, listing: Listing) -> Result<Vec<Tutor>, Error> {
-    let subject_id = match &listing.subject {
-        None => None,
-        Some(slug) => match store::subject::by_slug(&app.db, slug).await? {
-            Some(subject) => Some(subject.id),
-            None => return Ok(Vec::new()),
-        },
-    };
+/// Visible tutors, the longest-serving first.
+///
+/// # Errors
+/// [`Error::Invalid`] for a subject or a level of it that there is not.
+pub async fn list(app: &App, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error> {
     let filter = Filter {
-        subject_id,
+        subject: listing.subject,
         level: listing.level,
         after: listing.after,
         limit: listing.limit.into(),
+        ..Filter::default()
     };
-    let profiles = store::tutor::list(&app.db, filter).await?;
-    let ids: Vec<TutorId> = profiles.iter().map(|profile| profile.id).collect();
-    let mut offers = store::offer::of_tutors(&app.db, &ids).await?;
-    Ok(profiles
-        .into_iter()
-        .map(|profile| {
-            let own = offers
-                .extract_if(.., |offer| offer.tutor_id == profile.id)
-                .collect();
-            Tutor {
-                profile,
-                offers: own,
-            }
-        })
-        .collect())
+    let revisions = app.cache.revisions(Source::Committed, &[], None).await?;
+    let ids = find(app, &revisions, filter).await?;
+    let revisions = app.cache.revisions(Source::Committed, &ids, None).await?;
+    Ok(app.cache.tutors(&revisions, &ids).await?)
+}
+
+/// The tutors that a filter lets through.
+///
+/// # Errors
+/// [`Error::Invalid`] for a subject or a level of it that there is not.
+pub(super) async fn find(
+    app: &App,
+    revisions: &Revisions,
+    filter: Filter,
+) -> Result<Arc<Vec<TutorId>>, Error> {
+    let (subject, level) = (filter.subject.clone(), filter.level.clone());
+    let ids = app.cache.found(revisions, filter).await?;
+    if let (Some(subject), true) = (subject, ids.is_empty()) {
+        check_subject(app, subject, level.as_deref()).await?;
+    }
+    Ok(ids)
+}
+
+async fn check_subject(app: &App, slug: String, level: Option<&str>) -> Result<(), Error> {
+    let found = store::subject::by_slugs(&app.db, vec![slug]).await?;
+    let subject = found
+        .first()
+        .ok_or_else(|| Error::invalid("subject", "unknown_subject", "there is no such subject"))?;
+    if level.is_none_or(|level| subject.levels.iter().any(|known| known == level)) {
+        return Ok(());
+    }
+    Err(Error::invalid("level", "unknown_level", taught_at(subject)))
+}
+
+fn taught_at(subject: &SubjectWithLevels) -> String {
+    let levels = subject.levels.join(", ");
+    format!("{} is taught at: {levels}", subject.name)
 }
 
 /// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
-pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Tutor, Error> {
-    let profile = visible(&app.db, viewer, id).await?;
-    let offers = store::offer::of_tutors(&app.db, &[id]).await?;
-    Ok(Tutor { profile, offers })
+pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Arc<Tutor>, Error> {
+    let revisions = app.cache.revisions(Source::Committed, &[id], None).await?;
+    let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
+    visible(tutor, viewer)
 }
 
 /// The profile of a tutor, as [`get`].
 pub async fn profile(app: &App, viewer: Viewer, id: TutorId) -> Result<Profile, Error> {
-    visible(&app.db, viewer, id).await
+    Ok(get(app, viewer, id).await?.profile.clone())
 }
 
-pub(super) async fn visible(
-    db: &impl ConnectionTrait,
-    viewer: Viewer,
-    id: TutorId,
-) -> Result<Profile, Error> {
-    store::tutor::profile(db, id)
-        .await?
-        .filter(|profile| profile.visible || viewer.is_admin || profile.user_id == viewer.user_id)
+/// The tutor, if there is one and this viewer may see it.
+pub(super) fn visible(tutor: Option<Arc<Tutor>>, viewer: Viewer) -> Result<Arc<Tutor>, Error> {
+    tutor
+        .filter(|tutor| {
+            let profile = &tutor.profile;
+            profile.visible || viewer.is_admin || profile.user_id == viewer.user_id
+        })
         .ok_or(Error::not_found("tutor"))
 }
 
@@ -140,15 +158,10 @@ async fn resolve(
             continue;
         };
         if !subject.levels.contains(&want.level) {
-            let detail = format!(
-                "{} is taught at: {}",
-                subject.name,
-                subject.levels.join(", ")
-            );
             errors.push(FieldError::new(
                 format!("offers[{at}].level"),
                 "unknown_level",
-                detail,
+                taught_at(subject),
             ));
         } else if let Some(first) = wanted[..at]
             .iter()
@@ -203,8 +216,9 @@ pub(super) async fn begin_addition(
 
 /// Whether the tutor is still at `version`, for an edit that is only tried.
 pub(super) async fn check_version(app: &App, id: TutorId, version: i32) -> Result<(), Error> {
-    let profile = store::tutor::profile(&app.db, id).await?;
-    if profile.is_some_and(|profile| profile.version == version) {
+    let revisions = app.cache.revisions(Source::Committed, &[id], None).await?;
+    let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
+    if tutor.is_some_and(|tutor| tutor.profile.version == version) {
         Ok(())
     } else {
         Err(Error::PreconditionFailed)

@@ -12,6 +12,7 @@ use sea_orm::{
     FromQueryResult, QueryFilter, Statement, Value, raw_sql,
 };
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// # Errors
 /// `bookings_student_no_overlap` is for the caller to translate.
@@ -234,28 +235,34 @@ pub async fn cancel(
     Ok(updated.rows_affected == 1)
 }
 
-/// With which tutors a student has lessons that begin after `since`, and how many.
+/// With which tutors each of these students has lessons that begin after `since`, and how many.
 pub async fn lessons_together(
     db: &impl ConnectionTrait,
-    student: UserId,
+    students: &[UserId],
     since: DateTime<Utc>,
-) -> Result<HashMap<TutorId, u32>, DbErr> {
+) -> Result<HashMap<UserId, HashMap<TutorId, u32>>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
+        student_id: UserId,
         tutor_id: TutorId,
         lessons: i64,
     }
+    let ids: Vec<Uuid> = students.iter().map(|id| id.0).collect();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutor_id, count(*) AS lessons
+        r#"SELECT student_id, tutor_id, count(*) AS lessons
            FROM bookings JOIN lessons ON lessons.id = lesson_id
-           WHERE student_id = {student} AND bookings.status <> 'cancelled' AND bookings.starts_at > {since}
-           GROUP BY tutor_id"#
+           WHERE student_id = ANY({ids}) AND bookings.status <> 'cancelled' AND bookings.starts_at > {since}
+           GROUP BY student_id, tutor_id"#
     ))
     .all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.tutor_id, u32::try_from(row.lessons).unwrap_or(u32::MAX)))
-        .collect())
+    let mut found: HashMap<UserId, HashMap<TutorId, u32>> =
+        students.iter().map(|id| (*id, HashMap::new())).collect();
+    for row in rows {
+        let lessons = u32::try_from(row.lessons).unwrap_or(u32::MAX);
+        let together = found.entry(row.student_id).or_default();
+        together.insert(row.tutor_id, lessons);
+    }
+    Ok(found)
 }

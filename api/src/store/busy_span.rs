@@ -22,29 +22,26 @@ impl SpanRow {
     }
 }
 
-/// Busy spans that overlap the window.
-pub async fn of_tutor(
-    db: &impl ConnectionTrait,
-    tutor_id: TutorId,
-    window: Span,
-) -> Result<Vec<Span>, DbErr> {
-    let (from, until) = (window.start(), window.end());
+/// The busy time of a tutor, by start.
+pub async fn of_tutor(db: &impl ConnectionTrait, tutor_id: TutorId) -> Result<Vec<Span>, DbErr> {
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT starts_at, ends_at FROM busy_spans
-           WHERE tutor_id = {tutor_id} AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
+        r#"SELECT starts_at, ends_at FROM busy_spans WHERE tutor_id = {tutor_id} ORDER BY starts_at"#
     ))
     .all(db)
     .await?;
     Ok(rows.iter().filter_map(SpanRow::span).collect())
 }
 
-/// Replaces the busy time of a tutor. The spans must not overlap each other.
+/// Replaces the busy time of a tutor, where it has changed at all. The spans must be sorted and not overlap each other.
 pub async fn replace(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
     spans: &[Span],
 ) -> Result<(), DbErr> {
+    if of_tutor(txn, tutor_id).await? == spans {
+        return Ok(());
+    }
     busy_span::Entity::delete_many()
         .filter(busy_span::COLUMN.tutor_id.eq(tutor_id))
         .exec(txn)

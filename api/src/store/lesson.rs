@@ -2,7 +2,7 @@
 
 use super::busy_span::SpanRow;
 use ::entity::{
-    id::{GrantId, LessonId, SubjectId, TutorId, UserId},
+    id::{GrantId, LessonId, SubjectId, TutorId},
     lesson::{self, LessonStatus},
 };
 use chrono::{DateTime, Utc};
@@ -11,28 +11,6 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql,
 };
-
-/// Spans of the lessons that a person gives or has, of those that overlap the window.
-pub async fn of_person(
-    db: &impl ConnectionTrait,
-    person: UserId,
-    window: Span,
-) -> Result<Vec<Span>, DbErr> {
-    let (from, until) = (window.start(), window.end());
-    let rows = SpanRow::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT starts_at, ends_at FROM lessons
-           WHERE tutor_id = (SELECT id FROM tutors WHERE user_id = {person}) AND status <> 'cancelled'
-             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')
-           UNION ALL
-           SELECT starts_at, ends_at FROM bookings
-           WHERE student_id = {person} AND status <> 'cancelled'
-             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({from}, {until}, '[)')"#
-    ))
-    .all(db)
-    .await?;
-    Ok(rows.iter().filter_map(SpanRow::span).collect())
-}
 
 /// Spans in which Google may show one of our own events: of lessons that stand, of cancelled ones whose
 /// event is not yet known to be gone or may yet come, and of those changed since `read_at`, when Google was

@@ -1,7 +1,9 @@
 //! The only queries. Every function takes the connection or the transaction on which it runs.
 
+pub mod batch;
 pub mod booking;
 pub mod busy_span;
+pub mod cache;
 pub mod centre;
 pub mod date_override;
 pub mod google_grant;
@@ -12,6 +14,7 @@ pub mod lesson;
 pub mod occupied;
 pub mod offer;
 pub mod policy;
+pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;
 pub mod session;

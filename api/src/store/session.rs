@@ -1,20 +1,27 @@
 //! Sign-in sessions.
 
+use super::batch::Batch;
 use ::entity::{
     id::{SessionId, TutorId, UserId},
     session,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, raw_sql,
 };
+use std::{collections::HashMap, sync::Arc};
+
+/// SHA-256 of a session's token.
+pub type TokenHash = [u8; 32];
 
 /// Who holds a session.
-#[derive(Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct Holder {
     pub session_id: SessionId,
     pub last_used_at: DateTime<Utc>,
+    /// The session is over from then on.
+    pub expires_at: DateTime<Utc>,
     pub user_id: UserId,
     pub name: String,
     pub email: String,
@@ -24,31 +31,52 @@ pub struct Holder {
     pub tutor_id: Option<TutorId>,
 }
 
-/// The holder of the live session whose token has this hash.
-pub async fn holder(
+/// Looks up the sessions of all who ask at about the same time at once.
+pub fn batch(db: &DatabaseConnection) -> Batch<TokenHash, Arc<Holder>> {
+    let db = db.clone();
+    Batch::new(move |token_hashes| {
+        let db = db.clone();
+        async move { holders(&db, token_hashes).await }
+    })
+}
+
+/// The holders of the sessions whose tokens have these hashes, and of those that are over too.
+async fn holders(
     db: &impl ConnectionTrait,
-    token_hash: &[u8],
-    now: DateTime<Utc>,
-) -> Result<Option<Holder>, DbErr> {
-    let token_hash = token_hash.to_vec();
-    Holder::find_by_statement(raw_sql!(
+    token_hashes: Vec<TokenHash>,
+) -> Result<HashMap<TokenHash, Arc<Holder>>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        token_hash: Vec<u8>,
+        #[sea_orm(nested)]
+        holder: Holder,
+    }
+    let token_hashes: Vec<Vec<u8>> = token_hashes.iter().map(|hash| hash.to_vec()).collect();
+    let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT sessions.id AS session_id, sessions.last_used_at, users.id AS user_id, users.name, users.email,
-                  users.time_zone, users.version, tutors.id AS tutor_id,
+        r#"SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at,
+                  users.id AS user_id, users.name, users.email, users.time_zone, users.version, tutors.id AS tutor_id,
                   ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles
            FROM sessions
            JOIN users ON users.id = sessions.user_id
            LEFT JOIN tutors ON tutors.user_id = users.id
-           WHERE sessions.token_hash = {token_hash} AND sessions.expires_at > {now}"#
+           WHERE sessions.token_hash = ANY({token_hashes})"#
     ))
-    .one(db)
-    .await
+    .all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let hash = TokenHash::try_from(row.token_hash)
+                .map_err(|_| DbErr::Type("a hash of another length".to_owned()))?;
+            Ok((hash, Arc::new(row.holder)))
+        })
+        .collect()
 }
 
 /// A session to be made.
 pub struct NewSession<'a> {
     pub user_id: UserId,
-    pub token_hash: Vec<u8>,
+    pub token_hash: TokenHash,
     pub user_agent: Option<&'a str>,
     pub lifetime: TimeDelta,
 }
@@ -61,7 +89,7 @@ pub async fn insert(
     let row = session::ActiveModel {
         id: Set(SessionId::generate()),
         user_id: Set(new.user_id),
-        token_hash: Set(new.token_hash),
+        token_hash: Set(new.token_hash.to_vec()),
         user_agent: Set(new.user_agent.map(str::to_owned)),
         created_at: Set(now),
         last_used_at: Set(now),

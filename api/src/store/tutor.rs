@@ -1,14 +1,19 @@
 //! Tutors.
 
+use super::{
+    offer::{self, Offer},
+    timetable::{self, Timetable},
+};
 use ::entity::{
-    id::{SubjectId, TutorId, UserId},
+    id::{TutorId, UserId},
     tutor,
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql,
 };
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A tutor as others see them.
@@ -26,16 +31,6 @@ pub struct Profile {
     pub version: i32,
 }
 
-pub async fn profile(db: &impl ConnectionTrait, id: TutorId) -> Result<Option<Profile>, DbErr> {
-    Profile::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, end_date, tutors.version
-           FROM tutors JOIN users ON users.id = tutors.user_id WHERE tutors.id = {id}"#
-    ))
-    .one(db)
-    .await
-}
-
 /// The tutor that a user is, if any.
 pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<TutorId>, DbErr> {
     let row = tutor::Entity::find()
@@ -45,92 +40,119 @@ pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Optio
     Ok(row.map(|row| row.id))
 }
 
-/// Which tutors are listed, and where the page begins.
-#[derive(Default)]
-pub struct Filter {
-    pub subject_id: Option<SubjectId>,
-    pub level: Option<String>,
-    /// Tutors after this one.
-    pub after: Option<TutorId>,
-    pub limit: i64,
+/// A tutor with all that decides when they can be booked, except what occupies their time.
+#[derive(Clone, Debug)]
+pub struct Tutor {
+    pub profile: Profile,
+    pub offers: Vec<Offer>,
+    pub timetable: Timetable,
 }
 
-/// Visible tutors, the longest-serving first.
-pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Profile>, DbErr> {
-    let Filter {
-        subject_id,
-        level,
-        after,
-        limit,
-    } = filter;
+impl Tutor {
+    /// The lengths of lesson on offer for a subject at a level, or for any.
+    pub fn lengths(&self, subject: Option<&str>, level: Option<&str>) -> Vec<TimeDelta> {
+        let asked = |offer: &&Offer| {
+            subject.is_none_or(|slug| offer.slug == slug)
+                && level.is_none_or(|level| offer.level == level)
+        };
+        let offers = self.offers.iter().filter(asked);
+        let mut lengths: Vec<_> = offers
+            .flat_map(|offer| &offer.lesson_minutes)
+            .map(|minutes| TimeDelta::minutes((*minutes).into()))
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths
+    }
+}
+
+/// Those of these tutors that there are, as far as their timetables matter from `now` on. Seven queries, whatever
+/// the number of tutors.
+pub async fn load(
+    db: &impl ConnectionTrait,
+    ids: &[TutorId],
+    now: DateTime<Utc>,
+) -> Result<HashMap<TutorId, Tutor>, DbErr> {
+    let mut timetables = timetable::of_tutors(db, ids, now).await?;
+    let mut offers: HashMap<TutorId, Vec<Offer>> = HashMap::new();
+    for offer in offer::of_tutors(db, ids).await? {
+        offers.entry(offer.tutor_id).or_default().push(offer);
+    }
+    let tutor = |profile: Profile| {
+        let id = profile.id;
+        let tutor = Tutor {
+            offers: offers.remove(&id).unwrap_or_default(),
+            timetable: timetables.remove(&id)?,
+            profile,
+        };
+        Some((id, tutor))
+    };
+    let profiles = profiles(db, ids).await?;
+    Ok(profiles.into_iter().filter_map(tutor).collect())
+}
+
+async fn profiles(db: &impl ConnectionTrait, ids: &[TutorId]) -> Result<Vec<Profile>, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     Profile::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, end_date, tutors.version
-           FROM tutors JOIN users ON users.id = tutors.user_id
+           FROM tutors JOIN users ON users.id = tutors.user_id WHERE tutors.id = ANY({ids})"#
+    ))
+    .all(db)
+    .await
+}
+
+/// Which visible tutors are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// Slug of a subject that they teach.
+    pub subject: Option<String>,
+    /// The level at which they teach the subject.
+    pub level: Option<String>,
+    /// How long a lesson they offer in it.
+    pub minutes: Option<i16>,
+    /// BCP 47 tag of a language in which they teach.
+    pub language: Option<String>,
+    /// Only these, where there are any.
+    pub among: Vec<TutorId>,
+    /// Tutors after this one.
+    pub after: Option<TutorId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// Tutors that students may find, by id: the longest-serving first.
+pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<TutorId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: TutorId,
+    }
+    let Filter {
+        subject,
+        level,
+        minutes,
+        language,
+        among,
+        after,
+        limit,
+    } = filter.clone();
+    let among: Option<Vec<Uuid>> =
+        (!among.is_empty()).then(|| among.iter().map(|id| id.0).collect());
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT tutors.id FROM tutors
            WHERE visible AND ({after}::uuid IS NULL OR tutors.id > {after})
-             AND ({subject_id}::uuid IS NULL OR EXISTS (
-                 SELECT 1 FROM offers WHERE offers.tutor_id = tutors.id AND offers.subject_id = {subject_id}
+             AND ({language}::text IS NULL OR {language} = ANY(languages))
+             AND ({among}::uuid[] IS NULL OR tutors.id = ANY({among}))
+             AND ({subject}::text IS NULL OR tutors.id IN (
+                 SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id
+                 WHERE slug = {subject} AND ({minutes}::smallint IS NULL OR {minutes} = ANY(lesson_minutes))
                    AND ({level}::text IS NULL OR offers.level = {level})))
            ORDER BY tutors.id LIMIT {limit}"#
     ))
     .all(db)
-    .await
-}
-
-/// A tutor who could give a lesson.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct Eligible {
-    pub id: TutorId,
-    pub name: String,
-    pub time_zone: String,
-}
-
-/// Which tutors could give a lesson.
-#[derive(Clone, Copy, Debug)]
-pub struct Teaches<'a> {
-    /// Slug of the subject.
-    pub subject: &'a str,
-    pub level: Option<&'a str>,
-    /// BCP 47 tag.
-    pub language: Option<&'a str>,
-    pub minutes: i16,
-    /// Only these, where there are any.
-    pub among: &'a [TutorId],
-    pub except: UserId,
-}
-
-/// Visible tutors who offer such a lesson, by id.
-pub async fn eligible(
-    db: &impl ConnectionTrait,
-    teaches: Teaches<'_>,
-    limit: usize,
-) -> Result<Vec<Eligible>, DbErr> {
-    let Teaches {
-        subject,
-        level,
-        language,
-        minutes,
-        among,
-        except,
-    } = teaches;
-    let among: Option<Vec<Uuid>> =
-        (!among.is_empty()).then(|| among.iter().map(|id| id.0).collect());
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Eligible::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT tutors.id, users.name, tutors.time_zone
-           FROM tutors JOIN users ON users.id = tutors.user_id
-           WHERE visible AND user_id <> {except}
-             AND ({language}::text IS NULL OR {language} = ANY(languages))
-             AND ({among}::uuid[] IS NULL OR tutors.id = ANY({among}))
-             AND tutors.id IN (
-                 SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id
-                 WHERE slug = {subject} AND {minutes} = ANY(lesson_minutes)
-                   AND ({level}::text IS NULL OR offers.level = {level}))
-           ORDER BY tutors.id LIMIT {limit}"#
-    ))
-    .all(db)
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// What a tutor changes of the profile; what is None stays.

@@ -80,7 +80,6 @@ const RULES: [Rule; 8] = [
     Rule {
         part: "api/src/app",
         forbidden: &[
-            "crate::store",
             "crate::service",
             "crate::http",
             "crate::jobs",

@@ -155,8 +155,14 @@ pub async fn callback(
         return_to,
         session,
         refused,
-    } = service::sign_in::finish(&app, sealed.as_deref(), answer, holder.as_ref(), user_agent)
-        .await?;
+    } = service::sign_in::finish(
+        &app,
+        sealed.as_deref(),
+        answer,
+        holder.as_deref(),
+        user_agent,
+    )
+    .await?;
     let mut jar = jar.add(CookieName::SignIn.clear(&app));
     if let Some(token) = session {
         jar = jar.add(session_cookie(&app, &token));

@@ -18,6 +18,7 @@ use crate::{
         self, BookingId, TutorId, UserId,
         booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar},
         idempotency::{Claim, Reply},
+        session::Viewer,
     },
 };
 use axum::{
@@ -172,13 +173,13 @@ pub async fn create(
     Json(new): Json<NewBooking>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["create_booking", &new]);
-    let work = |claim| Box::pin(book(app.clone(), holder.user_id, new, claim));
+    let work = |claim| Box::pin(book(app.clone(), holder.viewer(), new, claim));
     key.once(&app, holder.user_id, &request, work).await
 }
 
 async fn book(
     app: App,
-    student: UserId,
+    student: Viewer,
     new: NewBooking,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {

@@ -42,13 +42,13 @@ pub struct Me {
     tutor_id: Option<Uuid>,
 }
 
-fn answer(holder: Holder) -> Response {
+fn answer(holder: &Holder) -> Response {
     let me = Me {
         id: holder.user_id.0,
-        name: holder.name,
-        email: holder.email,
-        time_zone: holder.time_zone,
-        roles: holder.roles,
+        name: holder.name.clone(),
+        email: holder.email.clone(),
+        time_zone: holder.time_zone.clone(),
+        roles: holder.roles.clone(),
         tutor_id: holder.tutor_id.map(|id| id.0),
     };
     (etag(holder.version), axum::Json(me)).into_response()
@@ -60,7 +60,7 @@ fn answer(holder: Holder) -> Response {
 #[utoipa::path(get, path = "/v1/me", tag = "me", operation_id = "get_me", security(("session" = [])),
     responses((status = 200, description = "The signed-in person.", body = Me, headers(("ETag" = String))), NotSignedIn, Faults))]
 pub async fn get(SignedIn(holder): SignedIn, _: Query<NoQuery>) -> Response {
-    answer(holder)
+    answer(&holder)
 }
 
 /// What to change; what is left out stays.
@@ -101,10 +101,11 @@ pub async fn edit(
         time_zone: changes.time_zone,
     };
     service::user::update(&app, holder.user_id, version, changes.clone()).await?;
-    Ok(answer(Holder {
-        name: changes.name.unwrap_or(holder.name),
-        time_zone: changes.time_zone.unwrap_or(holder.time_zone),
+    let before = Holder::clone(&holder);
+    Ok(answer(&Holder {
+        name: changes.name.unwrap_or(before.name),
+        time_zone: changes.time_zone.unwrap_or(before.time_zone),
         version: version + 1,
-        ..holder
+        ..before
     }))
 }

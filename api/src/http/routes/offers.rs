@@ -45,15 +45,15 @@ pub struct SubjectName {
     pub name: String,
 }
 
-impl From<tutor::Offer> for Offer {
-    fn from(offer: tutor::Offer) -> Self {
+impl From<&tutor::Offer> for Offer {
+    fn from(offer: &tutor::Offer) -> Self {
         Self {
             subject: SubjectName {
-                slug: offer.slug,
-                name: offer.name,
+                slug: offer.slug.clone(),
+                name: offer.name.clone(),
             },
-            level: offer.level,
-            lesson_minutes: offer.lesson_minutes,
+            level: offer.level.clone(),
+            lesson_minutes: offer.lesson_minutes.clone(),
         }
     }
 }
@@ -66,7 +66,7 @@ pub struct OfferList {
 
 async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
     let tutor = service::tutor::get(app, viewer, id).await?;
-    let items = tutor.offers.into_iter().map(Offer::from).collect();
+    let items = tutor.offers.iter().map(Offer::from).collect();
     Ok((etag(tutor.profile.version), axum::Json(OfferList { items })).into_response())
 }
 

@@ -53,12 +53,12 @@ pub struct SlotTutor {
     lessons_together: u32,
 }
 
-impl From<RankedTutor> for SlotTutor {
-    fn from(ranked: RankedTutor) -> Self {
+impl From<&RankedTutor> for SlotTutor {
+    fn from(ranked: &RankedTutor) -> Self {
         Self {
-            id: ranked.tutor.id.0,
-            name: ranked.tutor.name,
-            time_zone: ranked.tutor.time_zone,
+            id: ranked.tutor.profile.id.0,
+            name: ranked.tutor.profile.name.clone(),
+            time_zone: ranked.tutor.profile.time_zone.clone(),
             load_minutes: ranked.standing.load.num_minutes(),
             lessons_together: ranked.standing.lessons_together,
         }
@@ -82,7 +82,7 @@ pub struct SharedSlotPage {
 
 /// The slots with the ids of their tutors, and those tutors.
 fn listed(found: Found, zone: Tz) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
-    let Found { tutors, slots } = found;
+    let Found { tutors, slots, .. } = found;
     let mut stands = vec![false; tutors.len()];
     let shared = |(slot, places): FoundSlot| SharedSlot {
         slot: Slot::new(slot, zone),
@@ -90,12 +90,12 @@ fn listed(found: Found, zone: Tz) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
             .into_iter()
             .map(|place| {
                 stands[place] = true;
-                tutors[place].tutor.id.0
+                tutors[place].tutor.profile.id.0
             })
             .collect(),
     };
     let items = slots.into_iter().map(shared).collect();
-    let standing = tutors.into_iter().zip(stands).filter(|(_, stands)| *stands);
+    let standing = tutors.iter().zip(stands).filter(|(_, stands)| *stands);
     let tutors = standing.map(|(tutor, _)| SlotTutor::from(tutor)).collect();
     (items, tutors)
 }
@@ -248,11 +248,9 @@ pub async fn list(
     let (time_zone, zone) = zone(params.time_zone, &holder)?;
     let after: Option<DateTime<Utc>> = cursor::read(params.cursor.as_deref())?;
     let (window, limit) = ((params.from, params.to), usize::from(params.limit));
-    let mut found =
-        slot_search::search(&app, holder.user_id, &wanted, window, after, limit + 1).await?;
-    let (slots, next_cursor) =
-        cursor::page(found.slots, params.limit.into(), |(slot, _)| slot.start());
-    found.slots = slots;
+    let found = slot_search::search(&app, holder.user_id, &wanted, window, after, limit).await?;
+    let last = found.slots.last().filter(|_| found.more);
+    let next_cursor = last.and_then(|(slot, _)| cursor::write(&slot.start()));
     let (items, tutors) = listed(found, zone);
     Ok(Json(SharedSlotPage {
         time_zone,

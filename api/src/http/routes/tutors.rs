@@ -56,18 +56,18 @@ pub struct Tutor {
     offers: Vec<Offer>,
 }
 
-impl From<service::tutor::Tutor> for Tutor {
-    fn from(tutor: service::tutor::Tutor) -> Self {
-        let profile = tutor.profile;
+impl From<&service::tutor::Tutor> for Tutor {
+    fn from(tutor: &service::tutor::Tutor) -> Self {
+        let profile = &tutor.profile;
         Self {
             id: profile.id.0,
-            name: profile.name,
-            bio: profile.bio,
-            languages: profile.languages,
-            time_zone: profile.time_zone,
+            name: profile.name.clone(),
+            bio: profile.bio.clone(),
+            languages: profile.languages.clone(),
+            time_zone: profile.time_zone.clone(),
             visible: profile.visible,
             end_date: profile.end_date,
-            offers: tutor.offers.into_iter().map(Offer::from).collect(),
+            offers: tutor.offers.iter().map(Offer::from).collect(),
         }
     }
 }
@@ -141,14 +141,15 @@ pub async fn list(
     .await?;
     let (items, next_cursor) = cursor::page(found, limit, |tutor| tutor.profile.id);
     Ok(axum::Json(TutorPage {
-        items: items.into_iter().map(Tutor::from).collect(),
+        items: items.iter().map(|tutor| Tutor::from(&**tutor)).collect(),
         next_cursor,
     }))
 }
 
 async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
     let tutor = service::tutor::get(app, viewer, id).await?;
-    Ok((etag(tutor.profile.version), axum::Json(Tutor::from(tutor))).into_response())
+    let body = axum::Json(Tutor::from(&*tutor));
+    Ok((etag(tutor.profile.version), body).into_response())
 }
 
 /// Get a tutor.

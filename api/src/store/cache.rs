@@ -1,0 +1,359 @@
+//! What searches read again and again, kept in memory and never out of date.
+//!
+//! Each thing is kept with the [revision](super::revision) that it had before it was read. A reader first asks the
+//! database for the revisions of all that it is going to need ([`Cache::revisions`]: one small query, shared by
+//! all who ask at about the same time), and takes from memory only what has not changed since. So an instance sees
+//! at once what any other has committed, and nothing has to be told to anybody.
+
+use super::{
+    batch::Batch,
+    booking, occupied,
+    revision::{self, CENTRE, DIRECTORY, Revision, Revisions},
+    tutor::{self, Filter, Tutor},
+};
+use crate::clock::Clock;
+use ::entity::id::{TutorId, UserId};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::try_join_all;
+use scheduling::{
+    availability::{TimeOff, WeeklyRule},
+    interval::Span,
+    slots::Occupancy,
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use std::{collections::HashMap, hash::Hash, iter, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// About how many bytes each kind of thing may take.
+const CAPACITY: u64 = 32 << 20;
+
+/// What nobody has asked for in so long is forgotten.
+const IDLE: Duration = Duration::from_hours(1);
+
+/// Time that is over counts only towards the caps of a week that is not, and in windows that begin in the past.
+const LOOKING_BACK: TimeDelta = TimeDelta::days(30);
+
+/// How far back lessons count as lessons together.
+const TOGETHER_SINCE: TimeDelta = TimeDelta::days(365);
+
+/// What is read.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// All that is committed.
+    Committed,
+    /// What a transaction sees.
+    Within(&'a DatabaseTransaction),
+}
+
+/// See the module.
+pub struct Cache {
+    db: DatabaseConnection,
+    clock: Clock,
+    revisions: Batch<Uuid, Revision>,
+    tutors: Kept<TutorId, [i64; 2], Tutor>,
+    found: Kept<Filter, i64, Vec<TutorId>>,
+    occupied: Kept<TutorId, i64, Occupancy>,
+    student_busy: Kept<UserId, i64, Vec<Span>>,
+    lessons_together: Kept<UserId, i64, HashMap<TutorId, u32>>,
+}
+
+/// What occupies tutors, in the order in which they were asked for, and a student.
+pub struct OccupiedTime {
+    pub tutors: Vec<Arc<Occupancy>>,
+    /// Tidy: see [`scheduling::interval`].
+    pub student: Arc<Vec<Span>>,
+}
+
+impl Cache {
+    pub fn new(db: &DatabaseConnection, clock: &Clock) -> Self {
+        let tutors = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
+            tutor::load(&db, &ids, now).await.map(shared)
+        });
+        let found = batch(db, clock, |db, _, filters: Vec<Filter>| async move {
+            let found = filters.into_iter().map(async |filter| {
+                let ids = tutor::find(&db, &filter).await?;
+                Ok((filter, Arc::new(ids)))
+            });
+            try_join_all(found).await.map(HashMap::from_iter)
+        });
+        let occupied = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
+            let occupied = occupied::of_tutors(&db, &ids, looking_back(now), None);
+            occupied.await.map(shared)
+        });
+        let student_busy = batch(db, clock, |db, now, ids: Vec<UserId>| async move {
+            let busy = occupied::of_students(&db, &ids, looking_back(now), None);
+            busy.await.map(shared)
+        });
+        let together = batch(db, clock, |db, now, ids: Vec<UserId>| async move {
+            let since = now.checked_sub_signed(TOGETHER_SINCE).unwrap_or(now);
+            let together = booking::lessons_together(&db, &ids, since);
+            together.await.map(shared)
+        });
+        Self {
+            revisions: batch(db, clock, |db, _, ids| async move {
+                revision::load(&db, ids).await
+            }),
+            tutors: Kept::new(size_of_tutor, tutors),
+            found: Kept::new(|ids| size_of_val(ids.as_slice()), found),
+            occupied: Kept::new(|it| size_of_val(it.as_slice()), occupied),
+            student_busy: Kept::new(|spans| size_of_val(spans.as_slice()), student_busy),
+            lessons_together: Kept::new(|it| it.len() * 40, together),
+            db: db.clone(),
+            clock: clock.clone(),
+        }
+    }
+
+    /// The revisions by which the following know whether what they keep of these tutors and this student still
+    /// holds.
+    pub async fn revisions(
+        &self,
+        source: Source<'_>,
+        tutors: &[TutorId],
+        student: Option<UserId>,
+    ) -> Result<Revisions, DbErr> {
+        let tutors = tutors.iter().map(|id| id.0);
+        let student = student.map(|id| id.0);
+        let ids: Vec<Uuid> = tutors.chain(student).chain([CENTRE, DIRECTORY]).collect();
+        match source {
+            Source::Within(txn) => Ok(revision::load(txn, ids).await?.into_iter().collect()),
+            Source::Committed => {
+                let found = self.revisions.get(ids.clone()).await?;
+                let revisions = found.into_iter().map(Option::unwrap_or_default);
+                Ok(iter::zip(ids, revisions).collect())
+            }
+        }
+    }
+
+    /// Those of these tutors that there are.
+    pub async fn tutors(
+        &self,
+        revisions: &Revisions,
+        ids: &[TutorId],
+    ) -> Result<Vec<Arc<Tutor>>, DbErr> {
+        self.tutors
+            .get(ids, |id| revisions.of_tutor(*id))
+            .await
+            .map(|tutors| tutors.into_iter().flatten().collect())
+    }
+
+    /// A tutor, if there is one, as in one moment of a transaction.
+    pub async fn tutor_within(
+        &self,
+        txn: &DatabaseTransaction,
+        revisions: &Revisions,
+        id: TutorId,
+    ) -> Result<Option<Arc<Tutor>>, DbErr> {
+        let mut revision = revisions.of_tutor(id);
+        if let Some(tutor) = self.tutors.held(&id, revision) {
+            return Ok(Some(tutor));
+        }
+        loop {
+            let tutor = tutor::load(txn, &[id], self.clock.now()).await?.remove(&id);
+            // Of an edit that was committed meanwhile, one half may be in what was read.
+            let source = Source::Within(txn);
+            let then = self.revisions(source, &[id], None).await?.of_tutor(id);
+            if then == revision {
+                return Ok(tutor.map(Arc::new));
+            }
+            revision = then;
+        }
+    }
+
+    /// Tutors that students may find, by id.
+    pub async fn found(
+        &self,
+        revisions: &Revisions,
+        filter: Filter,
+    ) -> Result<Arc<Vec<TutorId>>, DbErr> {
+        self.found
+            .one(filter, |_| revisions.of(DIRECTORY).own)
+            .await
+    }
+
+    /// What occupies these tutors and a student, at least all that there is in `needed`.
+    pub async fn occupied(
+        &self,
+        revisions: &Revisions,
+        tutors: &[TutorId],
+        student: UserId,
+        needed: Span,
+    ) -> Result<OccupiedTime, DbErr> {
+        if needed.start() < looking_back(self.clock.now()) {
+            return occupied_in(&self.db, tutors, student, needed).await;
+        }
+        let of_tutors = self
+            .occupied
+            .get(tutors, |id| revisions.of_time_of_tutor(*id));
+        let of_student = self
+            .student_busy
+            .one(student, |id| revisions.of_time_of_student(*id));
+        let (tutors, student) = tokio::try_join!(of_tutors, of_student)?;
+        Ok(OccupiedTime {
+            tutors: tutors.into_iter().map(Option::unwrap_or_default).collect(),
+            student,
+        })
+    }
+
+    /// What occupies a tutor and a student in a transaction that has locked their time.
+    pub async fn occupied_within(
+        &self,
+        txn: &DatabaseTransaction,
+        revisions: &Revisions,
+        (tutor, student): (TutorId, UserId),
+        needed: Span,
+    ) -> Result<OccupiedTime, DbErr> {
+        let of_tutor = self
+            .occupied
+            .held(&tutor, revisions.of_time_of_tutor(tutor));
+        let of_student = self
+            .student_busy
+            .held(&student, revisions.of_time_of_student(student));
+        match (of_tutor, of_student) {
+            (Some(of_tutor), Some(student)) if needed.start() >= looking_back(self.clock.now()) => {
+                Ok(OccupiedTime {
+                    tutors: vec![of_tutor],
+                    student,
+                })
+            }
+            _ => occupied_in(txn, &[tutor], student, needed).await,
+        }
+    }
+
+    /// With which tutors a student has had lessons for a year, and how many.
+    pub async fn lessons_together(
+        &self,
+        revisions: &Revisions,
+        student: UserId,
+    ) -> Result<Arc<HashMap<TutorId, u32>>, DbErr> {
+        self.lessons_together
+            .one(student, |id| revisions.of_time_of_student(*id))
+            .await
+    }
+}
+
+async fn occupied_in(
+    db: &impl ConnectionTrait,
+    tutors: &[TutorId],
+    student: UserId,
+    needed: Span,
+) -> Result<OccupiedTime, DbErr> {
+    let (from, until) = (needed.start(), Some(needed.end()));
+    let mut of_tutors = occupied::of_tutors(db, tutors, from, until).await?;
+    let mut of_students = occupied::of_students(db, &[student], from, until).await?;
+    let of_tutors = tutors
+        .iter()
+        .map(|id| of_tutors.remove(id).unwrap_or_default().into());
+    Ok(OccupiedTime {
+        tutors: of_tutors.collect(),
+        student: of_students.remove(&student).unwrap_or_default().into(),
+    })
+}
+
+/// From where on what occupies people is kept.
+fn looking_back(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.checked_sub_signed(LOOKING_BACK).unwrap_or(now)
+}
+
+/// Values with the revisions that they had before they were read.
+struct Kept<K, R, V> {
+    entries: moka::sync::Cache<K, (R, Arc<V>)>,
+    missing: Batch<K, Arc<V>>,
+}
+
+impl<K, R, V> Kept<K, R, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    R: Copy + PartialEq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// `bytes` says about how large a value is.
+    fn new(bytes: fn(&V) -> usize, missing: Batch<K, Arc<V>>) -> Self {
+        let weigh = move |_: &K, (_, value): &(R, Arc<V>)| {
+            u32::try_from(ENTRY + bytes(value)).unwrap_or(u32::MAX)
+        };
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(CAPACITY)
+            .weigher(weigh)
+            .time_to_idle(IDLE)
+            .build();
+        Self { entries, missing }
+    }
+
+    /// What is in memory and has not changed since it had this revision.
+    fn held(&self, key: &K, revision: R) -> Option<Arc<V>> {
+        let (kept, value) = self.entries.get(key)?;
+        (kept == revision).then_some(value)
+    }
+
+    /// The values of these keys, from memory or else from the database.
+    async fn get(
+        &self,
+        keys: &[K],
+        revision: impl Fn(&K) -> R,
+    ) -> Result<Vec<Option<Arc<V>>>, DbErr> {
+        let held = keys.iter().map(|key| self.held(key, revision(key)));
+        let mut values: Vec<_> = held.collect();
+        let missing = iter::zip(keys, &values).filter(|(_, value)| value.is_none());
+        let missing: Vec<K> = missing.map(|(key, _)| key.clone()).collect();
+        if missing.is_empty() {
+            return Ok(values);
+        }
+        let read = self.missing.get(missing).await?;
+        let unknown = iter::zip(keys, &mut values).filter(|(_, value)| value.is_none());
+        for ((key, value), read) in iter::zip(unknown, read) {
+            if let Some(read) = &read {
+                let entry = (revision(key), Arc::clone(read));
+                self.entries.insert(key.clone(), entry);
+            }
+            *value = read;
+        }
+        Ok(values)
+    }
+
+    /// The value of a key that has one.
+    async fn one(&self, key: K, revision: impl Fn(&K) -> R) -> Result<Arc<V>, DbErr>
+    where
+        V: Default,
+    {
+        let mut values = self.get(&[key], revision).await?;
+        Ok(values.pop().flatten().unwrap_or_default())
+    }
+}
+
+/// What an entry takes besides its value.
+const ENTRY: usize = 200;
+
+fn size_of_tutor(tutor: &Tutor) -> usize {
+    let Tutor {
+        profile,
+        offers,
+        timetable,
+    } = tutor;
+    let texts = profile.name.len() + profile.bio.len();
+    texts
+        + size_of::<Tutor>()
+        + offers.len() * 150
+        + timetable.weekly_rules.len() * size_of::<WeeklyRule>()
+        + timetable.overrides.len() * 100
+        + timetable.time_off.len() * size_of::<TimeOff>()
+}
+
+/// Makes a batch of a function of the database, the present and the keys.
+fn batch<K, V, F>(
+    db: &DatabaseConnection,
+    clock: &Clock,
+    read: impl Fn(DatabaseConnection, DateTime<Utc>, Vec<K>) -> F + Send + Sync + 'static,
+) -> Batch<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<HashMap<K, V>, DbErr>> + Send + 'static,
+{
+    let (db, clock) = (db.clone(), clock.clone());
+    Batch::new(move |keys| read(db.clone(), clock.now(), keys))
+}
+
+fn shared<K: Eq + Hash, V>(found: HashMap<K, V>) -> HashMap<K, Arc<V>> {
+    let shared = found.into_iter().map(|(key, value)| (key, Arc::new(value)));
+    shared.collect()
+}
