@@ -1,15 +1,6 @@
 //! What every request and every job works with.
 
-use crate::{
-    clock::Clock,
-    config::Config,
-    store::{
-        batch::Batch,
-        cache::Cache,
-        session::{self, Holder, TokenHash},
-    },
-    turns::Turns,
-};
+use crate::{clock::Clock, config::Config, store::cache::Cache, turns::Turns};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
@@ -25,8 +16,6 @@ pub struct Inner {
     pub config: Config,
     pub db: DatabaseConnection,
     pub cache: Cache,
-    /// Holders of sessions by the hashes of their tokens.
-    pub sessions: Batch<TokenHash, Arc<Holder>>,
     pub clock: Clock,
     /// Waited for before a connection is taken for the time of a tutor and a student.
     pub turns: Turns,
@@ -56,7 +45,6 @@ impl App {
         Ok(Self(Arc::new(Inner {
             config,
             cache: Cache::new(&db, &clock),
-            sessions: session::batch(&db),
             db,
             clock,
             turns: Turns::default(),

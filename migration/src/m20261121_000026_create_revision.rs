@@ -8,6 +8,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         connection.execute_unprepared(REVISIONS).await?;
+        connection.execute_unprepared(USERS).await?;
         connection.execute_unprepared(TUTORS).await?;
         for table in OF_TUTOR {
             let sql = OF_TUTOR_TRIGGERS.replace("{table}", table);
@@ -34,42 +35,75 @@ const REVISIONS: &str = r"
 CREATE TABLE revisions (
     id uuid CONSTRAINT revisions_pkey PRIMARY KEY,
     own bigint NOT NULL DEFAULT 0,
-    time bigint NOT NULL DEFAULT 0
-) WITH (fillfactor = 50);
+    time bigint NOT NULL DEFAULT 0,
+    changed_by xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX revisions_changed_by_idx ON revisions (changed_by);
 COMMENT ON TABLE revisions IS
     'counts changes, in the transaction that makes them, so that what is kept in memory is known to hold still; no row: none yet';
 COMMENT ON COLUMN revisions.id IS
     'a tutor, a user, 00000000-0000-0000-0000-000000000000 for what holds for every tutor, or ffffffff-ffff-ffff-ffff-ffffffffffff for who teaches what';
 COMMENT ON COLUMN revisions.own IS 'changes of it and of what belongs to it, except what occupies its time';
 COMMENT ON COLUMN revisions.time IS 'changes of what occupies its time';
+COMMENT ON COLUMN revisions.changed_by IS 'the last transaction that moved one of them: who asks for all since a snapshot misses none';
 
 CREATE FUNCTION move_own_revision(ids uuid[]) RETURNS void LANGUAGE sql AS $$
     INSERT INTO revisions (id, own) SELECT DISTINCT id, 1 FROM unnest(ids) AS id ORDER BY id
-    ON CONFLICT (id) DO UPDATE SET own = revisions.own + 1
+    ON CONFLICT (id) DO UPDATE SET own = revisions.own + 1, changed_by = pg_current_xact_id()
 $$;
 
 CREATE FUNCTION move_time_revision(ids uuid[]) RETURNS void LANGUAGE sql AS $$
     INSERT INTO revisions (id, time) SELECT DISTINCT id, 1 FROM unnest(ids) AS id ORDER BY id
-    ON CONFLICT (id) DO UPDATE SET time = revisions.time + 1
+    ON CONFLICT (id) DO UPDATE SET time = revisions.time + 1, changed_by = pg_current_xact_id()
 $$;
+";
+
+const USERS: &str = r"
+CREATE FUNCTION user_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM move_own_revision(ARRAY[NEW.id]);
+    IF OLD.name <> NEW.name THEN
+        UPDATE tutors SET version = version + 1 WHERE user_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER users_moves_revision AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION user_changed();
+
+CREATE FUNCTION of_user_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM move_own_revision(ARRAY(SELECT user_id FROM changed));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sessions_delete_moves_revision AFTER DELETE ON sessions
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION of_user_changed();
+CREATE TRIGGER user_roles_insert_moves_revision AFTER INSERT ON user_roles
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION of_user_changed();
+CREATE TRIGGER user_roles_delete_moves_revision AFTER DELETE ON user_roles
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION of_user_changed();
+
+CREATE FUNCTION session_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM move_own_revision(ARRAY[OLD.user_id, NEW.user_id]);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sessions_update_moves_revision AFTER UPDATE OF user_id, token_hash, expires_at ON sessions
+    FOR EACH ROW EXECUTE FUNCTION session_changed();
+CREATE TRIGGER user_roles_update_moves_revision AFTER UPDATE ON user_roles
+    FOR EACH ROW EXECUTE FUNCTION session_changed();
 ";
 
 const TUTORS: &str = r"
 CREATE FUNCTION tutor_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM move_own_revision(ARRAY[coalesce(NEW.id, OLD.id)]);
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM move_own_revision(ARRAY[NEW.id]);
+    ELSE
+        PERFORM move_own_revision(ARRAY[coalesce(NEW.id, OLD.id), coalesce(NEW.user_id, OLD.user_id)]);
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER tutors_moves_revision AFTER INSERT OR UPDATE OR DELETE ON tutors
     FOR EACH ROW EXECUTE FUNCTION tutor_changed();
-
-CREATE FUNCTION name_of_user_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE tutors SET version = version + 1 WHERE user_id = NEW.id;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER users_moves_tutor AFTER UPDATE OF name ON users
-    FOR EACH ROW WHEN (OLD.name <> NEW.name) EXECUTE FUNCTION name_of_user_changed();
 
 CREATE FUNCTION of_tutor_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -177,7 +211,7 @@ CREATE TRIGGER bookings_update_moves_revision AFTER UPDATE ON bookings FOR EACH 
 ";
 
 const DOWN: &str = r"
-DROP FUNCTION tutor_changed, name_of_user_changed, of_tutor_changed, of_all_changed, times_of_tutors_changed,
+DROP FUNCTION user_changed, of_user_changed, session_changed, tutor_changed, of_tutor_changed, of_all_changed, times_of_tutors_changed,
     times_of_students_changed, lesson_changed, booking_changed CASCADE;
 DROP FUNCTION time_of_tutors_changed, time_of_students_changed, move_own_revision, move_time_revision;
 DROP TABLE revisions;

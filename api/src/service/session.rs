@@ -74,13 +74,15 @@ pub async fn begin(
 /// # Errors
 /// [`Error::Unauthenticated`] when the session is unknown, ended or expired.
 pub async fn holder(app: &App, token: &SecretString) -> Result<Arc<Holder>, Error> {
-    let now = app.clock.now();
-    let found = app.sessions.get(vec![hash(token)]).await?.pop().flatten();
+    let (now, token_hash) = (app.clock.now(), hash(token));
+    app.cache.catch_up().await?;
+    let found = app.cache.holder(token_hash).await?;
     let holder = found
         .filter(|holder| holder.expires_at > now)
         .ok_or(Error::Unauthenticated)?;
     if holder.last_used_at <= now - LAST_USE_PRECISION {
         store::session::touch(&app.db, holder.session_id, now).await?;
+        app.cache.forget(&token_hash);
     }
     Ok(holder)
 }

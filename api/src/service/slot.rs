@@ -8,10 +8,7 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Obstacle},
-    store::{
-        cache::{OccupiedTime, Source},
-        revision::Revisions,
-    },
+    store::{cache::OccupiedTime, revision::Revisions},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
@@ -37,8 +34,15 @@ pub struct About {
 }
 
 impl About {
-    fn lengths(&self, tutor: &Tutor) -> Vec<TimeDelta> {
-        tutor.lengths(self.subject.as_deref(), self.level.as_deref())
+    /// The lengths of lesson that the tutor offers for it.
+    fn lengths(&self, tutor: &Tutor) -> Result<Vec<TimeDelta>, Error> {
+        let (subject, level) = (self.subject.as_deref(), self.level.as_deref());
+        let lengths = tutor.lengths(subject, level);
+        if lengths.is_empty() && (subject.is_some() || level.is_some()) {
+            let detail = "this tutor does not teach this subject at this level";
+            return Err(Error::invalid("subject", "not_offered", detail));
+        }
+        Ok(lengths)
     }
 }
 
@@ -63,7 +67,7 @@ pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Spa
     let length = TimeDelta::minutes(search.minutes.into());
     let times = Times::of_tutor(app, viewer, search.tutor_id, window, length).await?;
     let (tutor, occupancy) = times.only()?;
-    let lengths = search.about.lengths(tutor);
+    let lengths = search.about.lengths(tutor)?;
     if !lengths.contains(&length) {
         return Err(Error::invalid(
             "minutes",
@@ -168,8 +172,8 @@ impl Times {
         length: TimeDelta,
     ) -> Result<Self, Error> {
         let student = viewer.user_id;
-        let source = Source::Committed;
-        let revisions = app.cache.revisions(source, &[id], Some(student)).await?;
+        app.cache.catch_up().await?;
+        let revisions = app.cache.revisions(&[id], Some(student));
         let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
         let tutors = vec![visible(tutor, viewer)?];
         Self::load(app, &revisions, tutors, student, (window, length)).await
@@ -199,8 +203,7 @@ impl Times {
         slot: Span,
     ) -> Result<Self, Error> {
         let student = viewer.user_id;
-        let source = Source::Within(txn);
-        let revisions = app.cache.revisions(source, &[id], Some(student)).await?;
+        let revisions = app.cache.revisions_within(txn, id, Some(student)).await?;
         let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
         let tutors = vec![visible(tutor, viewer)?];
         let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
@@ -261,7 +264,7 @@ impl Times {
         sees_all: bool,
     ) -> Result<Vec<Obstacle>, Error> {
         let (tutor, occupancy) = self.only()?;
-        let lengths = about.lengths(tutor);
+        let lengths = about.lengths(tutor)?;
         let mut refusals = refusals(&self.schedule(tutor, occupancy, &lengths), slot, now);
         if !sees_all && !refusals.iter().all(is_affair_of_tutor) {
             refusals.retain(|refusal| !is_affair_of_tutor(refusal));
@@ -284,7 +287,7 @@ impl Times {
         now: DateTime<Utc>,
     ) -> Result<Vec<Span>, Error> {
         let (tutor, occupancy) = self.only()?;
-        let lengths = about.lengths(tutor);
+        let lengths = about.lengths(tutor)?;
         let schedule = self.schedule(tutor, occupancy, &lengths);
         Ok(alternatives(&schedule, wanted, now, ALTERNATIVES))
     }

@@ -5,11 +5,7 @@ use super::{
     slot::{LONGEST_WINDOW, Times, window},
     tutor::{self, Tutor},
 };
-use crate::{
-    app::App,
-    error::Error,
-    store::{cache::Source, revision::Revisions, tutor::Filter},
-};
+use crate::{app::App, error::Error, store::tutor::Filter};
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
@@ -127,11 +123,7 @@ pub async fn next(
 /// Where the next slot is looked for first.
 const NEAR: TimeDelta = TimeDelta::days(7);
 
-async fn eligible(
-    app: &App,
-    revisions: &Revisions,
-    wanted: &Wanted,
-) -> Result<Arc<Vec<TutorId>>, Error> {
+async fn eligible(app: &App, wanted: &Wanted) -> Result<Arc<Vec<TutorId>>, Error> {
     let filter = Filter {
         subject: Some(wanted.subject.clone()),
         level: wanted.level.clone(),
@@ -141,7 +133,7 @@ async fn eligible(
         after: None,
         limit: MOST_TUTORS as i64 + 1,
     };
-    let found = tutor::find(app, revisions, filter).await?;
+    let found = tutor::find(app, filter).await?;
     if found.len() > MOST_TUTORS {
         let detail = format!("more than {MOST_TUTORS} tutors teach this: ask for less");
         return Err(Error::invalid("subject", "too_many_tutors", detail));
@@ -164,10 +156,10 @@ impl Searched {
         wanted: &Wanted,
         window: Span,
     ) -> Result<Self, Error> {
-        let (cache, source) = (&app.cache, Source::Committed);
-        let revisions = cache.revisions(source, &[], None).await?;
-        let ids = eligible(app, &revisions, wanted).await?;
-        let revisions = cache.revisions(source, &ids, Some(student)).await?;
+        let cache = &app.cache;
+        cache.catch_up().await?;
+        let ids = eligible(app, wanted).await?;
+        let revisions = cache.revisions(&ids, Some(student));
         let mut tutors = cache.tutors(&revisions, &ids).await?;
         // Nobody learns from themselves, and who has hidden since is not found any more.
         tutors.retain(|tutor| tutor.profile.user_id != student && tutor.profile.visible);

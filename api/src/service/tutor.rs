@@ -6,9 +6,7 @@ use crate::{
     error::{Error, FieldError},
     store::{
         self,
-        cache::Source,
         offer::NewOffer,
-        revision::Revisions,
         subject::SubjectWithLevels,
         tutor::{Filter, Profile},
     },
@@ -43,9 +41,9 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error>
         limit: listing.limit.into(),
         ..Filter::default()
     };
-    let revisions = app.cache.revisions(Source::Committed, &[], None).await?;
-    let ids = find(app, &revisions, filter).await?;
-    let revisions = app.cache.revisions(Source::Committed, &ids, None).await?;
+    app.cache.catch_up().await?;
+    let ids = find(app, filter).await?;
+    let revisions = app.cache.revisions(&ids, None);
     Ok(app.cache.tutors(&revisions, &ids).await?)
 }
 
@@ -53,13 +51,9 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error>
 ///
 /// # Errors
 /// [`Error::Invalid`] for a subject or a level of it that there is not.
-pub(super) async fn find(
-    app: &App,
-    revisions: &Revisions,
-    filter: Filter,
-) -> Result<Arc<Vec<TutorId>>, Error> {
+pub(super) async fn find(app: &App, filter: Filter) -> Result<Arc<Vec<TutorId>>, Error> {
     let (subject, level) = (filter.subject.clone(), filter.level.clone());
-    let ids = app.cache.found(revisions, filter).await?;
+    let ids = app.cache.found(filter).await?;
     if let (Some(subject), true) = (subject, ids.is_empty()) {
         check_subject(app, subject, level.as_deref()).await?;
     }
@@ -84,7 +78,8 @@ fn taught_at(subject: &SubjectWithLevels) -> String {
 
 /// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
 pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Arc<Tutor>, Error> {
-    let revisions = app.cache.revisions(Source::Committed, &[id], None).await?;
+    app.cache.catch_up().await?;
+    let revisions = app.cache.revisions(&[id], None);
     let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
     visible(tutor, viewer)
 }
@@ -216,7 +211,8 @@ pub(super) async fn begin_addition(
 
 /// Whether the tutor is still at `version`, for an edit that is only tried.
 pub(super) async fn check_version(app: &App, id: TutorId, version: i32) -> Result<(), Error> {
-    let revisions = app.cache.revisions(Source::Committed, &[id], None).await?;
+    app.cache.catch_up().await?;
+    let revisions = app.cache.revisions(&[id], None);
     let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
     if tutor.is_some_and(|tutor| tutor.profile.version == version) {
         Ok(())

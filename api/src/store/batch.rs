@@ -12,16 +12,13 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// So many reads are under way at most. More would only be smaller ones; with one alone, a connection that stands
-/// still would hold up everybody.
-const AT_ONCE: usize = 2;
-
 /// One way of reading many things by their keys. Whoever asks while reads are under way is served by the next one,
 /// together with all who wait; so a read always begins after it was asked for, and what it finds is never older
 /// than the question.
 pub struct Batch<K, V>(Arc<Inner<K, V>>);
 
 struct Inner<K, V> {
+    at_once: usize,
     read: Box<dyn Fn(Vec<K>) -> Reading<K, V> + Send + Sync>,
     waiting: Mutex<Waiting<K, V>>,
 }
@@ -43,8 +40,8 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Reads by `read`, which answers with what there is.
-    pub fn new<F>(read: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
+    /// Reads by `read`, which answers with what there is, at most `at_once` times at the same time.
+    pub fn new<F>(at_once: usize, read: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<HashMap<K, V>, DbErr>> + Send + 'static,
     {
@@ -53,6 +50,7 @@ where
             under_way: 0,
         };
         Self(Arc::new(Inner {
+            at_once,
             read: Box::new(move |keys| Box::pin(read(keys))),
             waiting: Mutex::new(waiting),
         }))
@@ -83,7 +81,7 @@ where
     fn enqueue(&self, question: Question<K, V>) -> bool {
         let mut waiting = self.waiting();
         waiting.questions.push(question);
-        let one_more = waiting.under_way < AT_ONCE;
+        let one_more = waiting.under_way < self.at_once;
         waiting.under_way += usize::from(one_more);
         one_more
     }

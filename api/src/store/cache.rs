@@ -1,14 +1,15 @@
-//! What searches read again and again, kept in memory and never out of date.
+//! What requests read again and again, kept in memory and never out of date.
 //!
-//! Each thing is kept with the [revision](super::revision) that it had before it was read. A reader first asks the
-//! database for the revisions of all that it is going to need ([`Cache::revisions`]: one small query, shared by
-//! all who ask at about the same time), and takes from memory only what has not changed since. So an instance sees
-//! at once what any other has committed, and nothing has to be told to anybody.
+//! Each thing is kept with the [revision](super::revision) that it had before it was read. A reader first
+//! [catches up](Cache::catch_up) with the database, by one small query that all share who ask at about the same
+//! time, and then takes from memory only what has not changed since. So an instance sees at once what any other has
+//! committed, and nothing has to be told to anybody.
 
 use super::{
     batch::Batch,
     booking, occupied,
-    revision::{self, CENTRE, DIRECTORY, Revision, Revisions},
+    revision::{Feed, Revision, Revisions},
+    session::{self, Holder, TokenHash},
     tutor::{self, Filter, Tutor},
 };
 use crate::clock::Clock;
@@ -22,7 +23,6 @@ use scheduling::{
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use std::{collections::HashMap, hash::Hash, iter, sync::Arc, time::Duration};
-use uuid::Uuid;
 
 /// About how many bytes each kind of thing may take.
 const CAPACITY: u64 = 32 << 20;
@@ -30,31 +30,26 @@ const CAPACITY: u64 = 32 << 20;
 /// What nobody has asked for in so long is forgotten.
 const IDLE: Duration = Duration::from_hours(1);
 
+/// So many reads of a kind are under way at most, so that one that stands still does not hold up all.
+const READERS: usize = 2;
+
 /// Time that is over counts only towards the caps of a week that is not, and in windows that begin in the past.
 const LOOKING_BACK: TimeDelta = TimeDelta::days(30);
 
 /// How far back lessons count as lessons together.
 const TOGETHER_SINCE: TimeDelta = TimeDelta::days(365);
 
-/// What is read.
-#[derive(Clone, Copy)]
-pub enum Source<'a> {
-    /// All that is committed.
-    Committed,
-    /// What a transaction sees.
-    Within(&'a DatabaseTransaction),
-}
-
 /// See the module.
 pub struct Cache {
     db: DatabaseConnection,
     clock: Clock,
-    revisions: Batch<Uuid, Revision>,
-    tutors: Kept<TutorId, [i64; 2], Tutor>,
-    found: Kept<Filter, i64, Vec<TutorId>>,
-    occupied: Kept<TutorId, i64, Occupancy>,
-    student_busy: Kept<UserId, i64, Vec<Span>>,
-    lessons_together: Kept<UserId, i64, HashMap<TutorId, u32>>,
+    feed: Feed,
+    sessions: Kept<TokenHash, Holder>,
+    tutors: Kept<TutorId, Tutor>,
+    found: Kept<Filter, Vec<TutorId>>,
+    occupied: Kept<TutorId, Occupancy>,
+    student_busy: Kept<UserId, Vec<Span>>,
+    lessons_together: Kept<UserId, HashMap<TutorId, u32>>,
 }
 
 /// What occupies tutors, in the order in which they were asked for, and a student.
@@ -66,6 +61,9 @@ pub struct OccupiedTime {
 
 impl Cache {
     pub fn new(db: &DatabaseConnection, clock: &Clock) -> Self {
+        let sessions = batch(db, clock, |db, _, hashes: Vec<TokenHash>| async move {
+            session::holders(&db, &hashes).await.map(shared)
+        });
         let tutors = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
             tutor::load(&db, &ids, now).await.map(shared)
         });
@@ -90,9 +88,8 @@ impl Cache {
             together.await.map(shared)
         });
         Self {
-            revisions: batch(db, clock, |db, _, ids| async move {
-                revision::load(&db, ids).await
-            }),
+            feed: Feed::new(db),
+            sessions: Kept::new(size_of_holder, sessions),
             tutors: Kept::new(size_of_tutor, tutors),
             found: Kept::new(|ids| size_of_val(ids.as_slice()), found),
             occupied: Kept::new(|it| size_of_val(it.as_slice()), occupied),
@@ -103,25 +100,49 @@ impl Cache {
         }
     }
 
+    /// Hears of everything that was committed before this call; before anything else is asked for.
+    pub async fn catch_up(&self) -> Result<(), DbErr> {
+        self.feed.catch_up().await
+    }
+
     /// The revisions by which the following know whether what they keep of these tutors and this student still
     /// holds.
-    pub async fn revisions(
+    pub fn revisions(&self, tutors: &[TutorId], student: Option<UserId>) -> Revisions {
+        self.feed.heard(tutors, student)
+    }
+
+    /// As [`Cache::revisions`], as a transaction sees them.
+    pub async fn revisions_within(
         &self,
-        source: Source<'_>,
-        tutors: &[TutorId],
+        txn: &DatabaseTransaction,
+        tutor: TutorId,
         student: Option<UserId>,
     ) -> Result<Revisions, DbErr> {
-        let tutors = tutors.iter().map(|id| id.0);
-        let student = student.map(|id| id.0);
-        let ids: Vec<Uuid> = tutors.chain(student).chain([CENTRE, DIRECTORY]).collect();
-        match source {
-            Source::Within(txn) => Ok(revision::load(txn, ids).await?.into_iter().collect()),
-            Source::Committed => {
-                let found = self.revisions.get(ids.clone()).await?;
-                let revisions = found.into_iter().map(Option::unwrap_or_default);
-                Ok(iter::zip(ids, revisions).collect())
+        self.feed.within(txn, tutor, student).await
+    }
+
+    /// The holder of the session whose token has this hash, also when the session has expired.
+    pub async fn holder(&self, token_hash: TokenHash) -> Result<Option<Arc<Holder>>, DbErr> {
+        if let Some((revision, holder)) = self.sessions.entries.get(&token_hash) {
+            let user_id = holder.user_id;
+            if self.feed.heard(&[], Some(user_id)).of_user(user_id) == revision {
+                return Ok(Some(holder));
             }
         }
+        // It is known only afterwards whose revision counts.
+        let before = self.feed.heard(&[], None);
+        let mut found = self.sessions.missing.get(vec![token_hash]).await?;
+        let found = found.pop().flatten();
+        if let Some(holder) = &found {
+            let entry = (before.at_user(holder.revision), Arc::clone(holder));
+            self.sessions.entries.insert(token_hash, entry);
+        }
+        Ok(found)
+    }
+
+    /// Forgets a session, of which something has changed that is not worth everybody's while.
+    pub fn forget(&self, token_hash: &TokenHash) {
+        self.sessions.entries.invalidate(token_hash);
     }
 
     /// Those of these tutors that there are.
@@ -150,8 +171,7 @@ impl Cache {
         loop {
             let tutor = tutor::load(txn, &[id], self.clock.now()).await?.remove(&id);
             // Of an edit that was committed meanwhile, one half may be in what was read.
-            let source = Source::Within(txn);
-            let then = self.revisions(source, &[id], None).await?.of_tutor(id);
+            let then = self.revisions_within(txn, id, None).await?.of_tutor(id);
             if then == revision {
                 return Ok(tutor.map(Arc::new));
             }
@@ -160,14 +180,9 @@ impl Cache {
     }
 
     /// Tutors that students may find, by id.
-    pub async fn found(
-        &self,
-        revisions: &Revisions,
-        filter: Filter,
-    ) -> Result<Arc<Vec<TutorId>>, DbErr> {
-        self.found
-            .one(filter, |_| revisions.of(DIRECTORY).own)
-            .await
+    pub async fn found(&self, filter: Filter) -> Result<Arc<Vec<TutorId>>, DbErr> {
+        let revisions = self.revisions(&[], None);
+        self.found.one(filter, |_| revisions.of_directory()).await
     }
 
     /// What occupies these tutors and a student, at least all that there is in `needed`.
@@ -255,20 +270,19 @@ fn looking_back(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Values with the revisions that they had before they were read.
-struct Kept<K, R, V> {
-    entries: moka::sync::Cache<K, (R, Arc<V>)>,
+struct Kept<K, V> {
+    entries: moka::sync::Cache<K, (Revision, Arc<V>)>,
     missing: Batch<K, Arc<V>>,
 }
 
-impl<K, R, V> Kept<K, R, V>
+impl<K, V> Kept<K, V>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
-    R: Copy + PartialEq + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
     /// `bytes` says about how large a value is.
     fn new(bytes: fn(&V) -> usize, missing: Batch<K, Arc<V>>) -> Self {
-        let weigh = move |_: &K, (_, value): &(R, Arc<V>)| {
+        let weigh = move |_: &K, (_, value): &(Revision, Arc<V>)| {
             u32::try_from(ENTRY + bytes(value)).unwrap_or(u32::MAX)
         };
         let entries = moka::sync::Cache::builder()
@@ -280,7 +294,7 @@ where
     }
 
     /// What is in memory and has not changed since it had this revision.
-    fn held(&self, key: &K, revision: R) -> Option<Arc<V>> {
+    fn held(&self, key: &K, revision: Revision) -> Option<Arc<V>> {
         let (kept, value) = self.entries.get(key)?;
         (kept == revision).then_some(value)
     }
@@ -289,7 +303,7 @@ where
     async fn get(
         &self,
         keys: &[K],
-        revision: impl Fn(&K) -> R,
+        revision: impl Fn(&K) -> Revision,
     ) -> Result<Vec<Option<Arc<V>>>, DbErr> {
         let held = keys.iter().map(|key| self.held(key, revision(key)));
         let mut values: Vec<_> = held.collect();
@@ -311,7 +325,7 @@ where
     }
 
     /// The value of a key that has one.
-    async fn one(&self, key: K, revision: impl Fn(&K) -> R) -> Result<Arc<V>, DbErr>
+    async fn one(&self, key: K, revision: impl Fn(&K) -> Revision) -> Result<Arc<V>, DbErr>
     where
         V: Default,
     {
@@ -322,6 +336,10 @@ where
 
 /// What an entry takes besides its value.
 const ENTRY: usize = 200;
+
+fn size_of_holder(holder: &Holder) -> usize {
+    size_of::<Holder>() + holder.name.len() + holder.email.len()
+}
 
 fn size_of_tutor(tutor: &Tutor) -> usize {
     let Tutor {
@@ -350,7 +368,7 @@ where
     F: Future<Output = Result<HashMap<K, V>, DbErr>> + Send + 'static,
 {
     let (db, clock) = (db.clone(), clock.clone());
-    Batch::new(move |keys| read(db.clone(), clock.now(), keys))
+    Batch::new(READERS, move |keys| read(db.clone(), clock.now(), keys))
 }
 
 fn shared<K: Eq + Hash, V>(found: HashMap<K, V>) -> HashMap<K, Arc<V>> {

@@ -1,16 +1,15 @@
 //! Sign-in sessions.
 
-use super::batch::Batch;
 use ::entity::{
     id::{SessionId, TutorId, UserId},
     session,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, raw_sql,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 /// SHA-256 of a session's token.
 pub type TokenHash = [u8; 32];
@@ -29,22 +28,15 @@ pub struct Holder {
     pub version: i32,
     pub roles: Vec<String>,
     pub tutor_id: Option<TutorId>,
-}
-
-/// Looks up the sessions of all who ask at about the same time at once.
-pub fn batch(db: &DatabaseConnection) -> Batch<TokenHash, Arc<Holder>> {
-    let db = db.clone();
-    Batch::new(move |token_hashes| {
-        let db = db.clone();
-        async move { holders(&db, token_hashes).await }
-    })
+    /// How often the user had changed when this was read.
+    pub revision: i64,
 }
 
 /// The holders of the sessions whose tokens have these hashes, and of those that are over too.
-async fn holders(
+pub async fn holders(
     db: &impl ConnectionTrait,
-    token_hashes: Vec<TokenHash>,
-) -> Result<HashMap<TokenHash, Arc<Holder>>, DbErr> {
+    token_hashes: &[TokenHash],
+) -> Result<HashMap<TokenHash, Holder>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         token_hash: Vec<u8>,
@@ -56,10 +48,12 @@ async fn holders(
         Postgres,
         r#"SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at,
                   users.id AS user_id, users.name, users.email, users.time_zone, users.version, tutors.id AS tutor_id,
-                  ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles
+                  ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
+                  coalesce(revisions.own, 0) AS revision
            FROM sessions
            JOIN users ON users.id = sessions.user_id
            LEFT JOIN tutors ON tutors.user_id = users.id
+           LEFT JOIN revisions ON revisions.id = users.id
            WHERE sessions.token_hash = ANY({token_hashes})"#
     ))
     .all(db)
@@ -68,7 +62,7 @@ async fn holders(
         .map(|row| {
             let hash = TokenHash::try_from(row.token_hash)
                 .map_err(|_| DbErr::Type("a hash of another length".to_owned()))?;
-            Ok((hash, Arc::new(row.holder)))
+            Ok((hash, row.holder))
         })
         .collect()
 }
@@ -101,6 +95,7 @@ pub async fn insert(
         .map(|_| ())
 }
 
+/// Notes when a session was used last.
 pub async fn touch(
     db: &impl ConnectionTrait,
     id: SessionId,

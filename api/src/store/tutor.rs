@@ -111,7 +111,7 @@ pub struct Filter {
     pub level: Option<String>,
     /// How long a lesson they offer in it.
     pub minutes: Option<i16>,
-    /// BCP 47 tag of a language in which they teach.
+    /// A language in which they teach, as a BCP 47 tag; without a region it is that of all (RFC 4647 section 3.3.1).
     pub language: Option<String>,
     /// Only these, where there are any.
     pub among: Vec<TutorId>,
@@ -142,7 +142,8 @@ pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<Tuto
         Postgres,
         r#"SELECT tutors.id FROM tutors
            WHERE visible AND ({after}::uuid IS NULL OR tutors.id > {after})
-             AND ({language}::text IS NULL OR {language} = ANY(languages))
+             AND ({language}::text IS NULL OR EXISTS (
+                 SELECT 1 FROM unnest(languages) AS tag WHERE starts_with(lower(tag) || '-', lower({language}) || '-')))
              AND ({among}::uuid[] IS NULL OR tutors.id = ANY({among}))
              AND ({subject}::text IS NULL OR tutors.id IN (
                  SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id

@@ -135,11 +135,6 @@ async fn a_length_that_is_not_on_offer_is_a_reason() {
         ("minutes=90", vec![]),
         ("minutes=45", vec!["length_not_offered"]),
         ("minutes=60&subject=mathematics&level=School", vec![]),
-        (
-            "minutes=60&subject=mathematics&level=Bachelor",
-            vec!["length_not_offered"],
-        ),
-        ("minutes=60&subject=physics", vec!["length_not_offered"]),
     ] {
         let path = tutor.path(&format!(
             "/slots/explain?start=2027-03-02T09:00:00Z&{query}"
@@ -147,6 +142,12 @@ async fn a_length_that_is_not_on_offer_is_a_reason() {
         let told = sam.get(&path).await.expect(200);
         assert_eq!(codes(&told["reasons"]), reasons, "{query}");
         assert_eq!(told["bookable"], reasons.is_empty());
+    }
+    for subject in ["subject=mathematics&level=Bachelor", "subject=physics"] {
+        let query = format!("?start=2027-03-02T09:00:00Z&minutes=60&{subject}");
+        let path = tutor.path(&format!("/slots/explain{query}"));
+        let refused = sam.get(&path).await.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["code"], "not_offered");
     }
     let wanted = tutor.lesson("2027-03-02T09:00:00Z", 45);
     let refused = sam.post("/v1/bookings", &wanted).await;
@@ -352,4 +353,39 @@ async fn what_is_shown_can_be_booked_and_what_is_not_has_a_reason() {
         booked > 40 && refused > 40,
         "{booked} booked, {refused} refused"
     );
+}
+
+#[tokio::test]
+async fn what_a_tutor_does_outside_of_what_is_offered_is_nobodys_business() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let (sam, admin) = (test.student("Sam").await, test.admin("Ada").await);
+    test.execute(&format!(
+        "INSERT INTO busy_spans VALUES
+            ('{id}', '2027-03-02 03:00Z', '2027-03-02 04:00Z'), ('{id}', '2027-03-02 09:10Z', '2027-03-02 09:25Z')",
+        id = tutor.id
+    ))
+    .await;
+    let told = async |person: &Person, start: &str, minutes: u32| {
+        let path = tutor.path(&format!("/slots/explain?start={start}&minutes={minutes}"));
+        let told = person.get(&path).await.expect(200);
+        let told = codes(&told["reasons"]).into_iter().map(str::to_owned);
+        told.collect::<Vec<_>>()
+    };
+    // At night, off the grid, in lengths that nobody offers: the same whether there is something or not.
+    for (with, without, minutes) in [
+        ("2027-03-02T03:00:00Z", "2027-03-02T05:00:00Z", 60),
+        ("2027-03-02T09:12:00Z", "2027-03-02T10:12:00Z", 60),
+        ("2027-03-02T09:20:00Z", "2027-03-02T10:20:00Z", 5),
+    ] {
+        let seen = told(&sam, with, minutes).await;
+        assert_eq!(seen, told(&sam, without, minutes).await, "{with}");
+        assert!(!seen.is_empty(), "{with}");
+        for person in [&admin, &tutor.person] {
+            let seen = told(person, with, minutes).await;
+            assert!(seen.contains(&"calendar_busy".to_owned()), "{seen:?}");
+        }
+    }
+    let seen = told(&sam, "2027-03-02T09:00:00Z", 60).await;
+    assert_eq!(seen, ["calendar_busy"]);
 }

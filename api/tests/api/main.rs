@@ -5,6 +5,7 @@ mod auth;
 mod auth_coverage;
 mod bookings;
 mod busy_time;
+mod cache;
 mod calendar_connection;
 mod config;
 mod constraints;

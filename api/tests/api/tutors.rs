@@ -94,12 +94,15 @@ async fn tutors_are_found_by_subject_and_level() {
         listed(&sam, "?subject=mathematics&level=School").await,
         ["Cleo"]
     );
-    assert!(
-        listed(&sam, "?subject=physics&level=Doctor")
-            .await
-            .is_empty()
-    );
-    assert!(listed(&sam, "?subject=alchemy").await.is_empty());
+    for (query, field, code) in [
+        ("?subject=physics&level=Doctor", "level", "unknown_level"),
+        ("?subject=alchemy", "subject", "unknown_subject"),
+    ] {
+        let refused = sam.get(&format!("/v1/tutors{query}")).await;
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["field"], field);
+        assert_eq!(refused["errors"][0]["code"], code);
+    }
     // All that a tutor teaches is shown, not only what was looked for.
     let found = sam.get("/v1/tutors?subject=physics&level=School").await;
     assert_eq!(

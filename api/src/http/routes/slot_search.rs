@@ -136,7 +136,7 @@ macro_rules! params {
             #[garde(custom(validate::optional_text(1, 64)))]
             #[param(min_length = 1, max_length = 64, example = "Bachelor")]
             level: Option<String>,
-            /// Only tutors who teach in this language, a BCP 47 tag.
+            /// Only tutors who teach in this language, a BCP 47 tag: `pt` finds `pt-BR` too.
             #[garde(inner(custom(validate::language)))]
             #[param(max_length = 20, pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", example = "en")]
             language: Option<String>,

@@ -73,6 +73,17 @@ impl TestApp {
         test
     }
 
+    /// Another instance of the server, on the same database and clock.
+    pub async fn another_instance(&self) -> url::Url {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let base = config::at(listener.local_addr().unwrap());
+        let app = &self.app;
+        let app = App::new(app.config.clone(), app.db.clone(), app.clock.clone()).unwrap();
+        let service = http::service(app);
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        base
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.app.clock.now()
     }

@@ -1,0 +1,163 @@
+//! What is kept in memory is never out of date, whoever changes the database and how.
+
+use crate::support::{Centre, Person, TestApp, TutorAtCentre};
+use serde_json::Value;
+
+const WEEK: &str = "minutes=60&from=2027-03-02T00:00:00Z&to=2027-03-09T00:00:00Z";
+
+/// Everything that is answered from memory.
+async fn answers(person: &Person, tutor: &TutorAtCentre) -> Vec<Value> {
+    let paths = [
+        "/v1/tutors".to_owned(),
+        "/v1/tutors?subject=mathematics&level=School".to_owned(),
+        tutor.path(""),
+        tutor.path(&format!("/slots?{WEEK}")),
+        tutor.path("/slots/explain?minutes=60&start=2027-03-02T09:00:00Z"),
+        format!("/v1/slots?subject=mathematics&language=en&{WEEK}"),
+        "/v1/slots/next?subject=mathematics&minutes=60".to_owned(),
+    ];
+    let mut answers = Vec::new();
+    for path in paths {
+        answers.push(person.get(&path).await.body);
+    }
+    answers
+}
+
+/// Tables with what an operator might do to them. `TUTOR`, `OTHER` and `STUDENT` stand for ids.
+const CHANGES: [(&str, &str); 28] = [
+    ("tutors", "UPDATE tutors SET bio = 'New.' WHERE id = TUTOR"),
+    ("tutors", "UPDATE tutors SET languages = '{fr}' WHERE id = OTHER"),
+    ("tutors", "UPDATE tutors SET visible = false WHERE id = OTHER"),
+    ("tutors", "UPDATE tutors SET time_zone = 'Asia/Tokyo' WHERE id = TUTOR"),
+    ("tutors", "UPDATE tutors SET end_date = '2027-03-05' WHERE id = TUTOR"),
+    ("users", "UPDATE users SET name = 'Tanja' WHERE name = 'Tina'"),
+    ("centre", "UPDATE centre SET start_grid_minutes = 20"),
+    ("weekly_rules", "DELETE FROM weekly_rules WHERE tutor_id = TUTOR AND weekday = 2"),
+    ("weekly_rules", "UPDATE weekly_rules SET local_end = '20:00' WHERE tutor_id = TUTOR"),
+    (
+        "weekly_rules",
+        "INSERT INTO weekly_rules (id, tutor_id, weekday, local_start, local_end)
+         VALUES (gen_random_uuid(), TUTOR, 3, '21:00', '23:00')",
+    ),
+    ("offers", "UPDATE offers SET lesson_minutes = '{90}' WHERE tutor_id = TUTOR"),
+    ("offers", "UPDATE offers SET lesson_minutes = '{60}' WHERE tutor_id = TUTOR"),
+    (
+        "date_overrides",
+        "INSERT INTO date_overrides (tutor_id, date, local_starts, local_ends) VALUES (TUTOR, '2027-03-03', '{}', '{}')",
+    ),
+    (
+        "date_overrides",
+        "UPDATE date_overrides SET local_starts = '{22:00}', local_ends = '{23:00}'",
+    ),
+    ("date_overrides", "DELETE FROM date_overrides"),
+    (
+        "time_off",
+        "INSERT INTO time_off (id, tutor_id, first_date, last_date, created_at)
+         VALUES (gen_random_uuid(), TUTOR, '2027-03-04', '2027-03-04', now())",
+    ),
+    ("time_off", "UPDATE time_off SET last_date = '2027-03-05'"),
+    ("time_off", "DELETE FROM time_off"),
+    (
+        "holidays",
+        "INSERT INTO holiday_calendars (id, name, centre_wide, created_at)
+         VALUES ('00000000-0000-0000-0000-000000000001', 'Closed', false, now());
+         INSERT INTO holidays VALUES ('00000000-0000-0000-0000-000000000001', '2027-03-04', '2027-03-04', 'Fair');
+         INSERT INTO tutor_holiday_calendars VALUES (TUTOR, '00000000-0000-0000-0000-000000000001')",
+    ),
+    ("holidays", "UPDATE holidays SET last_date = '2027-03-05'"),
+    ("tutor_holiday_calendars", "DELETE FROM tutor_holiday_calendars"),
+    ("holiday_calendars", "UPDATE holiday_calendars SET centre_wide = true"),
+    ("holiday_calendars", "DELETE FROM holiday_calendars"),
+    (
+        "busy_spans",
+        "INSERT INTO busy_spans VALUES (TUTOR, '2027-03-03 02:00Z', '2027-03-03 03:00Z')",
+    ),
+    ("busy_spans", "DELETE FROM busy_spans"),
+    (
+        "lessons",
+        "INSERT INTO lessons (id, tutor_id, subject_id, level, starts_at, ends_at, status, created_at, updated_at)
+         SELECT '00000000-0000-0000-0000-000000000002', TUTOR, id, 'School', '2027-03-03 09:00Z', '2027-03-03 10:00Z',
+                'scheduled', now(), now()
+         FROM subjects WHERE slug = 'mathematics';
+         INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, created_at, updated_at)
+         SELECT gen_random_uuid(), id, STUDENT, starts_at, ends_at, 'confirmed', now(), now() FROM lessons",
+    ),
+    (
+        "bookings",
+        "UPDATE bookings SET status = 'cancelled', cancelled_at = now(); UPDATE lessons SET status = 'cancelled'",
+    ),
+    ("subjects", "UPDATE subjects SET name = 'Maths' WHERE slug = 'mathematics'"),
+];
+
+#[tokio::test]
+async fn every_instance_sees_every_change_at_once() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tina = centre.tutor(&test, "Tina").await;
+    let theo = centre.tutor(&test, "Theo").await;
+    let sam = test.student("Sam").await;
+    let student = sam.get("/v1/me").await.expect(200)["id"].clone();
+    let ids = [
+        ("TUTOR", tina.id.to_string()),
+        ("OTHER", theo.id.to_string()),
+        ("STUDENT", student.as_str().unwrap().to_owned()),
+    ];
+    let mut before = answers(&sam, &tina).await;
+    for (table, change) in CHANGES {
+        let sql = ids.iter().fold(change.to_owned(), |sql, (name, id)| {
+            sql.replace(name, &format!("'{id}'"))
+        });
+        test.execute(&sql).await;
+        let after = answers(&sam, &tina).await;
+        assert!(after != before, "no answer shows: {change}");
+        // An instance that has just started remembers nothing.
+        let anew = answers(&sam.at(&test.another_instance().await), &tina).await;
+        for (remembered, anew) in after.iter().zip(&anew) {
+            assert!(remembered == anew, "{table}: {change}: {remembered} {anew}");
+        }
+        before = after;
+    }
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_is_never_remembered() {
+    let test = TestApp::start().await;
+    let tina = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    let before = answers(&sam, &tina).await;
+    // A booking that is refused at its very end has moved the revisions, and moves them back.
+    test.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON bookings DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    .await;
+    let lesson = tina.lesson("2027-03-02T09:00:00Z", 60);
+    sam.post("/v1/bookings", &lesson).await.expect(500);
+    assert!(answers(&sam, &tina).await == before);
+    test.execute("DROP TRIGGER refuse ON bookings").await;
+    let other = tina.lesson("2027-03-02T11:00:00Z", 60);
+    sam.post("/v1/bookings", &other).await.expect(201);
+    let after = answers(&sam, &tina).await;
+    assert!(after != before);
+    let anew = answers(&sam.at(&test.another_instance().await), &tina).await;
+    assert!(after == anew);
+}
+
+#[tokio::test]
+async fn what_holds_still_is_not_read_again() {
+    let test = TestApp::start_with(|config| config.database.max_connections = 1).await;
+    let tina = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    answers(&sam, &tina).await;
+    // Whoever reads these now fails.
+    test.execute(
+        "ALTER TABLE weekly_rules RENAME TO hidden_rules;
+         ALTER TABLE lessons RENAME TO hidden_lessons;
+         ALTER TABLE offers RENAME TO hidden_offers",
+    )
+    .await;
+    for answer in answers(&sam, &tina).await {
+        assert_eq!(answer["code"], Value::Null, "{answer:#}");
+    }
+}
