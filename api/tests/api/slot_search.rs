@@ -477,7 +477,7 @@ async fn ten_times_the_tutors_take_no_more_queries() {
     );
     assert_eq!(
         counts[..4],
-        [2, 13, 2, 13],
+        [2, 14, 2, 14],
         "what is remembered, and what is read anew"
     );
 }
