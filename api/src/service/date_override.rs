@@ -1,10 +1,6 @@
 //! What tutors do on single dates instead of their weekly rules.
 
-use super::{
-    TutorId,
-    transaction::transaction,
-    tutor::{begin_edit, check_version},
-};
+use super::{TutorId, transaction::transaction, tutor::begin_edit};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -37,11 +33,8 @@ pub async fn put(
         let overlap = FieldError::new(field, "overlaps", format!("overlaps hours[{one}]"));
         return Err(Error::Invalid(vec![overlap]));
     }
-    if dry_run {
-        return check_version(app, id, version).await;
-    }
     let today = app.clock.now().date_naive();
-    transaction!(app.db, |txn| {
+    transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
         store::date_override::put(txn, id, new.clone()).await?;
         if store::date_override::count(txn, id, today).await? > MOST_OVERRIDES {

@@ -66,7 +66,11 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Tutor>, Error> {
 /// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
 pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Tutor, Error> {
     let profile = visible(&app.db, viewer, id).await?;
-    let offers = store::offer::of_tutors(&app.db, &[id]).await?;
+    with_offers(&app.db, profile).await
+}
+
+async fn with_offers(db: &impl ConnectionTrait, profile: Profile) -> Result<Tutor, Error> {
+    let offers = store::offer::of_tutors(db, &[profile.id]).await?;
     Ok(Tutor { profile, offers })
 }
 
@@ -86,14 +90,22 @@ pub(super) async fn visible(
         .ok_or(Error::not_found("tutor"))
 }
 
-/// Edits the profile if it is still at `version`.
-pub async fn update(app: &App, id: TutorId, version: i32, changes: Changes) -> Result<(), Error> {
-    let updated = store::tutor::update(&app.db, id, version, changes, app.clock.now()).await?;
-    if updated {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
+/// Edits the profile if it is still at `version`; the tutor then.
+pub async fn update(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    changes: &Changes,
+    dry_run: bool,
+) -> Result<Tutor, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, dry_run, |txn| {
+        if !store::tutor::update(txn, id, version, changes.clone(), now).await? {
+            return Err(Error::PreconditionFailed);
+        }
+        let profile = store::tutor::profile(txn, id).await?;
+        with_offers(txn, profile.ok_or(Error::not_found("tutor"))?).await
+    })
 }
 
 /// What a tutor wants to teach, by the slug of the subject.
@@ -104,7 +116,7 @@ pub struct WantedOffer {
     pub lesson_minutes: Vec<i16>,
 }
 
-/// Replaces all offers of a tutor if it is still at `version`.
+/// Replaces all offers of a tutor if it is still at `version`; all of them then.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming each offer whose subject or level is unknown or stands twice.
@@ -113,11 +125,13 @@ pub async fn replace_offers(
     id: TutorId,
     version: i32,
     wanted: &[WantedOffer],
-) -> Result<(), Error> {
-    transaction!(app.db, |txn| {
+    dry_run: bool,
+) -> Result<Vec<Offer>, Error> {
+    transaction!(app.db, dry_run, |txn| {
         let offers = resolve(txn, wanted).await?;
         begin_edit(app, txn, id, version).await?;
-        Ok(store::offer::replace(txn, id, &offers, app.clock.now()).await?)
+        store::offer::replace(txn, id, &offers, app.clock.now()).await?;
+        Ok(store::offer::of_tutors(txn, &[id]).await?)
     })
 }
 
@@ -199,14 +213,4 @@ pub(super) async fn begin_addition(
     store::tutor::move_on(txn, id, app.clock.now())
         .await?
         .ok_or(Error::not_found("tutor"))
-}
-
-/// Whether the tutor is still at `version`, for an edit that is only tried.
-pub(super) async fn check_version(app: &App, id: TutorId, version: i32) -> Result<(), Error> {
-    let profile = store::tutor::profile(&app.db, id).await?;
-    if profile.is_some_and(|profile| profile.version == version) {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
 }

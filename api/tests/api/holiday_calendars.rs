@@ -5,6 +5,7 @@ use crate::support::{
     lesson::book,
     opening::{assert_closed, assert_open, explain},
 };
+use futures::future::join_all;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
@@ -230,6 +231,66 @@ async fn calendars_are_listed_page_by_page_and_no_two_have_one_name() {
         (&again["errors"][0]["field"], &again["errors"][0]["code"]),
         (&json!("name"), &json!("taken"))
     );
+}
+
+#[tokio::test]
+async fn of_many_who_make_the_last_calendar_that_there_may_be_one_does() {
+    let world = World::new().await;
+    world
+        .test
+        .execute(
+            "INSERT INTO holiday_calendars (id, name, centre_wide, created_at) \
+             SELECT gen_random_uuid(), n, true, now() FROM generate_series(1, 199) AS n",
+        )
+        .await;
+    let make = async |name: u32| {
+        let new = json!({"name": format!("New {name}"), "centre_wide": true});
+        world.admin.post(CALENDARS, &new).await
+    };
+    let answers = join_all((0..6).map(make)).await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(made.len(), 1);
+    for refused in refused {
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["code"], "too_many");
+    }
+    let count = "SELECT count(*) FROM holiday_calendars";
+    assert_eq!(world.test.count(count).await, 200);
+}
+
+#[tokio::test]
+async fn who_edits_the_policy_is_not_disturbed_by_holidays() {
+    let world = World::new().await;
+    let centre = world.admin.get("/v1/centre/policy").await;
+    let own = world.tutor.path("/policy");
+    let of_tutor = world.tutor.person.get(&own).await.etag();
+    let mut calendar = world.calendar("Berlin", true).await;
+    world
+        .holidays(&mut calendar, &[holiday("2027-03-02", "2027-03-02", "Eid")])
+        .await;
+    let renamed = json!({"name": "Hesse"});
+    let renamed = world
+        .admin
+        .edit(Method::PATCH, &calendar.path, &calendar.etag, &renamed)
+        .await;
+    let request = world.admin.request(Method::DELETE, &calendar.path);
+    let request = request.header(header::IF_MATCH, renamed.etag());
+    assert_eq!(world.admin.send(request).await.status, 204);
+
+    let etag = centre.etag();
+    let policy = centre.expect(200);
+    let edited = world
+        .admin
+        .edit(Method::PUT, "/v1/centre/policy", &etag, &policy)
+        .await;
+    edited.expect(200);
+    let edited = world
+        .tutor
+        .person
+        .edit(Method::PUT, &own, &of_tutor, &json!({}))
+        .await;
+    edited.expect(200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         local_time::{self, LocalHours},
         object,
@@ -147,11 +147,7 @@ pub async fn put(
         hours: new.hours.into_iter().map(Into::into).collect(),
     };
     service::date_override::put(&app, tutor.id, version, &new, dry_run).await?;
-    let body = axum::Json(Override::from(new));
-    if dry_run {
-        return Ok(body.into_response());
-    }
-    Ok((etag(version + 1), body).into_response())
+    Ok(edited(version, dry_run, Override::from(new)))
 }
 
 /// Let the weekly rules hold on a date again.

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{Admin, EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
         validate,
@@ -179,11 +179,6 @@ impl From<OwnPolicy> for policy::OwnPolicy {
     }
 }
 
-async fn answer_centre(app: &App) -> Result<Response, Error> {
-    let (policy, version) = service::policy::of_centre(app).await?;
-    Ok((etag(version), axum::Json(Policy::from(policy))).into_response())
-}
-
 /// What is the centre's policy?
 ///
 /// It holds for every tutor who has not said otherwise.
@@ -195,7 +190,8 @@ pub async fn get_centre(
     _: SignedIn,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer_centre(&app).await
+    let (policy, version) = service::policy::of_centre(&app).await?;
+    Ok((etag(version), axum::Json(Policy::from(policy))).into_response())
 }
 
 /// Replace the centre's policy.
@@ -216,10 +212,7 @@ pub async fn replace_centre(
 ) -> Result<Response, Error> {
     let new = policy::Policy::from(new);
     service::policy::replace_centre(&app, version, &new, dry_run).await?;
-    if dry_run {
-        return Ok(axum::Json(Policy::from(new)).into_response());
-    }
-    answer_centre(&app).await
+    Ok(edited(version, dry_run, Policy::from(new)))
 }
 
 /// A tutor's own policy, and what holds.
@@ -228,15 +221,6 @@ pub struct TutorPolicy {
     own: OwnPolicy,
     /// What holds together with the centre's policy.
     effective: Policy,
-}
-
-async fn answer_tutor(app: &App, version: i32, id: TutorId) -> Result<Response, Error> {
-    let (own, effective) = service::policy::of_tutor(app, id).await?;
-    let policy = TutorPolicy {
-        own: own.into(),
-        effective: effective.into(),
-    };
-    Ok((etag(version), axum::Json(policy)).into_response())
 }
 
 /// What is a tutor's policy?
@@ -253,7 +237,12 @@ pub async fn get_tutor(
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
     let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
-    answer_tutor(&app, profile.version, id).await
+    let (own, effective) = service::policy::of_tutor(&app, id).await?;
+    let policy = TutorPolicy {
+        own: own.into(),
+        effective: effective.into(),
+    };
+    Ok((etag(profile.version), axum::Json(policy)).into_response())
 }
 
 /// Replace my policy.
@@ -274,15 +263,10 @@ pub async fn replace_tutor(
     Json(new): Json<OwnPolicy>,
 ) -> Result<Response, Error> {
     let new = policy::OwnPolicy::from(new);
-    service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
-    if dry_run {
-        let (centre, _) = service::policy::of_centre(&app).await?;
-        let policy = TutorPolicy {
-            effective: centre.with(&new).into(),
-            own: new.into(),
-        };
-        return Ok(axum::Json(policy).into_response());
-    }
-    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
-    answer_tutor(&app, profile.version, tutor.id).await
+    let effective = service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
+    let policy = TutorPolicy {
+        own: new.into(),
+        effective: effective.into(),
+    };
+    Ok(edited(version, dry_run, policy))
 }

@@ -11,14 +11,13 @@ use crate::{
     http::{
         auth::{EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        etag::{IfMatch, edited, etag},
+        extract::{DryRun, Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
     service::{
         self, TutorId,
-        session::Viewer,
         tutor::{Changes, Listing},
     },
 };
@@ -146,11 +145,6 @@ pub async fn list(
     }))
 }
 
-async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let tutor = service::tutor::get(app, viewer, id).await?;
-    Ok((etag(tutor.profile.version), axum::Json(Tutor::from(tutor))).into_response())
-}
-
 /// Get a tutor.
 ///
 /// The profile with what the tutor teaches. A tutor who is not visible is seen by nobody else.
@@ -164,7 +158,8 @@ pub async fn get(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.viewer(), id).await
+    let tutor = service::tutor::get(&app, holder.viewer(), id).await?;
+    Ok((etag(tutor.profile.version), axum::Json(Tutor::from(tutor))).into_response())
 }
 
 /// What to change; what is left out stays.
@@ -219,7 +214,7 @@ struct Language(String);
 #[utoipa::path(patch, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "edit_tutor",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
     request_body = TutorChanges,
     responses((status = 200, description = "The tutor as changed.", body = Tutor, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
@@ -227,7 +222,7 @@ pub async fn edit(
     State(app): State<App>,
     tutor: EditedTutor,
     IfMatch(version): IfMatch,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(changes): Json<TutorChanges>,
 ) -> Result<Response, Error> {
     let TutorChanges {
@@ -244,6 +239,6 @@ pub async fn edit(
         visible,
         end_date,
     };
-    service::tutor::update(&app, tutor.id, version, changes).await?;
-    answer(&app, tutor.viewer, tutor.id).await
+    let tutor = service::tutor::update(&app, tutor.id, version, &changes, dry_run).await?;
+    Ok(edited(version, dry_run, Tutor::from(tutor)))
 }
