@@ -17,7 +17,22 @@ pub async fn list(app: &App, id: TutorId, dates: DateRange) -> Result<Vec<DateOv
     Ok(store::date_override::of_tutor(&app.db, id, dates).await?)
 }
 
-/// Sets what a tutor who is still at `version` does on a date. A dry run only says whether it could.
+/// What a tutor does on a date instead of the weekly rules.
+///
+/// # Errors
+/// [`Error::NotFound`] where the weekly rules hold.
+pub async fn get(app: &App, id: TutorId, date: NaiveDate) -> Result<DateOverride, Error> {
+    let dates = DateRange {
+        first: date,
+        last: date,
+    };
+    let found = list(app, id, dates).await?;
+    found.into_iter().next().ok_or(NO_OVERRIDE)
+}
+
+const NO_OVERRIDE: Error = Error::NotFound { what: "override" };
+
+/// Sets what a tutor who is still at `version` does on a date.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming two spans that overlap, and with `too_many` where the tutor has enough.
@@ -55,7 +70,7 @@ pub async fn delete(app: &App, id: TutorId, version: i32, date: NaiveDate) -> Re
         if store::date_override::delete(txn, id, date).await? {
             Ok(())
         } else {
-            Err(Error::not_found("override"))
+            Err(NO_OVERRIDE)
         }
     })
 }
