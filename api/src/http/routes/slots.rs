@@ -182,14 +182,15 @@ pub struct Explanation {
     bookable: bool,
     /// Every reason why it can't.
     reasons: Vec<ConflictingSpan>,
-    /// Slots of the same length that can be booked, the nearest first; none where this one can.
+    /// Slots of the same length that can be booked, the nearest first, at most 14 days before or after this one; none
+    /// where this one can.
     alternatives: Vec<Slot>,
 }
 
 /// Explain why a tutor can or can't be booked.
 ///
 /// Every reason, as booking would give it. The tutor and admins also see the span that stands in the way; others only
-/// that of their own lesson, and holidays.
+/// that of their own lesson, and holidays. Alternatives are looked for within 14 days to either side of the start.
 ///
 /// | `code` | |
 /// | --- | --- |
