@@ -119,64 +119,32 @@ pub struct OwnPolicy {
     max_lessons_per_week: Option<i32>,
 }
 
-impl From<policy::Policy> for Policy {
-    fn from(policy: policy::Policy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.into(),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
+macro_rules! convert {
+    ($from:ty => $to:ty, $anchor:expr) => {
+        impl From<$from> for $to {
+            fn from(policy: $from) -> Self {
+                Self {
+                    minimum_notice_minutes: policy.minimum_notice_minutes,
+                    horizon_days: policy.horizon_days,
+                    start_grid_minutes: policy.start_grid_minutes,
+                    start_grid_anchor: $anchor(policy.start_grid_anchor),
+                    buffer_before_minutes: policy.buffer_before_minutes,
+                    buffer_after_minutes: policy.buffer_after_minutes,
+                    max_lessons_per_day: policy.max_lessons_per_day,
+                    max_lessons_per_week: policy.max_lessons_per_week,
+                }
+            }
         }
-    }
+    };
 }
 
-impl From<Policy> for policy::Policy {
-    fn from(policy: Policy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.into(),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
-}
+convert!(policy::Policy => Policy, StartGridAnchor::from);
+convert!(Policy => policy::Policy, policy::StartGridAnchor::from);
+convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
+convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 
-impl From<policy::OwnPolicy> for OwnPolicy {
-    fn from(policy: policy::OwnPolicy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
-}
-
-impl From<OwnPolicy> for policy::OwnPolicy {
-    fn from(policy: OwnPolicy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
+fn own_anchor<Other, Anchor: From<Other>>(anchor: Option<Other>) -> Option<Anchor> {
+    anchor.map(Anchor::from)
 }
 
 /// What is the centre's policy?
