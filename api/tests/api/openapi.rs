@@ -1,5 +1,6 @@
 //! The OpenAPI document: committed as it is served, whole, and free of what misleads its readers.
 
+use scheduling::slots::ALTERNATIVES_WITHIN;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -228,6 +229,22 @@ fn the_document_lists_every_reason_of_a_refusal() {
     for code in listed {
         let cell = format!("`{code}`");
         assert!(explain.as_str().unwrap().contains(&cell), "{code}");
+    }
+}
+
+#[test]
+fn the_document_says_how_far_alternatives_are_looked_for() {
+    let document = document();
+    let within = format!(
+        "within {} days to either side",
+        ALTERNATIVES_WITHIN.num_days()
+    );
+    for (path, method) in [
+        ("/v1/tutors/{id}/slots/explain", "get"),
+        ("/v1/bookings", "post"),
+    ] {
+        let description = document["paths"][path][method]["description"].as_str();
+        assert!(description.unwrap().contains(&within), "{path}");
     }
 }
 
