@@ -23,6 +23,7 @@ BEYOND_THE_SCHEMA = {
     "span_or_dates",
     "taken",
     "too_many",
+    "too_many_tutors",
     "unknown_calendar",
     "unknown_cursor",
     "unknown_level",

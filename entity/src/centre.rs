@@ -20,7 +20,7 @@ pub struct Model {
     pub max_lessons_per_day: Option<i32>,
     /// None: as many as there is room for.
     pub max_lessons_per_week: Option<i32>,
-    /// Grows with each edit of the policy or of a holiday calendar.
+    /// Grows with each edit of the policy.
     pub version: i32,
 }
 

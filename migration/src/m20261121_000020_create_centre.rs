@@ -35,7 +35,7 @@ CREATE TABLE centre (
     version integer NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE centre IS 'one row: what holds for every tutor who has not said otherwise';
-COMMENT ON COLUMN centre.version IS 'grows with each edit of the policy or of a holiday calendar';
+COMMENT ON COLUMN centre.version IS 'grows with each edit of the policy';
 INSERT INTO centre DEFAULT VALUES;
 ";
 

@@ -4,13 +4,25 @@ use crate::error::Error;
 use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
 };
+use serde::Serialize;
 
 /// The header that tells a version.
 pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
     let tag = HeaderValue::from_str(&format!("\"{version}\""))
         .unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, tag)]
+}
+
+/// The answer to an edit of `version`: what the thing is now, and its new tag. One that was only tried changed no tag.
+pub fn edited(version: i32, dry_run: bool, body: impl Serialize) -> Response {
+    let body = axum::Json(body);
+    if dry_run {
+        body.into_response()
+    } else {
+        (etag(version + 1), body).into_response()
+    }
 }
 
 /// The version for which an edit is meant. An edit without one is refused.

@@ -209,7 +209,7 @@ pub struct NoQuery {}
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DryRun {
-    /// Only checks: nothing is written.
+    /// Only tries the edit: it is refused as the edit would be, and nothing is written.
     #[garde(skip)]
     #[serde(default)]
     #[param(default = false)]

@@ -33,7 +33,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     conflicts: Vec<ConflictingSpan>,
-    /// Times at which the same thing would be possible, nearest first.
+    /// Times at which the same thing would be possible, nearest first; in UTC, and at most 14 days before or after the
+    /// time that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     alternatives: Vec<Alternative>,
@@ -56,17 +57,42 @@ pub struct FieldProblem {
 /// One reason why a time can't be booked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConflictingSpan {
-    /// Stable reason code: `outside_availability`, `override_closed`, `time_off`, `holiday`, `tutor_ended`, `lesson`,
-    /// `hold`, `calendar_busy`, `buffer`, `notice`, `horizon`, `daily_cap`, `weekly_cap`, `grid`, `length_not_offered`
-    /// or `student_busy`.
-    #[schema(value_type = String, example = "lesson")]
+    #[schema(value_type = ReasonCode)]
     code: &'static str,
-    /// Start of what is in the way, where there is such a span.
+    /// Start of what is in the way, in UTC; left out where there is no such span, or the caller may not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-11-23T15:00:00Z")]
     start: Option<DateTime<Utc>>,
-    /// End of what is in the way.
+    /// End of what is in the way, in UTC; left out where `start` is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-11-23T16:00:00Z")]
     end: Option<DateTime<Utc>>,
+}
+
+/// Stable name of a reason why a time can't be booked. `explain_slot` says what each means.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case", example = "lesson")]
+#[expect(
+    dead_code,
+    reason = "names the codes of the rules of scheduling for the OpenAPI document"
+)]
+enum ReasonCode {
+    OutsideAvailability,
+    OverrideClosed,
+    TimeOff,
+    Holiday,
+    TutorEnded,
+    Lesson,
+    Hold,
+    CalendarBusy,
+    Buffer,
+    Notice,
+    Horizon,
+    DailyCap,
+    WeeklyCap,
+    Grid,
+    LengthNotOffered,
+    StudentBusy,
 }
 
 impl From<Obstacle> for ConflictingSpan {
@@ -76,10 +102,12 @@ impl From<Obstacle> for ConflictingSpan {
     }
 }
 
-/// A time that could be booked instead.
+/// A time that could be booked instead, in UTC.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alternative {
+    #[schema(example = "2026-11-23T16:00:00Z")]
     start: DateTime<Utc>,
+    #[schema(example = "2026-11-23T17:00:00Z")]
     end: DateTime<Utc>,
 }
 

@@ -193,7 +193,7 @@ async fn set_up(
             lesson_minutes: lesson_minutes.to_vec(),
         })
         .collect();
-    tutor::replace_offers(app, id, 1, &offers).await?;
+    tutor::replace_offers(app, id, 1, &offers, false).await?;
     service::weekly_rule::replace(app, id, 2, &weekly_rules(tutor), false).await?;
     let email = tutor.account.email;
     if tutor.connected {

@@ -1,10 +1,6 @@
 //! What tutors do on single dates instead of their weekly rules.
 
-use super::{
-    TutorId,
-    transaction::transaction,
-    tutor::{begin_edit, check_version},
-};
+use super::{TutorId, transaction::transaction, tutor::begin_edit};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -21,7 +17,22 @@ pub async fn list(app: &App, id: TutorId, dates: DateRange) -> Result<Vec<DateOv
     Ok(store::date_override::of_tutor(&app.db, id, dates).await?)
 }
 
-/// Sets what a tutor who is still at `version` does on a date. A dry run only says whether it could.
+/// What a tutor does on a date instead of the weekly rules.
+///
+/// # Errors
+/// [`Error::NotFound`] where the weekly rules hold.
+pub async fn get(app: &App, id: TutorId, date: NaiveDate) -> Result<DateOverride, Error> {
+    let dates = DateRange {
+        first: date,
+        last: date,
+    };
+    let found = list(app, id, dates).await?;
+    found.into_iter().next().ok_or(NO_OVERRIDE)
+}
+
+const NO_OVERRIDE: Error = Error::NotFound { what: "override" };
+
+/// Sets what a tutor who is still at `version` does on a date.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming two spans that overlap, and with `too_many` where the tutor has enough.
@@ -37,11 +48,8 @@ pub async fn put(
         let overlap = FieldError::new(field, "overlaps", format!("overlaps hours[{one}]"));
         return Err(Error::Invalid(vec![overlap]));
     }
-    if dry_run {
-        return check_version(app, id, version).await;
-    }
     let today = app.clock.now().date_naive();
-    transaction!(app.db, |txn| {
+    transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
         store::date_override::put(txn, id, new.clone()).await?;
         if store::date_override::count(txn, id, today).await? > MOST_OVERRIDES {
@@ -62,7 +70,7 @@ pub async fn delete(app: &App, id: TutorId, version: i32, date: NaiveDate) -> Re
         if store::date_override::delete(txn, id, date).await? {
             Ok(())
         } else {
-            Err(Error::not_found("override"))
+            Err(NO_OVERRIDE)
         }
     })
 }

@@ -1,17 +1,15 @@
 //! Holidays, by calendar: those of the centre, and those that single tutors follow.
 
 use super::{
-    HolidayCalendarId, TutorId, holiday_import,
-    idempotency::Reply,
-    transaction::transaction,
-    tutor::{begin_edit, check_version},
+    HolidayCalendarId, TutorId, holiday_import, idempotency::Reply, transaction::transaction,
+    tutor::begin_edit,
 };
 use crate::{
     app::App,
     error::{Error, FieldError},
     store::{self, violated},
 };
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde::Serialize;
 
 pub use crate::store::holiday_calendar::{Changes, Holiday, HolidayCalendar};
@@ -32,7 +30,11 @@ pub async fn list(
 }
 
 pub async fn get(app: &App, id: HolidayCalendarId) -> Result<HolidayCalendar, Error> {
-    store::holiday_calendar::get(&app.db, id)
+    find(&app.db, id).await
+}
+
+async fn find(db: &impl ConnectionTrait, id: HolidayCalendarId) -> Result<HolidayCalendar, Error> {
+    store::holiday_calendar::get(db, id)
         .await?
         .ok_or(Error::not_found("holiday calendar"))
 }
@@ -48,19 +50,38 @@ pub async fn create<A: Serialize + Send + Sync>(
     reply: Reply<HolidayCalendar, A>,
 ) -> Result<A, Error> {
     transaction!(app.db, |txn| {
-        store::centre::bump(txn).await?;
-        if store::holiday_calendar::count(txn).await? >= MOST_CALENDARS {
-            let detail = format!("there are at most {MOST_CALENDARS} holiday calendars");
-            return Err(Error::invalid("", "too_many", detail));
-        }
-        let made = store::holiday_calendar::insert(txn, name, centre_wide, app.clock.now())
-            .await
-            .map_err(translate)?;
+        let made = make(app, txn, name, centre_wide).await?;
         reply.keep(txn, made).await
     })
 }
 
-/// Edits a calendar if it is still at `version`.
+/// Whether such a calendar could be made.
+///
+/// # Errors
+/// As [`create`].
+pub async fn try_create(app: &App, name: &str, centre_wide: bool) -> Result<(), Error> {
+    transaction!(app.db, true, |txn| {
+        make(app, txn, name, centre_wide).await.map(|_| ())
+    })
+}
+
+async fn make(
+    app: &App,
+    txn: &DatabaseTransaction,
+    name: &str,
+    centre_wide: bool,
+) -> Result<HolidayCalendar, Error> {
+    store::centre::lock(txn).await?;
+    if store::holiday_calendar::count(txn).await? >= MOST_CALENDARS {
+        let detail = format!("there are at most {MOST_CALENDARS} holiday calendars");
+        return Err(Error::invalid("", "too_many", detail));
+    }
+    store::holiday_calendar::insert(txn, name, centre_wide, app.clock.now())
+        .await
+        .map_err(translate)
+}
+
+/// Edits a calendar if it is still at `version`; the calendar then.
 ///
 /// # Errors
 /// [`Error::Invalid`] with `taken` for a name that another one has.
@@ -69,16 +90,17 @@ pub async fn update(
     id: HolidayCalendarId,
     version: i32,
     changes: &Changes,
-) -> Result<(), Error> {
-    transaction!(app.db, |txn| begin(txn, id, version, changes.clone()).await)
+    dry_run: bool,
+) -> Result<HolidayCalendar, Error> {
+    transaction!(app.db, dry_run, |txn| {
+        change(txn, id, version, changes.clone()).await?;
+        find(txn, id).await
+    })
 }
 
 /// Deletes a calendar if it is still at `version`; nobody follows it any more.
 pub async fn delete(app: &App, id: HolidayCalendarId, version: i32) -> Result<(), Error> {
-    transaction!(app.db, |txn| {
-        store::centre::bump(txn).await?;
-        current(store::holiday_calendar::delete(txn, id, version).await?)
-    })
+    current(store::holiday_calendar::delete(&app.db, id, version).await?)
 }
 
 /// The holidays of a calendar, by date.
@@ -86,7 +108,7 @@ pub async fn holidays(app: &App, id: HolidayCalendarId) -> Result<Vec<Holiday>, 
     Ok(store::holiday_calendar::holidays(&app.db, id, None).await?)
 }
 
-/// Replaces all holidays of a calendar that is still at `version`. A dry run only says whether it could.
+/// Replaces all holidays of a calendar that is still at `version`; all of them then, by date.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming two that begin on one day and have one name.
@@ -96,14 +118,12 @@ pub async fn replace_holidays(
     version: i32,
     holidays: &[Holiday],
     dry_run: bool,
-) -> Result<(), Error> {
+) -> Result<Vec<Holiday>, Error> {
     check_distinct(holidays)?;
-    if dry_run {
-        return current(get(app, id).await?.version == version);
-    }
-    transaction!(app.db, |txn| {
-        begin(txn, id, version, Changes::default()).await?;
-        Ok(store::holiday_calendar::replace_holidays(txn, id, holidays).await?)
+    transaction!(app.db, dry_run, |txn| {
+        change(txn, id, version, Changes::default()).await?;
+        store::holiday_calendar::replace_holidays(txn, id, holidays).await?;
+        Ok(store::holiday_calendar::holidays(txn, id, None).await?)
     })
 }
 
@@ -122,8 +142,7 @@ pub async fn import(
     let today = app.clock.now().date_naive();
     let read = tokio::task::spawn_blocking(move || holiday_import::read(&text, today));
     let holidays = read.await.map_err(Error::internal)??;
-    replace_holidays(app, id, version, &holidays, dry_run).await?;
-    Ok(holidays)
+    replace_holidays(app, id, version, &holidays, dry_run).await
 }
 
 fn check_distinct(holidays: &[Holiday]) -> Result<(), Error> {
@@ -148,7 +167,7 @@ pub async fn of_tutor(app: &App, id: TutorId) -> Result<Vec<HolidayCalendarId>, 
     Ok(store::holiday_calendar::of_tutor(&app.db, id).await?)
 }
 
-/// Replaces which calendars a tutor who is still at `version` follows. A dry run only says whether it could.
+/// Replaces which calendars a tutor who is still at `version` follows; all of them then.
 ///
 /// # Errors
 /// [`Error::Invalid`] where one of them does not exist.
@@ -158,31 +177,23 @@ pub async fn replace_of_tutor(
     version: i32,
     calendars: &[HolidayCalendarId],
     dry_run: bool,
-) -> Result<(), Error> {
-    if dry_run {
-        for calendar in calendars {
-            store::holiday_calendar::get(&app.db, *calendar)
-                .await?
-                .ok_or_else(unknown_calendar)?;
-        }
-        return check_version(app, id, version).await;
-    }
-    transaction!(app.db, |txn| {
+) -> Result<Vec<HolidayCalendarId>, Error> {
+    transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
         store::holiday_calendar::replace_of_tutor(txn, id, calendars)
             .await
-            .map_err(translate)
+            .map_err(translate)?;
+        Ok(store::holiday_calendar::of_tutor(txn, id).await?)
     })
 }
 
-/// Begins every edit of a calendar: it concerns whoever follows it.
-async fn begin(
+/// Changes the calendar itself, as every edit of it or of its holidays does: its version moves on.
+async fn change(
     txn: &DatabaseTransaction,
     id: HolidayCalendarId,
     version: i32,
     changes: Changes,
 ) -> Result<(), Error> {
-    store::centre::bump(txn).await?;
     let updated = store::holiday_calendar::update(txn, id, version, changes)
         .await
         .map_err(translate)?;
@@ -202,15 +213,11 @@ fn translate(error: DbErr) -> Error {
         Some("holiday_calendars_name_key") => {
             Error::invalid("name", "taken", "another holiday calendar has this name")
         }
-        Some("tutor_holiday_calendars_calendar_fkey") => unknown_calendar(),
+        Some("tutor_holiday_calendars_calendar_fkey") => Error::invalid(
+            "calendar_ids",
+            "unknown_calendar",
+            "there is no such holiday calendar",
+        ),
         _ => error.into(),
     }
-}
-
-fn unknown_calendar() -> Error {
-    Error::invalid(
-        "calendar_ids",
-        "unknown_calendar",
-        "there is no such holiday calendar",
-    )
 }

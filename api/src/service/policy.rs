@@ -1,10 +1,6 @@
 //! What the centre, and a tutor who differs from it, decide about booking.
 
-use super::{
-    TutorId,
-    transaction::transaction,
-    tutor::{begin_edit, check_version},
-};
+use super::{TutorId, transaction::transaction, tutor::begin_edit};
 use crate::{app::App, error::Error, store};
 
 pub use crate::store::policy::{OwnPolicy, Policy};
@@ -23,38 +19,34 @@ pub async fn of_tutor(app: &App, id: TutorId) -> Result<(OwnPolicy, Policy), Err
     Ok((own, effective))
 }
 
-/// Replaces the centre's policy if it is still at `version`. A dry run only says whether it could.
+/// Replaces the centre's policy if it is still at `version`.
 pub async fn replace_centre(
     app: &App,
     version: i32,
     policy: &Policy,
     dry_run: bool,
 ) -> Result<(), Error> {
-    let current = if dry_run {
-        store::policy::of_centre(&app.db).await?.1 == version
-    } else {
-        store::policy::replace_centre(&app.db, version, policy).await?
-    };
-    if current {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
+    transaction!(app.db, dry_run, |txn| {
+        if store::policy::replace_centre(txn, version, policy).await? {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed)
+        }
+    })
 }
 
-/// Replaces what a tutor has decided if the tutor is still at `version`. A dry run only says whether it could.
+/// Replaces what a tutor has decided if the tutor is still at `version`; what holds then.
 pub async fn replace_tutor(
     app: &App,
     id: TutorId,
     version: i32,
     policy: &OwnPolicy,
     dry_run: bool,
-) -> Result<(), Error> {
-    if dry_run {
-        return check_version(app, id, version).await;
-    }
-    transaction!(app.db, |txn| {
+) -> Result<Policy, Error> {
+    transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
-        Ok(store::policy::replace_tutor(txn, id, policy).await?)
+        store::policy::replace_tutor(txn, id, policy).await?;
+        let (centre, _) = store::policy::of_centre(txn).await?;
+        Ok(centre.with(policy))
     })
 }

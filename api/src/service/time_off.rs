@@ -26,6 +26,15 @@ pub async fn list(
     Ok(store::time_off::of_tutor(&app.db, id, after, limit.into()).await?)
 }
 
+/// Time off of a tutor.
+///
+/// # Errors
+/// [`Error::NotFound`] where the tutor has none with this id.
+pub async fn get(app: &App, tutor_id: TutorId, id: TimeOffId) -> Result<TimeOff, Error> {
+    let found = store::time_off::get(&app.db, tutor_id, id).await?;
+    found.ok_or(Error::not_found("time off"))
+}
+
 /// Time off that was entered, and the version of the tutor with it.
 #[derive(Debug)]
 pub struct Entered {

@@ -9,10 +9,16 @@ const TRIES: u32 = 4;
 /// Runs a block in a transaction and commits it if the block is `Ok`. After a deadlock or a
 /// serialization failure the whole is run again, a bounded number of times with a random pause.
 ///
+/// Where it is told that this is a dry run, what the block did is undone, so that the outcome is that of the real
+/// thing, and nothing is written.
+///
 /// A macro because a closure that borrows both the transaction and its surroundings makes a future that
 /// can't be shown to be `Send`.
 macro_rules! transaction {
-    ($db:expr, |$txn:ident| $body:expr) => {{
+    ($db:expr, |$txn:ident| $body:expr) => {
+        $crate::service::transaction::transaction!($db, false, |$txn| $body)
+    };
+    ($db:expr, $dry_run:expr, |$txn:ident| $body:expr) => {{
         let mut tries = 1;
         loop {
             let transaction = match sea_orm::TransactionTrait::begin(&$db).await {
@@ -21,7 +27,7 @@ macro_rules! transaction {
             };
             let $txn = &transaction;
             let outcome: Result<_, $crate::error::Error> = async { $body }.await;
-            let ended = $crate::service::transaction::end(transaction, outcome).await;
+            let ended = $crate::service::transaction::end(transaction, outcome, $dry_run).await;
             if !$crate::service::transaction::runs_again(&ended, &mut tries).await {
                 break ended;
             }
@@ -35,19 +41,14 @@ pub(super) use transaction;
 pub(super) async fn end<T>(
     transaction: DatabaseTransaction,
     outcome: Result<T, Error>,
+    dry_run: bool,
 ) -> Result<T, Error> {
-    match outcome {
-        Ok(value) => {
-            transaction.commit().await?;
-            Ok(value)
-        }
-        Err(error) => {
-            if let Err(cause) = transaction.rollback().await {
-                tracing::warn!(%cause, "rollback failed; the connection is dropped");
-            }
-            Err(error)
-        }
+    if outcome.is_ok() && !dry_run {
+        transaction.commit().await?;
+    } else if let Err(cause) = transaction.rollback().await {
+        tracing::warn!(%cause, "rollback failed; the connection is dropped");
     }
+    outcome
 }
 
 /// Waits a little and says yes, while the transaction failed only for others being in its way.

@@ -99,14 +99,22 @@ pub(super) fn visible(tutor: Option<Arc<Tutor>>, viewer: Viewer) -> Result<Arc<T
         .ok_or(Error::not_found("tutor"))
 }
 
-/// Edits the profile if it is still at `version`.
-pub async fn update(app: &App, id: TutorId, version: i32, changes: Changes) -> Result<(), Error> {
-    let updated = store::tutor::update(&app.db, id, version, changes, app.clock.now()).await?;
-    if updated {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
+/// Edits the profile if it is still at `version`; the tutor then.
+pub async fn update(
+    app: &App,
+    id: TutorId,
+    version: i32,
+    changes: &Changes,
+    dry_run: bool,
+) -> Result<Tutor, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, dry_run, |txn| {
+        if !store::tutor::update(txn, id, version, changes.clone(), now).await? {
+            return Err(Error::PreconditionFailed);
+        }
+        let edited = store::tutor::load(txn, &[id], now).await?.remove(&id);
+        edited.ok_or(Error::not_found("tutor"))
+    })
 }
 
 /// What a tutor wants to teach, by the slug of the subject.
@@ -117,7 +125,7 @@ pub struct WantedOffer {
     pub lesson_minutes: Vec<i16>,
 }
 
-/// Replaces all offers of a tutor if it is still at `version`.
+/// Replaces all offers of a tutor if it is still at `version`; all of them then.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming each offer whose subject or level is unknown or stands twice.
@@ -126,11 +134,13 @@ pub async fn replace_offers(
     id: TutorId,
     version: i32,
     wanted: &[WantedOffer],
-) -> Result<(), Error> {
-    transaction!(app.db, |txn| {
+    dry_run: bool,
+) -> Result<Vec<Offer>, Error> {
+    transaction!(app.db, dry_run, |txn| {
         let offers = resolve(txn, wanted).await?;
         begin_edit(app, txn, id, version).await?;
-        Ok(store::offer::replace(txn, id, &offers, app.clock.now()).await?)
+        store::offer::replace(txn, id, &offers, app.clock.now()).await?;
+        Ok(store::offer::of_tutors(txn, &[id]).await?)
     })
 }
 
@@ -207,16 +217,4 @@ pub(super) async fn begin_addition(
     store::tutor::move_on(txn, id, app.clock.now())
         .await?
         .ok_or(Error::not_found("tutor"))
-}
-
-/// Whether the tutor is still at `version`, for an edit that is only tried.
-pub(super) async fn check_version(app: &App, id: TutorId, version: i32) -> Result<(), Error> {
-    app.cache.catch_up().await?;
-    let revisions = app.cache.revisions(&[id], None);
-    let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
-    if tutor.is_some_and(|tutor| tutor.profile.version == version) {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
 }

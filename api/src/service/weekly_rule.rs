@@ -1,10 +1,6 @@
 //! When tutors are there, week by week.
 
-use super::{
-    TutorId,
-    transaction::transaction,
-    tutor::{begin_edit, check_version},
-};
+use super::{TutorId, transaction::transaction, tutor::begin_edit};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -17,7 +13,7 @@ pub async fn list(app: &App, id: TutorId) -> Result<Vec<WeeklyRule>, Error> {
     Ok(store::weekly_rule::of_tutor(&app.db, id).await?)
 }
 
-/// Replaces all weekly rules of a tutor if it is still at `version`. A dry run only says whether it could.
+/// Replaces all weekly rules of a tutor if it is still at `version`; all of them then.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming two rules that overlap.
@@ -27,17 +23,15 @@ pub async fn replace(
     version: i32,
     rules: &[WeeklyRule],
     dry_run: bool,
-) -> Result<(), Error> {
+) -> Result<Vec<WeeklyRule>, Error> {
     if let Some((one, other)) = overlapping_rules(rules) {
         let field = format!("rules[{other}]");
         let overlap = FieldError::new(field, "overlaps", format!("overlaps rules[{one}]"));
         return Err(Error::Invalid(vec![overlap]));
     }
-    if dry_run {
-        return check_version(app, id, version).await;
-    }
-    transaction!(app.db, |txn| {
+    transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
-        Ok(store::weekly_rule::replace(txn, id, rules).await?)
+        store::weekly_rule::replace(txn, id, rules).await?;
+        Ok(store::weekly_rule::of_tutor(txn, id).await?)
     })
 }

@@ -1,16 +1,13 @@
 //! The centre as a whole.
 
 use ::entity::centre;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, ExprTrait, sea_query::Expr};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
 
-/// Moves the version on: something that holds for several tutors has changed.
-pub async fn bump(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
-    centre::Entity::update_many()
-        .col_expr(
-            centre::Column::Version,
-            Expr::col(centre::Column::Version).add(1),
-        )
-        .exec(txn)
+/// Lets whoever else takes this lock wait until the end of the transaction.
+pub async fn lock(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    centre::Entity::find()
+        .lock_exclusive()
+        .one(txn)
         .await
         .map(|_| ())
 }

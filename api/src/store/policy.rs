@@ -28,7 +28,7 @@ pub struct Policy {
 }
 
 /// What a tutor has decided; None leaves it to the centre.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct OwnPolicy {
     pub minimum_notice_minutes: Option<i32>,
     pub horizon_days: Option<i32>,
@@ -84,39 +84,23 @@ impl Policy {
 
 /// The centre's policy and its version.
 pub async fn of_centre(db: &impl ConnectionTrait) -> Result<(Policy, i32), DbErr> {
-    let row = centre::Entity::find_by_id(true)
-        .one(db)
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("centre".to_owned()))?;
-    let policy = Policy {
-        minimum_notice_minutes: row.minimum_notice_minutes,
-        horizon_days: row.horizon_days,
-        start_grid_minutes: row.start_grid_minutes,
-        start_grid_anchor: row.start_grid_anchor,
-        buffer_before_minutes: row.buffer_before_minutes,
-        buffer_after_minutes: row.buffer_after_minutes,
-        max_lessons_per_day: row.max_lessons_per_day,
-        max_lessons_per_week: row.max_lessons_per_week,
-    };
-    Ok((policy, row.version))
+    #[derive(FromQueryResult)]
+    struct Row {
+        #[sea_orm(nested)]
+        policy: Policy,
+        version: i32,
+    }
+    let query = centre::Entity::find_by_id(true).into_model::<Row>();
+    let row = query.one(db).await?;
+    row.map(|row| (row.policy, row.version))
+        .ok_or_else(|| DbErr::RecordNotFound("centre".to_owned()))
 }
 
 /// What a tutor has decided.
 pub async fn of_tutor(db: &impl ConnectionTrait, id: TutorId) -> Result<OwnPolicy, DbErr> {
-    let row = tutor::Entity::find_by_id(id)
-        .one(db)
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("tutor".to_owned()))?;
-    Ok(OwnPolicy {
-        minimum_notice_minutes: row.minimum_notice_minutes,
-        horizon_days: row.horizon_days,
-        start_grid_minutes: row.start_grid_minutes,
-        start_grid_anchor: row.start_grid_anchor,
-        buffer_before_minutes: row.buffer_before_minutes,
-        buffer_after_minutes: row.buffer_after_minutes,
-        max_lessons_per_day: row.max_lessons_per_day,
-        max_lessons_per_week: row.max_lessons_per_week,
-    })
+    let query = tutor::Entity::find_by_id(id).into_model();
+    let row = query.one(db).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("tutor".to_owned()))
 }
 
 /// Replaces the centre's policy if the centre is still at `version`; whether it was.

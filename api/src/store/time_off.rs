@@ -22,6 +22,18 @@ pub struct TimeOff {
     pub note: String,
 }
 
+impl TryFrom<time_off::Model> for TimeOff {
+    type Error = DbErr;
+
+    fn try_from(row: time_off::Model) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: row.id,
+            time: time(&row)?,
+            note: row.note,
+        })
+    }
+}
+
 fn time(row: &time_off::Model) -> Result<availability::TimeOff, DbErr> {
     let span = || Span::new(row.starts_at?, row.ends_at?).map(availability::TimeOff::Span);
     let dates =
@@ -46,15 +58,20 @@ pub async fn of_tutor(
         query = query.filter(time_off::Column::Id.gt(after));
     }
     let rows = query.all(db).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(TimeOff {
-                id: row.id,
-                time: time(&row)?,
-                note: row.note,
-            })
-        })
-        .collect()
+    rows.into_iter().map(TimeOff::try_from).collect()
+}
+
+/// Time off of a tutor.
+pub async fn get(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    id: TimeOffId,
+) -> Result<Option<TimeOff>, DbErr> {
+    let row = time_off::Entity::find_by_id(id)
+        .filter(time_off::COLUMN.tutor_id.eq(tutor_id))
+        .one(db)
+        .await?;
+    row.map(TimeOff::try_from).transpose()
 }
 
 /// Time off of all these tutors that is not over at `now`.

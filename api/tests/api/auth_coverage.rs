@@ -119,6 +119,7 @@ fn time_of_tutors() -> Vec<Row> {
         Row::read("put_override", "/v1/tutors/{tutor}/overrides/{date}")
             .edit(Method::PUT, json!({"hours": []}))
             .of_tutor(),
+        Row::read("get_override", "/v1/tutors/{tutor}/overrides/{date}"),
         Row::read("delete_override", "/v1/tutors/{tutor}/overrides/{date}")
             .removal()
             .of(Owner::Tutor)
@@ -128,6 +129,7 @@ fn time_of_tutors() -> Vec<Row> {
             .sent(Method::POST, day)
             .of(Owner::Tutor)
             .answers(403, 201),
+        Row::read("get_time_off", "/v1/tutors/{tutor}/time-off/{time_off}").of_tutor(),
         Row::read("delete_time_off", "/v1/tutors/{tutor}/time-off/{time_off}")
             .removal()
             .of(Owner::Tutor)
@@ -557,7 +559,7 @@ async fn a_hidden_tutor_is_answered_like_one_that_does_not_exist() {
         assert_eq!(answers[0], answers[1], "{}", row.operation);
         count += 1;
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 20);
     let mut wanted = world.tutor.lesson("2027-03-03T08:00:00Z", 60);
     let hidden = world.other.post("/v1/bookings", &wanted).await;
     wanted["tutor_id"] = json!(nowhere);

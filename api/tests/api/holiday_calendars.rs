@@ -5,7 +5,10 @@ use crate::support::{
     lesson::book,
     opening::{assert_closed, assert_open, explain},
 };
+use api::database;
+use futures::future::join;
 use reqwest::{Method, header};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
 const CALENDARS: &str = "/v1/holiday-calendars";
@@ -230,6 +233,77 @@ async fn calendars_are_listed_page_by_page_and_no_two_have_one_name() {
         (&again["errors"][0]["field"], &again["errors"][0]["code"]),
         (&json!("name"), &json!("taken"))
     );
+}
+
+#[tokio::test]
+async fn of_two_who_make_the_last_calendar_that_there_may_be_one_does() {
+    let world = World::new().await;
+    let insert = |names: &str| {
+        format!(
+            "INSERT INTO holiday_calendars (id, name, centre_wide, created_at) \
+             SELECT gen_random_uuid(), name, true, now() FROM ({names}) AS names (name)"
+        )
+    };
+    let others = insert("SELECT n::text FROM generate_series(1, 199) AS n");
+    world.test.execute(&others).await;
+    let create = async |name: &str| {
+        let new = json!({"name": name, "centre_wide": true});
+        world.admin.post(CALENDARS, &new).await
+    };
+    // Somebody who has the name, and is about to give it up, holds up the first of them in the middle.
+    let elsewhere = database::connect(&world.test.app.config.database).await;
+    let holder = elsewhere.unwrap().begin().await.unwrap();
+    let held = insert("VALUES ('First')");
+    holder.execute_unprepared(&held).await.unwrap();
+    let first = create("First");
+    let second = async {
+        world.test.until_waiting_for_a_lock(1).await;
+        let give_up = async {
+            world.test.until_waiting_for_a_lock(2).await;
+            holder.rollback().await.unwrap();
+        };
+        join(create("Second"), give_up).await.0
+    };
+    let (first, second) = join(first, second).await;
+    first.expect(201);
+    let refused = second.expect_problem(422, "invalid_fields");
+    assert_eq!(refused["errors"][0]["code"], "too_many");
+    let count = "SELECT count(*) FROM holiday_calendars";
+    assert_eq!(world.test.count(count).await, 200);
+}
+
+#[tokio::test]
+async fn who_edits_the_policy_is_not_disturbed_by_holidays() {
+    let world = World::new().await;
+    let centre = world.admin.get("/v1/centre/policy").await;
+    let own = world.tutor.path("/policy");
+    let of_tutor = world.tutor.person.get(&own).await.etag();
+    let mut calendar = world.calendar("Berlin", true).await;
+    world
+        .holidays(&mut calendar, &[holiday("2027-03-02", "2027-03-02", "Eid")])
+        .await;
+    let renamed = json!({"name": "Hesse"});
+    let renamed = world
+        .admin
+        .edit(Method::PATCH, &calendar.path, &calendar.etag, &renamed)
+        .await;
+    let request = world.admin.request(Method::DELETE, &calendar.path);
+    let request = request.header(header::IF_MATCH, renamed.etag());
+    assert_eq!(world.admin.send(request).await.status, 204);
+
+    let etag = centre.etag();
+    let policy = centre.expect(200);
+    let edited = world
+        .admin
+        .edit(Method::PUT, "/v1/centre/policy", &etag, &policy)
+        .await;
+    edited.expect(200);
+    let edited = world
+        .tutor
+        .person
+        .edit(Method::PUT, &own, &of_tutor, &json!({}))
+        .await;
+    edited.expect(200);
 }
 
 #[tokio::test]

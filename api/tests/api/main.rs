@@ -11,6 +11,7 @@ mod config;
 mod constraints;
 mod crowding;
 mod double_bookings;
+mod dry_run;
 mod end_date;
 mod explain;
 mod holiday_calendars;

@@ -1,5 +1,6 @@
 //! The OpenAPI document: committed as it is served, whole, and free of what misleads its readers.
 
+use scheduling::slots::ALTERNATIVES_WITHIN;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -179,6 +180,71 @@ fn collect(value: &Value, references: &mut BTreeSet<String>) {
         }
         Value::Array(array) => array.iter().for_each(|value| collect(value, references)),
         _ => {}
+    }
+}
+
+/// Whether a schema lets a value be null.
+fn allows_null(schema: &Value) -> bool {
+    let among =
+        |list: &Value, null: &Value| list.as_array().is_some_and(|list| list.contains(null));
+    let null = Value::from("null");
+    among(&schema["type"], &null) || among(&schema["oneOf"], &serde_json::json!({"type": null}))
+}
+
+#[test]
+fn what_the_server_may_leave_out_of_an_answer_it_never_writes_as_null() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut left_out = 0;
+    // What the server reads refuses unknown fields.
+    for (name, schema) in schemas
+        .iter()
+        .filter(|(_, schema)| schema["additionalProperties"] != false)
+    {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+            if !required.contains(&Value::from(field.as_str())) {
+                assert!(!allows_null(schema), "{name}.{field}");
+                left_out += 1;
+            }
+        }
+    }
+    assert!(left_out > 5);
+}
+
+#[test]
+fn the_document_lists_every_reason_of_a_refusal() {
+    let document = document();
+    let listed = &document["components"]["schemas"]["ConflictingSpan"]["properties"]["code"];
+    let listed = resolve(&document, listed)["enum"].as_array().unwrap();
+    let listed: BTreeSet<_> = listed.iter().map(|code| code.as_str().unwrap()).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scheduling/src/refusal.rs");
+    let source = fs::read_to_string(path).unwrap();
+    let codes = source
+        .split("=> \"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(listed, codes.collect());
+    let explain = &document["paths"]["/v1/tutors/{id}/slots/explain"]["get"]["description"];
+    for code in listed {
+        let cell = format!("`{code}`");
+        assert!(explain.as_str().unwrap().contains(&cell), "{code}");
+    }
+}
+
+#[test]
+fn the_document_says_how_far_alternatives_are_looked_for() {
+    let document = document();
+    let within = format!(
+        "within {} days to either side",
+        ALTERNATIVES_WITHIN.num_days()
+    );
+    for (path, method) in [
+        ("/v1/tutors/{id}/slots/explain", "get"),
+        ("/v1/bookings", "post"),
+    ] {
+        let description = document["paths"][path][method]["description"].as_str();
+        assert!(description.unwrap().contains(&within), "{path}");
     }
 }
 

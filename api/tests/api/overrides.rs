@@ -6,6 +6,7 @@ use crate::support::{
     local_hours,
     opening::{assert_closed, assert_open, starts},
 };
+use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -202,4 +203,60 @@ async fn an_admin_edits_a_tutor_whom_nobody_else_sees_and_another_tutor_does_not
     close(&meddler).await.expect_problem(404, "not_found");
     close(&admin).await.expect(200);
     assert!(starts(&tutor.person, &tutor, TUESDAY).await.is_empty());
+}
+
+#[tokio::test]
+async fn no_more_than_a_thousand_dates_ahead_have_an_override() {
+    let (test, tutor, _sam) = start().await;
+    tutor.fill_overrides(&test).await;
+    let refused = tutor.put_override("2040-01-01", &[]).await;
+    let refused = refused.expect_problem(422, "invalid_fields");
+    let error = &refused["errors"][0];
+    assert_eq!(
+        (&error["field"], &error["code"]),
+        (&json!("date"), &json!("too_many"))
+    );
+    // What is there already can be replaced, and what is over does not count.
+    tutor
+        .put_override("2027-03-02", &["10:00-11:00"])
+        .await
+        .expect(200);
+    test.pass(TimeDelta::days(1));
+    tutor.put_override("2040-01-01", &[]).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_override_of_a_date_is_shown_to_whoever_sees_the_tutor() {
+    let (test, tutor, sam) = start().await;
+    let put = tutor.put_override("2027-03-02", &["10:00-11:00"]).await;
+    let path = tutor.path("/overrides/2027-03-02");
+    let read = sam.get(&path).await;
+    assert_eq!(read.etag(), put.etag());
+    assert_eq!(read.expect(200), put.expect(200));
+    for date in ["2027-03-03", "2027-02-30", "soon"] {
+        let none = sam.get(&tutor.path(&format!("/overrides/{date}"))).await;
+        none.expect_problem(404, "not_found");
+    }
+    let theo = Centre.tutor(&test, "Theo").await;
+    let other = sam.get(&theo.path("/overrides/2027-03-02")).await;
+    other.expect_problem(404, "not_found");
+    tutor.hide().await;
+    sam.get(&path).await.expect_problem(404, "not_found");
+    tutor.person.get(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_date_that_no_tutor_lives_to_see_is_refused_whatever_is_done_with_it() {
+    let (_test, tutor, _sam) = start().await;
+    let etag = tutor.person.get(&tutor.path("")).await.etag();
+    for date in ["-262143-01-01", "0001-01-01", "2200-01-01", "+262142-12-31"] {
+        let path = tutor.path(&format!("/overrides/{date}"));
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let request = tutor.person.request(method.clone(), &path);
+            let request = request.header("if-match", &etag);
+            let request = request.json(&json!({"hours": []}));
+            let refused = tutor.person.send(request).await;
+            assert_eq!(refused.status, 422, "{method} {date}: {:#}", refused.body);
+        }
+    }
 }

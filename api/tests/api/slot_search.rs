@@ -7,6 +7,7 @@ use crate::support::{
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::ops::RangeInclusive;
 
 const TUESDAY: &str = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
 const MATHEMATICS: &str = "subject=mathematics&minutes=60";
@@ -491,4 +492,52 @@ async fn a_window_is_as_long_as_that_of_one_tutor() {
         let path = format!("/v1/slots?{MATHEMATICS}&from=2027-03-01T00:00:00Z&to={to}");
         world.sam.get(&path).await.expect(status);
     }
+}
+
+#[tokio::test]
+async fn a_search_among_more_than_five_thousand_tutors_is_refused() {
+    let world = World::new().await;
+    let search = async || {
+        let path = format!("/v1/slots?{MATHEMATICS}&{TUESDAY}&limit=1");
+        world.sam.get(&path).await
+    };
+    let next = format!("/v1/slots/next?{MATHEMATICS}");
+    add_tutors(&world.test, 1..=4998).await;
+    assert_eq!(
+        search().await.expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    add_tutors(&world.test, 4999..=4999).await;
+    for answer in [search().await, world.sam.get(&next).await] {
+        let refused = answer.expect_problem(422, "invalid_fields");
+        let error = &refused["errors"][0];
+        assert_eq!(
+            (&error["field"], &error["code"]),
+            (&json!("subject"), &json!("too_many_tutors"))
+        );
+    }
+    // Of two who were named there are not too many.
+    let (tina, theo) = (world.tina.id, world.theo.id);
+    let among = world.tutors(&format!("tutors={tina},{theo}")).await;
+    assert_eq!(among, ["Tina", "Theo"]);
+}
+
+/// More tutors of mathematics at school, who are never there.
+async fn add_tutors(test: &TestApp, numbers: RangeInclusive<u32>) {
+    let (first, last) = numbers.into_inner();
+    test.execute(&format!(
+        "WITH new AS (SELECT n, gen_random_uuid() AS user_id, gen_random_uuid() AS tutor_id \
+                      FROM generate_series({first}, {last}) AS n), \
+         people AS (INSERT INTO users (id, name, email, time_zone, created_at, updated_at) \
+                    SELECT user_id, 'Tutor ' || n, 'tutor' || n || '@example.org', 'UTC', now(), now() FROM new), \
+         teaching AS (INSERT INTO tutors (id, user_id, languages, time_zone, created_at, updated_at) \
+                      SELECT tutor_id, user_id, '{{en}}', 'UTC', now(), now() FROM new) \
+         INSERT INTO offers (id, tutor_id, subject_id, level, lesson_minutes, created_at) \
+         SELECT gen_random_uuid(), tutor_id, subjects.id, 'School', '{{60}}', now() \
+         FROM new, subjects WHERE slug = 'mathematics'"
+    ))
+    .await;
 }

@@ -177,3 +177,27 @@ async fn a_dry_run_enters_nothing_and_says_what_would_be_refused() {
         assert_eq!(refused["errors"][0]["code"], "too_many");
     }
 }
+
+#[tokio::test]
+async fn time_off_is_where_its_location_says_for_the_tutor_and_admins() {
+    let (test, tutor, sam) = start().await;
+    let entered = enter(&tutor.person, &tutor, &dates("2027-03-02", "2027-03-03")).await;
+    let location = entered.headers["location"].to_str().unwrap().to_owned();
+    let etag = entered.etag();
+    let entered = entered.expect(201);
+    for person in [&tutor.person, &test.admin("Ada").await] {
+        let read = person.get(&location).await;
+        assert_eq!(read.etag(), etag);
+        assert_eq!(read.expect(200), entered);
+    }
+    let refused = sam.get(&location).await;
+    refused.expect_problem(403, "not_your_profile");
+    let nowhere = tutor.path(&format!("/time-off/{}", uuid::Uuid::nil()));
+    let none = tutor.person.get(&nowhere).await;
+    none.expect_problem(404, "not_found");
+    // Of another tutor it is nobody's to see.
+    let theo = Centre.tutor(&test, "Theo").await;
+    let foreign = theo.path(&format!("/time-off/{}", entered["id"].as_str().unwrap()));
+    let foreign = theo.person.get(&foreign).await;
+    foreign.expect_problem(404, "not_found");
+}

@@ -152,8 +152,9 @@ pub struct NewBooking {
 /// Book a lesson.
 ///
 /// Takes a slot of a tutor for the signed-in person. Of several who want overlapping times one gets it; the others
-/// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`). The event
-/// appears in the tutor's Google Calendar shortly after, whatever Google is doing right now.
+/// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`: in UTC, the
+/// nearest first, looked for within 14 days to either side of the start). The event appears in the tutor's Google
+/// Calendar shortly after, whatever Google is doing right now.
 #[utoipa::path(post, path = "/v1/bookings", tag = "bookings", operation_id = "create_booking",
     security(("session" = [])),
     params(IdempotencyHeader),

@@ -6,7 +6,7 @@ use crate::{
     http::{
         auth::{Admin, EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{
@@ -18,7 +18,6 @@ use crate::{
         self, HolidayCalendarId, TutorId,
         holiday_calendar::{self, Changes},
         idempotency::{Claim, Reply},
-        session::Viewer,
     },
 };
 use axum::{
@@ -93,12 +92,6 @@ pub async fn list(
     Ok(axum::Json(HolidayCalendarPage { items, next_cursor }).into_response())
 }
 
-async fn answer(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
-    let calendar = holiday_calendar::get(app, id).await?;
-    let tag = etag(calendar.version);
-    Ok((tag, axum::Json(HolidayCalendar::from(calendar))).into_response())
-}
-
 /// Get a holiday calendar.
 #[utoipa::path(get, path = "/v1/holiday-calendars/{id}", tag = "centre", operation_id = "get_holiday_calendar",
     description = "Its name, and whom it holds for.",
@@ -111,7 +104,9 @@ pub async fn get(
     Path(id): Path<HolidayCalendarId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, id).await
+    let calendar = holiday_calendar::get(&app, id).await?;
+    let tag = etag(calendar.version);
+    Ok((tag, axum::Json(HolidayCalendar::from(calendar))).into_response())
 }
 
 /// A calendar to be made.
@@ -135,16 +130,21 @@ pub struct NewHolidayCalendar {
 ///
 /// For admins. It is empty at first; its name is unlike that of every other.
 #[utoipa::path(post, path = "/v1/holiday-calendars", tag = "centre", operation_id = "create_holiday_calendar",
-    security(("session" = [])), params(IdempotencyHeader), request_body = NewHolidayCalendar,
+    security(("session" = [])), params(IdempotencyHeader, DryRun), request_body = NewHolidayCalendar,
     responses((status = 201, description = "Made.", body = HolidayCalendar, headers(("ETag" = String), ("Location" = String))),
+        (status = 204, description = "It could be made (`dry_run`)."),
         NotSignedIn, NotAdmin, BadBody, InProgress, Faults))]
 pub async fn create(
     State(app): State<App>,
     Admin(user_id): Admin,
     key: IdempotencyKey,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewHolidayCalendar>,
 ) -> Result<Response, Error> {
+    if dry_run {
+        holiday_calendar::try_create(&app, &new.name, new.centre_wide).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let request = serde_json::json!(["create_holiday_calendar", &new]);
     let work = |claim| Box::pin(make(app.clone(), new, claim));
     key.once(&app, user_id, &request, work).await
@@ -188,7 +188,7 @@ pub struct HolidayCalendarChanges {
 #[utoipa::path(patch, path = "/v1/holiday-calendars/{id}", tag = "centre", operation_id = "edit_holiday_calendar",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the calendar."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
     request_body = HolidayCalendarChanges,
     responses((status = 200, description = "The calendar as changed.", body = HolidayCalendar, headers(("ETag" = String))),
         NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
@@ -197,14 +197,14 @@ pub async fn edit(
     _: Admin,
     Path(id): Path<HolidayCalendarId>,
     IfMatch(version): IfMatch,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(changes): Json<HolidayCalendarChanges>,
 ) -> Result<Response, Error> {
     holiday_calendar::get(&app, id).await?;
     let HolidayCalendarChanges { name, centre_wide } = changes;
     let changes = Changes { name, centre_wide };
-    holiday_calendar::update(&app, id, version, &changes).await?;
-    answer(&app, id).await
+    let calendar = holiday_calendar::update(&app, id, version, &changes, dry_run).await?;
+    Ok(edited(version, dry_run, HolidayCalendar::from(calendar)))
 }
 
 /// Delete a holiday calendar.
@@ -233,15 +233,12 @@ pub struct FollowedCalendars {
     calendar_ids: Vec<Uuid>,
 }
 
-async fn answer_followed(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let profile = service::tutor::profile(app, viewer, id).await?;
-    let followed = holiday_calendar::of_tutor(app, id).await?;
-    let calendar_ids = followed.into_iter().map(|id| id.0).collect();
-    Ok((
-        etag(profile.version),
-        axum::Json(FollowedCalendars { calendar_ids }),
-    )
-        .into_response())
+impl From<Vec<HolidayCalendarId>> for FollowedCalendars {
+    fn from(followed: Vec<HolidayCalendarId>) -> Self {
+        Self {
+            calendar_ids: followed.into_iter().map(|id| id.0).collect(),
+        }
+    }
 }
 
 /// Which holiday calendars does a tutor follow?
@@ -257,7 +254,10 @@ pub async fn followed(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer_followed(&app, holder.viewer(), id).await
+    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let followed = holiday_calendar::of_tutor(&app, id).await?;
+    let followed = FollowedCalendars::from(followed);
+    Ok((etag(profile.version), axum::Json(followed)).into_response())
 }
 
 /// The calendars that a tutor is to follow.
@@ -286,18 +286,9 @@ pub async fn follow(
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewFollowedCalendars>,
 ) -> Result<Response, Error> {
-    let calendars: Vec<_> = new
-        .calendar_ids
-        .iter()
-        .copied()
-        .map(HolidayCalendarId)
-        .collect();
-    holiday_calendar::replace_of_tutor(&app, tutor.id, version, &calendars, dry_run).await?;
-    if dry_run {
-        let list = FollowedCalendars {
-            calendar_ids: new.calendar_ids,
-        };
-        return Ok(axum::Json(list).into_response());
-    }
-    answer_followed(&app, tutor.viewer, tutor.id).await
+    let wanted = new.calendar_ids.into_iter().map(HolidayCalendarId);
+    let wanted: Vec<_> = wanted.collect();
+    let followed =
+        holiday_calendar::replace_of_tutor(&app, tutor.id, version, &wanted, dry_run).await?;
+    Ok(edited(version, dry_run, FollowedCalendars::from(followed)))
 }

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{Admin, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{CalendarFile, DryRun, Json, NoQuery, Path, Query},
         local_time, object,
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
@@ -63,19 +63,12 @@ pub struct HolidayList {
     items: Vec<Holiday>,
 }
 
-impl FromIterator<holiday_calendar::Holiday> for HolidayList {
-    fn from_iter<I: IntoIterator<Item = holiday_calendar::Holiday>>(holidays: I) -> Self {
+impl From<Vec<holiday_calendar::Holiday>> for HolidayList {
+    fn from(holidays: Vec<holiday_calendar::Holiday>) -> Self {
         Self {
             items: holidays.into_iter().map(Holiday::from).collect(),
         }
     }
-}
-
-async fn answer(app: &App, id: HolidayCalendarId) -> Result<Response, Error> {
-    let calendar = holiday_calendar::get(app, id).await?;
-    let holidays = holiday_calendar::holidays(app, id).await?;
-    let list: HolidayList = holidays.into_iter().collect();
-    Ok((etag(calendar.version), axum::Json(list)).into_response())
 }
 
 /// List the holidays of a calendar.
@@ -91,7 +84,10 @@ pub async fn list(
     Path(id): Path<HolidayCalendarId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, id).await
+    let calendar = holiday_calendar::get(&app, id).await?;
+    let holidays = holiday_calendar::holidays(&app, id).await?;
+    let list = HolidayList::from(holidays);
+    Ok((etag(calendar.version), axum::Json(list)).into_response())
 }
 
 /// All holidays that a calendar is to have.
@@ -134,12 +130,9 @@ pub async fn replace(
         })
     });
     let holidays = holidays.collect::<Result<Vec<_>, Error>>()?;
-    holiday_calendar::replace_holidays(&app, id, version, &holidays, dry_run).await?;
-    if dry_run {
-        let list: HolidayList = holidays.into_iter().collect();
-        return Ok(axum::Json(list).into_response());
-    }
-    answer(&app, id).await
+    let holidays =
+        holiday_calendar::replace_holidays(&app, id, version, &holidays, dry_run).await?;
+    Ok(edited(version, dry_run, HolidayList::from(holidays)))
 }
 
 /// Import the holidays of a calendar.
@@ -165,9 +158,5 @@ pub async fn import(
 ) -> Result<Response, Error> {
     holiday_calendar::get(&app, id).await?;
     let holidays = holiday_calendar::import(&app, id, version, text, dry_run).await?;
-    let list: HolidayList = holidays.into_iter().collect();
-    if dry_run {
-        return Ok(axum::Json(list).into_response());
-    }
-    Ok((etag(version + 1), axum::Json(list)).into_response())
+    Ok(edited(version, dry_run, HolidayList::from(holidays)))
 }

@@ -5,15 +5,14 @@ use crate::{
     error::Error,
     http::{
         auth::{EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        etag::{IfMatch, edited, etag},
+        extract::{DryRun, Json, NoQuery, Path, Query},
         object,
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
     service::{
         self, TutorId,
-        session::Viewer,
         tutor::{self, WantedOffer},
     },
 };
@@ -64,10 +63,12 @@ pub struct OfferList {
     items: Vec<Offer>,
 }
 
-async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let tutor = service::tutor::get(app, viewer, id).await?;
-    let items = tutor.offers.iter().map(Offer::from).collect();
-    Ok((etag(tutor.profile.version), axum::Json(OfferList { items })).into_response())
+impl From<&[tutor::Offer]> for OfferList {
+    fn from(offers: &[tutor::Offer]) -> Self {
+        Self {
+            items: offers.iter().map(Offer::from).collect(),
+        }
+    }
 }
 
 /// List what a tutor teaches.
@@ -83,7 +84,9 @@ pub async fn list(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.viewer(), id).await
+    let tutor = service::tutor::get(&app, holder.viewer(), id).await?;
+    let offers = OfferList::from(&tutor.offers[..]);
+    Ok((etag(tutor.profile.version), axum::Json(offers)).into_response())
 }
 
 /// All that a tutor is to teach.
@@ -144,7 +147,7 @@ impl TryFrom<f64> for LessonMinutes {
 #[utoipa::path(put, path = "/v1/tutors/{id}/offers", tag = "tutors", operation_id = "replace_offers",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
     request_body = NewOffers,
     responses((status = 200, description = "All offers as they are now.", body = OfferList, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
@@ -152,12 +155,12 @@ pub async fn replace(
     State(app): State<App>,
     tutor: EditedTutor,
     IfMatch(version): IfMatch,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewOffers>,
 ) -> Result<Response, Error> {
     let wanted: Vec<WantedOffer> = new.offers.into_iter().map(WantedOffer::from).collect();
-    service::tutor::replace_offers(&app, tutor.id, version, &wanted).await?;
-    answer(&app, tutor.viewer, tutor.id).await
+    let offers = service::tutor::replace_offers(&app, tutor.id, version, &wanted, dry_run).await?;
+    Ok(edited(version, dry_run, OfferList::from(&offers[..])))
 }
 
 impl From<NewOffer> for WantedOffer {

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         local_time::{self, LocalHours},
         object,
@@ -121,6 +121,27 @@ pub struct OverridePath {
     date: NaiveDate,
 }
 
+/// Get what a tutor does on a date.
+///
+/// Where there is no override the weekly rules hold, and the answer is 404.
+#[utoipa::path(get, path = "/v1/tutors/{id}/overrides/{date}", tag = "tutors", operation_id = "get_override",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."),
+        ("date" = NaiveDate, Path, description = "The date, in the tutor's time zone.", example = "2026-12-05")),
+    responses((status = 200, description = "The override.", body = Override, headers(("ETag" = String))),
+        NotSignedIn, NotFound, Faults))]
+pub async fn get(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Path((id, date)): Path<(TutorId, NaiveDate)>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    local_time::dates(date, date, "date")?;
+    let found = service::date_override::get(&app, id, date).await?;
+    Ok((etag(profile.version), axum::Json(Override::from(found))).into_response())
+}
+
 /// Set what I do on a date.
 ///
 /// Replaces what the weekly rules, and an earlier override, begin on this date. Spans that overlap are refused, and
@@ -147,11 +168,7 @@ pub async fn put(
         hours: new.hours.into_iter().map(Into::into).collect(),
     };
     service::date_override::put(&app, tutor.id, version, &new, dry_run).await?;
-    let body = axum::Json(Override::from(new));
-    if dry_run {
-        return Ok(body.into_response());
-    }
-    Ok((etag(version + 1), body).into_response())
+    Ok(edited(version, dry_run, Override::from(new)))
 }
 
 /// Let the weekly rules hold on a date again.
@@ -171,6 +188,7 @@ pub async fn delete(
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+    local_time::dates(date, date, "date")?;
     service::date_override::delete(&app, tutor.id, version, date).await?;
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{Admin, EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
         validate,
@@ -119,69 +119,32 @@ pub struct OwnPolicy {
     max_lessons_per_week: Option<i32>,
 }
 
-impl From<policy::Policy> for Policy {
-    fn from(policy: policy::Policy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.into(),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
+macro_rules! convert {
+    ($from:ty => $to:ty, $anchor:expr) => {
+        impl From<$from> for $to {
+            fn from(policy: $from) -> Self {
+                Self {
+                    minimum_notice_minutes: policy.minimum_notice_minutes,
+                    horizon_days: policy.horizon_days,
+                    start_grid_minutes: policy.start_grid_minutes,
+                    start_grid_anchor: $anchor(policy.start_grid_anchor),
+                    buffer_before_minutes: policy.buffer_before_minutes,
+                    buffer_after_minutes: policy.buffer_after_minutes,
+                    max_lessons_per_day: policy.max_lessons_per_day,
+                    max_lessons_per_week: policy.max_lessons_per_week,
+                }
+            }
         }
-    }
+    };
 }
 
-impl From<Policy> for policy::Policy {
-    fn from(policy: Policy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.into(),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
-}
+convert!(policy::Policy => Policy, StartGridAnchor::from);
+convert!(Policy => policy::Policy, policy::StartGridAnchor::from);
+convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
+convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 
-impl From<policy::OwnPolicy> for OwnPolicy {
-    fn from(policy: policy::OwnPolicy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
-}
-
-impl From<OwnPolicy> for policy::OwnPolicy {
-    fn from(policy: OwnPolicy) -> Self {
-        Self {
-            minimum_notice_minutes: policy.minimum_notice_minutes,
-            horizon_days: policy.horizon_days,
-            start_grid_minutes: policy.start_grid_minutes,
-            start_grid_anchor: policy.start_grid_anchor.map(Into::into),
-            buffer_before_minutes: policy.buffer_before_minutes,
-            buffer_after_minutes: policy.buffer_after_minutes,
-            max_lessons_per_day: policy.max_lessons_per_day,
-            max_lessons_per_week: policy.max_lessons_per_week,
-        }
-    }
-}
-
-async fn answer_centre(app: &App) -> Result<Response, Error> {
-    let (policy, version) = service::policy::of_centre(app).await?;
-    Ok((etag(version), axum::Json(Policy::from(policy))).into_response())
+fn own_anchor<Other, Anchor: From<Other>>(anchor: Option<Other>) -> Option<Anchor> {
+    anchor.map(Anchor::from)
 }
 
 /// What is the centre's policy?
@@ -195,7 +158,8 @@ pub async fn get_centre(
     _: SignedIn,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer_centre(&app).await
+    let (policy, version) = service::policy::of_centre(&app).await?;
+    Ok((etag(version), axum::Json(Policy::from(policy))).into_response())
 }
 
 /// Replace the centre's policy.
@@ -216,10 +180,7 @@ pub async fn replace_centre(
 ) -> Result<Response, Error> {
     let new = policy::Policy::from(new);
     service::policy::replace_centre(&app, version, &new, dry_run).await?;
-    if dry_run {
-        return Ok(axum::Json(Policy::from(new)).into_response());
-    }
-    answer_centre(&app).await
+    Ok(edited(version, dry_run, Policy::from(new)))
 }
 
 /// A tutor's own policy, and what holds.
@@ -228,15 +189,6 @@ pub struct TutorPolicy {
     own: OwnPolicy,
     /// What holds together with the centre's policy.
     effective: Policy,
-}
-
-async fn answer_tutor(app: &App, version: i32, id: TutorId) -> Result<Response, Error> {
-    let (own, effective) = service::policy::of_tutor(app, id).await?;
-    let policy = TutorPolicy {
-        own: own.into(),
-        effective: effective.into(),
-    };
-    Ok((etag(version), axum::Json(policy)).into_response())
 }
 
 /// What is a tutor's policy?
@@ -253,7 +205,12 @@ pub async fn get_tutor(
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
     let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
-    answer_tutor(&app, profile.version, id).await
+    let (own, effective) = service::policy::of_tutor(&app, id).await?;
+    let policy = TutorPolicy {
+        own: own.into(),
+        effective: effective.into(),
+    };
+    Ok((etag(profile.version), axum::Json(policy)).into_response())
 }
 
 /// Replace my policy.
@@ -274,15 +231,10 @@ pub async fn replace_tutor(
     Json(new): Json<OwnPolicy>,
 ) -> Result<Response, Error> {
     let new = policy::OwnPolicy::from(new);
-    service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
-    if dry_run {
-        let (centre, _) = service::policy::of_centre(&app).await?;
-        let policy = TutorPolicy {
-            effective: centre.with(&new).into(),
-            own: new.into(),
-        };
-        return Ok(axum::Json(policy).into_response());
-    }
-    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
-    answer_tutor(&app, profile.version, tutor.id).await
+    let effective = service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
+    let policy = TutorPolicy {
+        own: new.into(),
+        effective: effective.into(),
+    };
+    Ok(edited(version, dry_run, policy))
 }

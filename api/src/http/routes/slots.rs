@@ -67,34 +67,66 @@ pub struct SlotList {
     items: Vec<Slot>,
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct SlotParams {
-    /// Slots that begin at or after this instant.
-    #[garde(custom(validate::instant))]
-    #[param(example = "2026-11-23T00:00:00Z")]
-    from: DateTime<Utc>,
-    /// Slots that begin before this instant; at most 62 days after `from`.
-    #[garde(custom(validate::instant))]
-    #[param(example = "2026-11-30T00:00:00Z")]
-    to: DateTime<Utc>,
-    /// Length of the lesson in minutes; one that the tutor offers.
-    #[garde(custom(validate::number(5, 480)))]
-    #[param(minimum = 5, maximum = 480, example = 60)]
-    minutes: i16,
-    /// IANA name of the zone of the local times; that of the account when left out.
-    #[garde(custom(validate::optional_time_zone))]
-    #[param(max_length = 64, example = "Europe/Berlin")]
-    time_zone: Option<String>,
-    /// Only lengths that the tutor offers for the subject with this slug.
-    #[garde(custom(validate::optional_text(1, 64)))]
-    #[param(min_length = 1, max_length = 64, example = "mathematics")]
-    subject: Option<String>,
-    /// Only lengths that the tutor offers at this level.
-    #[garde(custom(validate::optional_text(1, 64)))]
-    #[param(min_length = 1, max_length = 64, example = "Bachelor")]
-    level: Option<String>,
+macro_rules! params {
+    ($name:ident { $($time:tt)* }) => {
+        #[derive(Deserialize, Validate, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            $($time)*
+            /// IANA name of the zone of the local times; that of the account when left out.
+            #[garde(custom(validate::optional_time_zone))]
+            #[param(max_length = 64, example = "Europe/Berlin")]
+            time_zone: Option<String>,
+            /// Only lengths that the tutor offers for the subject with this slug.
+            #[garde(custom(validate::optional_text(1, 64)))]
+            #[param(min_length = 1, max_length = 64, example = "mathematics")]
+            subject: Option<String>,
+            /// Only lengths that the tutor offers at this level.
+            #[garde(custom(validate::optional_text(1, 64)))]
+            #[param(min_length = 1, max_length = 64, example = "Bachelor")]
+            level: Option<String>,
+        }
+
+        impl $name {
+            fn about(&self) -> About {
+                About {
+                    subject: self.subject.clone(),
+                    level: self.level.clone(),
+                }
+            }
+        }
+    };
+}
+
+params! {
+    SlotParams {
+        /// Slots that begin at or after this instant.
+        #[garde(custom(validate::instant))]
+        #[param(example = "2026-11-23T00:00:00Z")]
+        from: DateTime<Utc>,
+        /// Slots that begin before this instant; at most 62 days after `from`.
+        #[garde(custom(validate::instant))]
+        #[param(example = "2026-11-30T00:00:00Z")]
+        to: DateTime<Utc>,
+        /// Length of the lesson in minutes; one that the tutor offers.
+        #[garde(custom(validate::number(5, 480)))]
+        #[param(minimum = 5, maximum = 480, example = 60)]
+        minutes: i16,
+    }
+}
+
+params! {
+    ExplainParams {
+        /// When the lesson would begin.
+        #[garde(custom(validate::instant))]
+        #[param(example = "2026-11-23T15:00:00Z")]
+        start: DateTime<Utc>,
+        /// Length of the lesson in minutes.
+        #[garde(custom(validate::number(5, 480)))]
+        #[param(minimum = 5, maximum = 480, example = 60)]
+        minutes: i16,
+    }
 }
 
 /// Find free times of a tutor.
@@ -113,13 +145,11 @@ pub async fn list(
     Query(params): Query<SlotParams>,
 ) -> Result<Json<SlotList>, Error> {
     let viewer = holder.viewer();
+    let about = params.about();
     let (name, zone) = zone(params.time_zone, &holder)?;
     let search = Search {
         tutor_id,
-        about: About {
-            subject: params.subject,
-            level: params.level,
-        },
+        about,
         from: params.from,
         to: params.to,
         minutes: params.minutes,
@@ -144,32 +174,6 @@ pub(super) fn zone(asked: Option<String>, holder: &Holder) -> Result<(String, Tz
     Ok((name, zone))
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ExplainParams {
-    /// When the lesson would begin.
-    #[garde(custom(validate::instant))]
-    #[param(example = "2026-11-23T15:00:00Z")]
-    start: DateTime<Utc>,
-    /// Length of the lesson in minutes.
-    #[garde(custom(validate::number(5, 480)))]
-    #[param(minimum = 5, maximum = 480, example = 60)]
-    minutes: i16,
-    /// IANA name of the zone of the local times; that of the account when left out.
-    #[garde(custom(validate::optional_time_zone))]
-    #[param(max_length = 64, example = "Europe/Berlin")]
-    time_zone: Option<String>,
-    /// Only lengths that the tutor offers for the subject with this slug.
-    #[garde(custom(validate::optional_text(1, 64)))]
-    #[param(min_length = 1, max_length = 64, example = "mathematics")]
-    subject: Option<String>,
-    /// Only lengths that the tutor offers at this level.
-    #[garde(custom(validate::optional_text(1, 64)))]
-    #[param(min_length = 1, max_length = 64, example = "Bachelor")]
-    level: Option<String>,
-}
-
 /// Why a slot can or can't be booked.
 #[derive(Serialize, ToSchema)]
 pub struct Explanation {
@@ -182,14 +186,15 @@ pub struct Explanation {
     bookable: bool,
     /// Every reason why it can't.
     reasons: Vec<ConflictingSpan>,
-    /// Slots of the same length that can be booked, the nearest first; none where this one can.
+    /// Slots of the same length that can be booked, the nearest first, at most 14 days before or after this one; none
+    /// where this one can.
     alternatives: Vec<Slot>,
 }
 
 /// Explain why a tutor can or can't be booked.
 ///
 /// Every reason, as booking would give it. The tutor and admins also see the span that stands in the way; others only
-/// that of their own lesson, and holidays.
+/// that of their own lesson, and holidays. Alternatives are looked for within 14 days to either side of the start.
 ///
 /// | `code` | |
 /// | --- | --- |
@@ -213,11 +218,8 @@ pub async fn explain(
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<ExplainParams>,
 ) -> Result<Json<Explanation>, Error> {
+    let about = params.about();
     let (name, zone) = zone(params.time_zone, &holder)?;
-    let about = About {
-        subject: params.subject,
-        level: params.level,
-    };
     let viewer = holder.viewer();
     let found =
         service::slot::explain(&app, viewer, tutor_id, &about, params.start, params.minutes)

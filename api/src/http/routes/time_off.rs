@@ -36,16 +36,18 @@ use uuid::Uuid;
 pub struct TimeOff {
     id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2026-12-01T12:00:00Z")]
+    #[schema(nullable = false, example = "2026-12-01T12:00:00Z")]
     start: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2026-12-01T15:00:00Z")]
+    #[schema(nullable = false, example = "2026-12-01T15:00:00Z")]
     end: Option<DateTime<Utc>>,
     /// In the tutor's time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     first_date: Option<NaiveDate>,
     /// In the tutor's time zone; this day is off too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_date: Option<NaiveDate>,
     /// What for; students don't see it.
     #[schema(example = "Dentist")]
@@ -221,6 +223,25 @@ fn entered(
 #[derive(Deserialize)]
 pub struct TimeOffPath {
     time_off_id: TimeOffId,
+}
+
+/// Get when I am away.
+///
+/// For the tutor and admins.
+#[utoipa::path(get, path = "/v1/tutors/{id}/time-off/{time_off_id}", tag = "tutors", operation_id = "get_time_off",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor."), ("time_off_id" = Uuid, Path, description = "Id of the time off.")),
+    responses((status = 200, description = "The time off.", body = TimeOff, headers(("ETag" = String))),
+        NotSignedIn, Forbidden, NotFound, Faults))]
+pub async fn get(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    Path(TimeOffPath { time_off_id }): Path<TimeOffPath>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let found = time_off::get(&app, tutor.id, time_off_id).await?;
+    Ok((etag(profile.version), axum::Json(TimeOff::from(found))).into_response())
 }
 
 /// Take back that I am away.

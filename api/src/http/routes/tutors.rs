@@ -11,14 +11,13 @@ use crate::{
     http::{
         auth::{EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        etag::{IfMatch, edited, etag},
+        extract::{DryRun, Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
     service::{
         self, TutorId,
-        session::Viewer,
         tutor::{Changes, Listing},
     },
 };
@@ -146,15 +145,9 @@ pub async fn list(
     }))
 }
 
-async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let tutor = service::tutor::get(app, viewer, id).await?;
-    let body = axum::Json(Tutor::from(&*tutor));
-    Ok((etag(tutor.profile.version), body).into_response())
-}
-
 /// Get a tutor.
 ///
-/// The profile with what the tutor teaches. A tutor who is not visible is seen by nobody else.
+/// The profile with what the tutor teaches. A tutor who is not visible is seen by themselves and admins only.
 #[utoipa::path(get, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "get_tutor",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor.")),
     responses((status = 200, description = "The tutor.", body = Tutor, headers(("ETag" = String))),
@@ -165,7 +158,12 @@ pub async fn get(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.viewer(), id).await
+    let tutor = service::tutor::get(&app, holder.viewer(), id).await?;
+    Ok((
+        etag(tutor.profile.version),
+        axum::Json(Tutor::from(&*tutor)),
+    )
+        .into_response())
 }
 
 /// What to change; what is left out stays.
@@ -214,13 +212,13 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Naiv
 )]
 struct Language(String);
 
-/// Edit my tutor profile.
+/// Edit a tutor's profile.
 ///
-/// Only the tutor may.
+/// Only the tutor and admins may.
 #[utoipa::path(patch, path = "/v1/tutors/{id}", tag = "tutors", operation_id = "edit_tutor",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
-        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+        ("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
     request_body = TutorChanges,
     responses((status = 200, description = "The tutor as changed.", body = Tutor, headers(("ETag" = String))),
         NotSignedIn, Forbidden, NotFound, BadBody, Precondition, Faults))]
@@ -228,7 +226,7 @@ pub async fn edit(
     State(app): State<App>,
     tutor: EditedTutor,
     IfMatch(version): IfMatch,
-    _: Query<NoQuery>,
+    Query(DryRun { dry_run }): Query<DryRun>,
     Json(changes): Json<TutorChanges>,
 ) -> Result<Response, Error> {
     let TutorChanges {
@@ -245,6 +243,6 @@ pub async fn edit(
         visible,
         end_date,
     };
-    service::tutor::update(&app, tutor.id, version, changes).await?;
-    answer(&app, tutor.viewer, tutor.id).await
+    let tutor = service::tutor::update(&app, tutor.id, version, &changes, dry_run).await?;
+    Ok(edited(version, dry_run, Tutor::from(&tutor)))
 }

@@ -10,13 +10,13 @@ use crate::{
     error::Error,
     http::{
         auth::{EditedTutor, SignedIn},
-        etag::{IfMatch, etag},
+        etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         local_time, object,
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
         validate,
     },
-    service::{self, TutorId, session::Viewer},
+    service::{self, TutorId},
 };
 use axum::{
     extract::State,
@@ -135,18 +135,13 @@ pub struct WeeklyRuleList {
     items: Vec<WeeklyRule>,
 }
 
-async fn answer(app: &App, viewer: Viewer, id: TutorId) -> Result<Response, Error> {
-    let profile = service::tutor::profile(app, viewer, id).await?;
-    let rules = service::weekly_rule::list(app, id).await?;
-    let items = rules.into_iter().map(WeeklyRule::from).collect();
-    Ok((
-        etag(profile.version),
-        axum::Json(WeeklyRuleList {
-            time_zone: profile.time_zone,
-            items,
-        }),
-    )
-        .into_response())
+impl WeeklyRuleList {
+    fn new(time_zone: String, rules: Vec<availability::WeeklyRule>) -> Self {
+        Self {
+            time_zone,
+            items: rules.into_iter().map(WeeklyRule::from).collect(),
+        }
+    }
 }
 
 /// List when a tutor is there.
@@ -162,7 +157,10 @@ pub async fn list(
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    answer(&app, holder.viewer(), id).await
+    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let rules = service::weekly_rule::list(&app, id).await?;
+    let list = WeeklyRuleList::new(profile.time_zone, rules);
+    Ok((etag(profile.version), axum::Json(list)).into_response())
 }
 
 /// All weekly rules that a tutor is to have.
@@ -177,8 +175,7 @@ pub struct NewWeeklyRules {
 
 /// Replace when I am there.
 ///
-/// All rules at once. Two rules that overlap are refused, and named. Lessons that are booked stay. With `dry_run`
-/// nothing is written, and the answer is what it would be.
+/// All rules at once. Two rules that overlap are refused, and named. Lessons that are booked stay.
 #[utoipa::path(put, path = "/v1/tutors/{id}/weekly-rules", tag = "tutors", operation_id = "replace_weekly_rules",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
@@ -198,15 +195,8 @@ pub async fn replace(
         .into_iter()
         .map(availability::WeeklyRule::from)
         .collect();
-    service::weekly_rule::replace(&app, tutor.id, version, &rules, dry_run).await?;
-    if dry_run {
-        let items = rules.into_iter().map(WeeklyRule::from).collect();
-        let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
-        let list = WeeklyRuleList {
-            time_zone: profile.time_zone,
-            items,
-        };
-        return Ok(axum::Json(list).into_response());
-    }
-    answer(&app, tutor.viewer, tutor.id).await
+    let rules = service::weekly_rule::replace(&app, tutor.id, version, &rules, dry_run).await?;
+    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let list = WeeklyRuleList::new(profile.time_zone, rules);
+    Ok(edited(version, dry_run, list))
 }

@@ -62,6 +62,17 @@ impl TutorAtCentre {
             .await
     }
 
+    /// Gives the tutor as many overrides from today on as there may be, and some of days that are over.
+    pub async fn fill_overrides(&self, test: &TestApp) {
+        test.execute(&format!(
+            "INSERT INTO date_overrides (tutor_id, date, local_starts, local_ends) \
+             SELECT '{}', date '{}' + n, '{{}}', '{{}}' FROM generate_series(-9, 999) AS n",
+            self.id,
+            test.now().date_naive()
+        ))
+        .await;
+    }
+
     /// Lets students no longer find the tutor.
     pub async fn hide(&self) {
         self.edit(Method::PATCH, "", &json!({"visible": false}))
@@ -106,7 +117,7 @@ impl Centre {
             level: "School".to_owned(),
             lesson_minutes: vec![60, 90],
         };
-        tutor::replace_offers(&test.app, id, 1, &[offer])
+        tutor::replace_offers(&test.app, id, 1, &[offer], false)
             .await
             .unwrap();
         weekly_rule::replace(&test.app, id, 2, &nine_to_five(), false)
