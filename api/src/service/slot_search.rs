@@ -15,7 +15,7 @@ use scheduling::{
 use std::{collections::HashMap, sync::Arc};
 
 /// Among so many tutors one can search at once.
-pub const MOST_TUTORS: usize = 5000;
+pub const MOST_TUTORS: u16 = 5000;
 
 /// A page ends early where its slots name so many tutors altogether.
 const MOST_NAMED: usize = 20_000;
@@ -131,10 +131,10 @@ async fn eligible(app: &App, wanted: &Wanted) -> Result<Arc<Vec<TutorId>>, Error
         language: wanted.language.clone(),
         among: wanted.tutors.clone(),
         after: None,
-        limit: MOST_TUTORS as i64 + 1,
+        limit: i64::from(MOST_TUTORS) + 1,
     };
     let found = tutor::find(app, filter).await?;
-    if found.len() > MOST_TUTORS {
+    if found.len() > usize::from(MOST_TUTORS) {
         let detail = format!("more than {MOST_TUTORS} tutors teach this: ask for less");
         return Err(Error::invalid("subject", "too_many_tutors", detail));
     }

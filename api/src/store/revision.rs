@@ -74,7 +74,7 @@ impl Revisions {
 /// All revisions, as far as this instance has heard.
 pub struct Feed {
     heard: Arc<RwLock<Heard>>,
-    listen: Batch<(), ()>,
+    listen: Batch<(), i64>,
 }
 
 #[derive(Default)]
@@ -91,8 +91,8 @@ impl Feed {
         let listen = Batch::new(1, move |_| {
             let (heard, db) = (Arc::clone(&listener), db.clone());
             async move {
-                listen(&db, &heard).await?;
-                Ok(HashMap::new())
+                let horizon = listen(&db, &heard).await?;
+                Ok(HashMap::from([((), horizon)]))
             }
         });
         Self { heard, listen }
@@ -158,7 +158,7 @@ impl Extend<Row> for Revisions {
 }
 
 /// Asks for all that was moved by transactions that may have ended since.
-async fn listen(db: &DatabaseConnection, heard: &RwLock<Heard>) -> Result<(), DbErr> {
+async fn listen(db: &DatabaseConnection, heard: &RwLock<Heard>) -> Result<i64, DbErr> {
     let since = {
         let heard = heard.read().unwrap_or_else(PoisonError::into_inner);
         heard.horizon
@@ -177,7 +177,7 @@ async fn listen(db: &DatabaseConnection, heard: &RwLock<Heard>) -> Result<(), Db
     }
     heard.horizon = horizon;
     heard.revisions.extend(moved);
-    Ok(())
+    Ok(horizon)
 }
 
 /// Revisions that were moved by transactions from number `since` on. Of those below `horizon`, none will be any more:

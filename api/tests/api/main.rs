@@ -3,6 +3,7 @@
 
 mod auth;
 mod auth_coverage;
+mod batch;
 mod bookings;
 mod busy_time;
 mod cache;

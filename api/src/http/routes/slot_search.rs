@@ -12,7 +12,9 @@ use crate::{
         validate,
     },
     service::{
-        self, TutorId, slot_search,
+        self, TutorId,
+        session::Viewer,
+        slot_search,
         slot_search::{Found, FoundSlot, RankedTutor, Wanted},
     },
 };
@@ -45,21 +47,23 @@ pub struct SlotTutor {
     /// IANA name of the tutor's zone.
     #[schema(example = "Africa/Lagos")]
     time_zone: String,
-    /// How long the tutor teaches already in the window.
-    #[schema(minimum = 0, example = 180)]
-    load_minutes: i64,
+    /// How long the tutor teaches already in the window; for admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, example = 180, nullable = false)]
+    load_minutes: Option<i64>,
     /// How many lessons of the past year, and to come, are with the signed-in person.
     #[schema(minimum = 0, example = 4)]
     lessons_together: u32,
 }
 
-impl From<&RankedTutor> for SlotTutor {
-    fn from(ranked: &RankedTutor) -> Self {
+impl SlotTutor {
+    fn new(ranked: &RankedTutor, viewer: Viewer) -> Self {
+        let load = ranked.standing.load;
         Self {
             id: ranked.tutor.profile.id.0,
             name: ranked.tutor.profile.name.clone(),
             time_zone: ranked.tutor.profile.time_zone.clone(),
-            load_minutes: ranked.standing.load.num_minutes(),
+            load_minutes: viewer.is_admin.then(|| load.num_minutes()),
             lessons_together: ranked.standing.lessons_together,
         }
     }
@@ -81,7 +85,7 @@ pub struct SharedSlotPage {
 }
 
 /// The slots with the ids of their tutors, and those tutors.
-fn listed(found: Found, zone: Tz) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
+fn listed(found: Found, zone: Tz, viewer: Viewer) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
     let Found { tutors, slots, .. } = found;
     let mut stands = vec![false; tutors.len()];
     let shared = |(slot, places): FoundSlot| SharedSlot {
@@ -96,7 +100,8 @@ fn listed(found: Found, zone: Tz) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
     };
     let items = slots.into_iter().map(shared).collect();
     let standing = tutors.iter().zip(stands).filter(|(_, stands)| *stands);
-    let tutors = standing.map(|(tutor, _)| SlotTutor::from(tutor)).collect();
+    let tutors = standing.map(|(tutor, _)| SlotTutor::new(tutor, viewer));
+    let tutors = tutors.collect();
     (items, tutors)
 }
 
@@ -251,7 +256,7 @@ pub async fn list(
     let found = slot_search::search(&app, holder.user_id, &wanted, window, after, limit).await?;
     let last = found.slots.last().filter(|_| found.more);
     let next_cursor = last.and_then(|(slot, _)| cursor::write(&slot.start()));
-    let (items, tutors) = listed(found, zone);
+    let (items, tutors) = listed(found, zone, holder.viewer());
     Ok(Json(SharedSlotPage {
         time_zone,
         items,
@@ -288,7 +293,7 @@ pub async fn next(
     let (time_zone, zone) = zone(params.time_zone, &holder)?;
     let from = params.from.unwrap_or(app.clock.now());
     let found = service::slot_search::next(&app, holder.user_id, &wanted, from).await?;
-    let (items, tutors) = listed(found, zone);
+    let (items, tutors) = listed(found, zone, holder.viewer());
     Ok(Json(NextSlot {
         time_zone,
         slot: items.into_iter().next(),
