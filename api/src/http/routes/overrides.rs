@@ -121,6 +121,14 @@ pub struct OverridePath {
     date: NaiveDate,
 }
 
+impl OverridePath {
+    /// # Errors
+    /// For a date that people can't mean, and the database perhaps not hold.
+    fn date(&self) -> Result<NaiveDate, Error> {
+        local_time::dates(self.date, self.date, "date").map(|dates| dates.first)
+    }
+}
+
 /// Set what I do on a date.
 ///
 /// Replaces what the weekly rules, and an earlier override, begin on this date. Spans that overlap are refused, and
@@ -136,14 +144,13 @@ pub struct OverridePath {
 pub async fn put(
     State(app): State<App>,
     tutor: EditedTutor,
-    Path(OverridePath { date }): Path<OverridePath>,
+    Path(path): Path<OverridePath>,
     IfMatch(version): IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewOverride>,
 ) -> Result<Response, Error> {
-    local_time::dates(date, date, "date")?;
     let new = DateOverride {
-        date,
+        date: path.date()?,
         hours: new.hours.into_iter().map(Into::into).collect(),
     };
     service::date_override::put(&app, tutor.id, version, &new, dry_run).await?;
@@ -167,10 +174,10 @@ pub async fn put(
 pub async fn delete(
     State(app): State<App>,
     tutor: EditedTutor,
-    Path(OverridePath { date }): Path<OverridePath>,
+    Path(path): Path<OverridePath>,
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    service::date_override::delete(&app, tutor.id, version, date).await?;
+    service::date_override::delete(&app, tutor.id, version, path.date()?).await?;
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }
