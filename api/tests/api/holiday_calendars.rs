@@ -130,6 +130,14 @@ async fn a_holiday_of_the_centre_closes_it_for_everybody_but_whoever_has_an_over
         .closed("2027-03-02T12:00:00Z", &["override_closed"])
         .await;
     world.closed("2027-03-03T09:00:00Z", &["holiday"]).await;
+    // One that closes the date lifts nothing.
+    world
+        .tutor
+        .put_override("2027-03-03", &[])
+        .await
+        .expect(200);
+    let both = ["override_closed", "holiday"];
+    world.closed("2027-03-03T09:00:00Z", &both).await;
     let off = json!({"first_date": "2027-03-02", "last_date": "2027-03-02"});
     world
         .tutor

@@ -166,7 +166,9 @@ fn look_at(tutor: &Tutor, instant: DateTime<Utc>) -> Minute {
     let local = instant.with_timezone(&tutor.zone).naive_local();
     let date = local.date();
     let is_in = |range: &DateRange| range.first <= date && date <= range.last;
-    let has_override = tutor.overrides.iter().any(|other| other.date == date);
+    let overrides = tutor.overrides.iter();
+    let mut overrides = overrides.filter(|other| other.date == date);
+    let opened = overrides.any(|other| !other.hours.is_empty());
     Minute {
         local,
         in_hours: !hours_around(tutor, local, true).is_empty(),
@@ -175,7 +177,7 @@ fn look_at(tutor: &Tutor, instant: DateTime<Utc>) -> Minute {
             TimeOff::Span(span) => span.start() <= instant && instant < span.end(),
             TimeOff::Dates(range) => is_in(range),
         }),
-        holiday: !has_override && tutor.holidays.iter().any(is_in),
+        holiday: !opened && tutor.holidays.iter().any(is_in),
         ended: tutor.last_date.is_some_and(|last| date > last),
     }
 }

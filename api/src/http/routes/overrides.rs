@@ -34,7 +34,7 @@ pub struct Override {
     /// The date on which the spans begin, in the tutor's time zone.
     #[schema(example = "2026-12-05")]
     date: NaiveDate,
-    /// When the tutor is there; nothing means not at all.
+    /// When the tutor is there; nothing means that no span begins on the date.
     hours: Vec<LocalHours>,
 }
 
@@ -108,7 +108,7 @@ pub async fn list(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOverride {
-    /// When the tutor is there; nothing means not at all.
+    /// When the tutor is there; nothing means that no span begins on the date.
     #[garde(custom(validate::items(0, 24)), dive)]
     #[serde(deserialize_with = "object::list")]
     #[schema(max_items = 24)]
@@ -132,7 +132,9 @@ impl OverridePath {
 /// Set what I do on a date.
 ///
 /// Replaces what the weekly rules, and an earlier override, begin on this date. Spans that overlap are refused, and
-/// named. A holiday does not count on a date with an override; time off always does. Lessons that are booked stay.
+/// named. A holiday does not count on a date with `hours`; without any it does, and what began the evening before goes
+/// on after midnight where there is no holiday. Time off always counts, and closes all of a date. Lessons that are
+/// booked stay.
 #[utoipa::path(put, path = "/v1/tutors/{id}/overrides/{date}", tag = "tutors", operation_id = "put_override",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
