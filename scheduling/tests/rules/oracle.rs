@@ -37,6 +37,8 @@ struct Minute {
 pub(crate) struct Oracle<'a> {
     case: &'a Case,
     minutes: Vec<Minute>,
+    /// The local date of each lesson that a cap counts.
+    lessons: Vec<NaiveDate>,
 }
 
 impl<'a> Oracle<'a> {
@@ -50,7 +52,14 @@ impl<'a> Oracle<'a> {
                 )
             })
             .collect();
-        Self { case, minutes }
+        let counted = case.tutor.occupied.as_slice().iter();
+        let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
+        let local = |start: DateTime<Utc>| start.with_timezone(&case.tutor.zone).date_naive();
+        Self {
+            case,
+            minutes,
+            lessons: counted.map(|it| local(it.span.start())).collect(),
+        }
     }
 
     /// Every minute of the window at which a slot can begin.
@@ -127,10 +136,7 @@ impl<'a> Oracle<'a> {
         );
         refuse(start - *now > policy.horizon, "horizon");
         let lessons = |wanted: &dyn Fn(NaiveDate) -> bool| {
-            let counted = tutor.occupied.as_slice().iter();
-            let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
-            let dates = counted.map(|it| it.span.start().with_timezone(&tutor.zone).date_naive());
-            dates.filter(|date| wanted(*date)).count()
+            self.lessons.iter().filter(|date| wanted(**date)).count()
         };
         let full = |cap: Option<u32>, count| cap.is_some_and(|cap| count >= cap as usize);
         let on_date = lessons(&|other| other == date);
