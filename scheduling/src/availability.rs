@@ -22,10 +22,11 @@
 //! 1. What *starts* on a date are the hours of its override, if it has one (none: it is
 //!    closed), and else those of the weekly rules of its weekday that are valid on it.
 //! 2. What starts on a date and passes midnight goes on into the next date, whatever an override
-//!    says about that next date: an override replaces what starts on its date.
-//! 3. Holidays close whole dates, with the rest of what began the evening before. A date that
-//!    has an override is not closed by a holiday: the tutor's word for that very date is the more
-//!    specific one.
+//!    says about that next date, even that it is closed: an override replaces what starts on its
+//!    date. Time off closes all of a date.
+//! 3. Holidays close whole dates, with the rest of what began the evening before. A date whose
+//!    override has hours is not closed by a holiday: the tutor's word for that very date is the
+//!    more specific one. An override without hours leaves the holiday in force.
 //! 4. Time off closes whole dates or any span, always.
 //! 5. After the tutor's last date nothing is open.
 //!
@@ -80,7 +81,8 @@ pub struct WeeklyRule {
 pub struct DateOverride {
     /// The date. If several overrides have the same one, all their hours count.
     pub date: NaiveDate,
-    /// The hours that start on it; without any, it is closed.
+    /// The hours that start on it; without any, nothing does. What began the evening before goes
+    /// on, unless a holiday closes the date.
     pub hours: Vec<LocalHours>,
 }
 
@@ -120,7 +122,7 @@ pub struct Availability<'a> {
     pub overrides: &'a [DateOverride],
     /// When the tutor is away.
     pub time_off: &'a [TimeOff],
-    /// Dates on which the centre is closed, unless the tutor has an override for them.
+    /// Dates on which the centre is closed, unless the tutor has hours by an override on them.
     pub holidays: &'a [DateRange],
     /// The last date of the tutor; without one, there is no end.
     pub last_date: Option<NaiveDate>,

@@ -5,7 +5,7 @@
 
 use chrono_tz::Tz;
 
-use crate::availability::{Availability, DateRange, TimeOff, day_number};
+use crate::availability::{Availability, DateOverride, DateRange, TimeOff, day_number};
 use crate::interval::Span;
 use crate::local_clock::LocalClock;
 use crate::policy::StartGrid;
@@ -35,7 +35,7 @@ pub(crate) fn local_hours(
     };
     let first = first - 1; // what starts the day before may pass midnight
     let mut hours = Vec::with_capacity(16);
-    let overridden = overridden_days(availability, first, last);
+    let overridden = days(availability.overrides.iter(), first, last);
     for rule in availability.weekly_rules {
         let seconds = rule.hours().seconds();
         let days = rule.days(first, last);
@@ -105,12 +105,9 @@ fn uncover(seen: &mut Vec<Stretch>, pile: &mut Vec<Stretch>, until: i64) {
     }
 }
 
-/// The days from `first` to `last` that have an override, in order.
-fn overridden_days(availability: &Availability, first: i64, last: i64) -> Vec<i64> {
-    let days = availability
-        .overrides
-        .iter()
-        .map(|on_date| day_number(on_date.date));
+/// The days of overrides from `first` to `last`, in order.
+fn days<'a>(overrides: impl Iterator<Item = &'a DateOverride>, first: i64, last: i64) -> Vec<i64> {
+    let days = overrides.map(|on_date| day_number(on_date.date));
     let mut days: Vec<_> = days.filter(|day| (first..=last).contains(day)).collect();
     days.sort_unstable();
     days
@@ -142,8 +139,9 @@ pub(crate) fn after_last_date(availability: &Availability) -> Option<Seconds> {
     })
 }
 
-/// The holidays that `clock` shows, without the dates that have an override, on the wall clock:
-/// in order and without overlaps.
+/// The holidays that `clock` shows, without the dates that an override opens, on the wall clock:
+/// in order and without overlaps. To close a date opens nothing, so an override without hours
+/// leaves the holiday as it is.
 pub(crate) fn closed_by_holidays(availability: &Availability, clock: &LocalClock) -> Vec<Seconds> {
     let holidays = availability.holidays.iter();
     let shown = holidays.filter_map(|dates| dates.seconds().filter(|dates| clock.shows(*dates)));
@@ -151,13 +149,14 @@ pub(crate) fn closed_by_holidays(availability: &Availability, clock: &LocalClock
     let Some((first, last)) = clock.days().filter(|_| !closed.is_empty()) else {
         return closed;
     };
-    let overridden = overridden_days(availability, first, last).into_iter();
-    let overridden = overridden.map(|day| Seconds {
+    let overrides = availability.overrides.iter();
+    let opening = overrides.filter(|on_date| !on_date.hours.is_empty());
+    let opened = days(opening, first, last).into_iter().map(|day| Seconds {
         start: day * DAY,
         end: (day + 1) * DAY,
     });
     let closed = closed.into_iter().map(Stretch::from).collect();
-    let left = subtract(closed, &tidy(overridden.collect()));
+    let left = subtract(closed, &tidy(opened.collect()));
     left.into_iter().map(Stretch::seconds).collect()
 }
 

@@ -42,7 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
             `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
             `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_calendar`, `not_a_calendar`, \
-            `not_all_day`, `unreadable_rule`, `idempotency_key_reused` |\n\
+            `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),

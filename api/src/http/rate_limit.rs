@@ -28,7 +28,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 pub enum Class {
     /// Signing in.
     SignIn,
-    /// Finding slots.
+    /// Finding slots, and explaining one: that takes the most work of all reading.
     Search,
     /// All other reading.
     Read,
@@ -43,7 +43,10 @@ impl Class {
     pub fn of(method: &Method, route: &str) -> Option<Self> {
         match route {
             "/v1/auth/sign-in" | "/v1/auth/callback" => Some(Self::SignIn),
-            "/v1/tutors/{id}/slots" => Some(Self::Search),
+            "/v1/slots"
+            | "/v1/slots/next"
+            | "/v1/tutors/{id}/slots"
+            | "/v1/tutors/{id}/slots/explain" => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,
             _ if method.is_safe() => Some(Self::Read),
             _ => Some(Self::Write),

@@ -1,5 +1,8 @@
 //! Holidays: of the whole centre, and of tutors who follow a calendar.
 
+mod import;
+mod unreadable;
+
 use crate::support::{
     Answer, Centre, Person, TestApp, TutorAtCentre,
     lesson::book,
@@ -7,6 +10,7 @@ use crate::support::{
 };
 use api::database;
 use futures::future::join;
+use import::file;
 use reqwest::{Method, header};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
@@ -129,6 +133,14 @@ async fn a_holiday_of_the_centre_closes_it_for_everybody_but_whoever_has_an_over
         .closed("2027-03-02T12:00:00Z", &["override_closed"])
         .await;
     world.closed("2027-03-03T09:00:00Z", &["holiday"]).await;
+    // One that closes the date lifts nothing.
+    world
+        .tutor
+        .put_override("2027-03-03", &[])
+        .await
+        .expect(200);
+    let both = ["override_closed", "holiday"];
+    world.closed("2027-03-03T09:00:00Z", &both).await;
     let off = json!({"first_date": "2027-03-02", "last_date": "2027-03-02"});
     world
         .tutor
@@ -421,294 +433,5 @@ async fn a_dry_run_changes_no_holiday_and_names_what_is_wrong() {
     assert_eq!(
         refused.expect_problem(422, "invalid_fields")["errors"][0]["code"],
         "unknown_calendar"
-    );
-}
-
-/// A file with these events, each its lines.
-fn file(events: &[&str]) -> String {
-    let mut file = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example.org//EN\r\n".to_owned();
-    for (at, event) in events.iter().enumerate() {
-        let lines = event.replace('\n', "\r\n");
-        let stamp = format!("UID:{at}@example.org\r\nDTSTAMP:20260101T000000Z");
-        file.extend([
-            "BEGIN:VEVENT\r\n",
-            &stamp,
-            "\r\n",
-            &lines,
-            "\r\nEND:VEVENT\r\n",
-        ]);
-    }
-    file + "END:VCALENDAR\r\n"
-}
-
-/// What schools and countries publish: folded lines, escapes, alarms, a zone, repetitions with exceptions, and events
-/// that are cancelled or over.
-const PUBLISHED: &str = "\u{feff}BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//Ministry of Education//School holidays//DE
-CALSCALE:GREGORIAN
-METHOD:PUBLISH
-X-WR-CALNAME:Ferien und Feiertage
-BEGIN:VTIMEZONE
-TZID:Europe/Berlin
-BEGIN:STANDARD
-DTSTART:19701025T030000
-TZOFFSETFROM:+0200
-TZOFFSETTO:+0100
-RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU
-END:STANDARD
-END:VTIMEZONE
-BEGIN:VEVENT
-UID:easter-2027@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:20270322
-DTEND;VALUE=DATE:20270403
-SUMMARY:Osterferien\\, Berlin und Brandenburg: zwölf Tage ohne Unterricht\\; auc
- h für alle
- \x20Abendkurse
-CATEGORIES:School
-TRANSP:TRANSPARENT
-BEGIN:VALARM
-ACTION:DISPLAY
-TRIGGER:-P1D
-DESCRIPTION:Soon
-END:VALARM
-END:VEVENT
-BEGIN:VEVENT
-UID:unity@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:19901003
-RRULE:FREQ=YEARLY
-EXDATE;VALUE=DATE:20281003
-EXDATE;VALUE=DATE:20301003,20311003
-SUMMARY:Tag der Deutschen Einheit
-END:VEVENT
-BEGIN:VEVENT
-UID:prayer@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:20201118
-DURATION:P1D
-RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=3WE;UNTIL=20281231
-SUMMARY:Third Wednesday of November
-END:VEVENT
-BEGIN:VEVENT
-UID:cancelled@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:20270601
-STATUS:CANCELLED
-SUMMARY:Sports day
-END:VEVENT
-BEGIN:VEVENT
-UID:over@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:20261224
-DTEND;VALUE=DATE:20270105
-SUMMARY:Christmas break
-END:VEVENT
-BEGIN:VEVENT
-UID:now@example.org
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:20270220
-DTEND;VALUE=DATE:20270303
-SUMMARY:Winter break
-END:VEVENT
-END:VCALENDAR
-";
-
-#[tokio::test]
-async fn a_published_file_is_imported_with_its_repetitions_written_out() {
-    let world = World::new().await;
-    let mut calendar = world.calendar("Berlin", true).await;
-    world
-        .holidays(
-            &mut calendar,
-            &[holiday("2027-03-08", "2027-03-08", "Replaced")],
-        )
-        .await;
-    let crlf = PUBLISHED.replace('\n', "\r\n");
-    let unity = |year: i32| {
-        holiday(
-            &format!("{year}-10-03"),
-            &format!("{year}-10-03"),
-            "Tag der Deutschen Einheit",
-        )
-    };
-    let november = |date: &str| holiday(date, date, "Third Wednesday of November");
-    let easter =
-        "Osterferien, Berlin und Brandenburg: zwölf Tage ohne Unterricht; auch für alle Abendkurse";
-    let expected = json!([
-        holiday("2027-02-20", "2027-03-02", "Winter break"),
-        holiday("2027-03-22", "2027-04-02", easter),
-        unity(2027),
-        november("2027-11-17"),
-        november("2028-11-15"),
-        unity(2029),
-    ]);
-    for text in [PUBLISHED, &crlf] {
-        let imported = world.import(&calendar, "", text).await;
-        assert_eq!(imported.status, 200, "{:#}", imported.body);
-        calendar.etag = imported.etag();
-        assert_eq!(imported.expect(200)["items"], expected);
-        let read = world.sam.get(&format!("{}/holidays", calendar.path)).await;
-        assert_eq!(
-            (read.etag(), read.expect(200)["items"].clone()),
-            (calendar.etag.clone(), expected.clone())
-        );
-    }
-    world.closed(TUESDAY, &["holiday"]).await;
-    world.open("2027-03-08T09:00:00Z").await;
-    world.closed("2027-03-22T09:00:00Z", &["holiday"]).await;
-}
-
-#[tokio::test]
-async fn a_daily_rule_that_began_long_ago_is_written_out_from_today_on() {
-    let world = World::new().await;
-    let calendar = world.calendar("Closed", false).await;
-    let daily = file(&["DTSTART;VALUE=DATE:19700101\nRRULE:FREQ=DAILY"]);
-    let imported = world.import(&calendar, "", &daily).await.expect(200);
-    let items = imported["items"].as_array().unwrap();
-    assert!((1820..1830).contains(&items.len()), "{}", items.len());
-    assert_eq!(items[0]["first_date"], "2027-02-28");
-}
-
-#[tokio::test]
-async fn a_rule_that_never_comes_true_makes_no_holiday() {
-    let world = World::new().await;
-    let calendar = world.calendar("Never", false).await;
-    let rule = "DTSTART;VALUE=DATE:19700101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30";
-    let imported = world.import(&calendar, "", &file(&[rule])).await;
-    assert_eq!(imported.expect(200)["items"], json!([]));
-}
-
-const MAY_DAY: &str = "DTSTART;VALUE=DATE:20270501\nSUMMARY:May Day";
-
-/// A file, and the field and the code of what is wrong with it.
-type Unreadable = (String, &'static str, &'static str);
-
-fn unreadable_events() -> Vec<Unreadable> {
-    vec![
-        (
-            file(&[MAY_DAY, "DTSTART:20270501T100000Z"]),
-            "events[1]",
-            "not_all_day",
-        ),
-        (
-            file(&[MAY_DAY, "DTSTART;TZID=Europe/Berlin:20270501T100000"]),
-            "events[1]",
-            "not_all_day",
-        ),
-        (file(&["SUMMARY:Never"]), "events[0]", "missing"),
-        (
-            file(&["DTSTART;VALUE=DATE:00010101"]),
-            "events[0]",
-            "out_of_range",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:99991231\nRRULE:FREQ=YEARLY"]),
-            "events[0]",
-            "out_of_range",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nDTEND;VALUE=DATE:99991231"]),
-            "events[0]",
-            "out_of_range",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=SOMETIMES"]),
-            "events[0]",
-            "unreadable_rule",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=SECONDLY"]),
-            "events[0]",
-            "unreadable_rule",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nRRULE:freq=daily;byhour=1,2,3"]),
-            "events[0]",
-            "unreadable_rule",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nRRULE:"]),
-            "events[0]",
-            "unreadable_rule",
-        ),
-        (
-            file(&["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=DAILY;UNTIL=ä"]),
-            "events[0]",
-            "unreadable_rule",
-        ),
-    ]
-}
-
-fn unreadable_files() -> Vec<Unreadable> {
-    let long: Vec<_> = (0..2001).map(|at| format!("{MAY_DAY} {at}")).collect();
-    let long: Vec<_> = long.iter().map(String::as_str).collect();
-    let rules = vec!["DTSTART;VALUE=DATE:20270501\nRRULE:FREQ=DAILY;COUNT=1"; 101];
-    vec![
-        (file(&long), "", "too_many"),
-        (
-            file(&[
-                "DTSTART;VALUE=DATE:20200101\nRRULE:FREQ=DAILY",
-                "DTSTART;VALUE=DATE:20200101\nRRULE:FREQ=DAILY\nSUMMARY:B",
-            ]),
-            "",
-            "too_many",
-        ),
-        (file(&rules), "", "too_many"),
-        (String::new(), "", "not_a_calendar"),
-        ("nonsense".to_owned(), "", "not_a_calendar"),
-        (
-            "BEGIN:VEVENT\r\nEND:VEVENT\r\n".to_owned(),
-            "",
-            "not_a_calendar",
-        ),
-        (
-            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nEND:VCALENDAR\r\n".to_owned(),
-            "",
-            "not_a_calendar",
-        ),
-        ("BEGIN:VCALENDAR\r\n".to_owned(), "", "not_a_calendar"),
-        (
-            format!("BEGIN:VCALENDAR\n{}", "BEGIN:A\n".repeat(100_000)),
-            "",
-            "not_a_calendar",
-        ),
-        (
-            format!("BEGIN:VCALENDAR\n{}", "BEG\n IN:A\n".repeat(100_000)),
-            "",
-            "not_a_calendar",
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn a_file_that_can_not_be_read_names_its_event_and_changes_nothing() {
-    let world = World::new().await;
-    let mut calendar = world.calendar("Berlin", true).await;
-    let kept = [holiday("2027-03-02", "2027-03-02", "Carnival")];
-    world.holidays(&mut calendar, &kept).await;
-    for (text, field, code) in unreadable_events().into_iter().chain(unreadable_files()) {
-        let refused = world.import(&calendar, "", &text).await;
-        assert_eq!(refused.status, 422, "{text:.300}");
-        let refused = refused.expect_problem(422, "invalid_fields");
-        let error = &refused["errors"][0];
-        assert_eq!(
-            (&error["field"], &error["code"]),
-            (&json!(field), &json!(code)),
-            "{text:.300}"
-        );
-    }
-    let huge = format!("{}{}", file(&[MAY_DAY]), " ".repeat(1024 * 1024));
-    let refused = world.import(&calendar, "", &huge).await;
-    let refused = refused.expect_problem(413, "body_too_large");
-    assert!(
-        refused["detail"].as_str().unwrap().contains("1024 KiB"),
-        "{refused:#}"
-    );
-    let read = world.sam.get(&format!("{}/holidays", calendar.path)).await;
-    assert_eq!(
-        (read.etag(), read.expect(200)["items"].clone()),
-        (calendar.etag, json!(kept))
     );
 }

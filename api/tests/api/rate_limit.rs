@@ -123,6 +123,31 @@ async fn signing_in_has_a_budget_of_the_address() {
 }
 
 #[tokio::test]
+async fn all_ways_to_ask_for_slots_share_a_budget() {
+    let test = start(|all| all.search = per_minute(4), &[]).await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    let window = "minutes=60&from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+    let ways = [
+        format!("/v1/slots?subject=mathematics&{window}"),
+        "/v1/slots/next?subject=mathematics&minutes=60".to_owned(),
+        tutor.path(&format!("/slots?{window}")),
+        tutor.path("/slots/explain?minutes=60&start=2027-03-02T09:00:00Z"),
+    ];
+    for (way, remaining) in ways.iter().zip([3, 2, 1, 0]) {
+        let answer = sam.get(way).await;
+        let limit = header(&answer.headers, "ratelimit").to_owned();
+        let expected = format!("\"search\";r={remaining};");
+        assert!(limit.starts_with(&expected), "{way}: {limit}");
+        answer.expect(200);
+    }
+    for way in &ways {
+        refused(sam.get(way).await, 15);
+    }
+    sam.get("/v1/me").await.expect(200);
+}
+
+#[tokio::test]
 async fn what_anybody_writes_into_x_forwarded_for_makes_no_other_client_of_them() {
     for trusted in [&[][..], &["192.0.2.0/24"]] {
         let test = start(|all| all.address = per_minute(2), trusted).await;

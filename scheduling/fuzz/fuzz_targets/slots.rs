@@ -1,6 +1,6 @@
 //! Any model at all: nothing panics, and a slot is offered exactly if nothing speaks against it.
 //!
-//! `cargo +nightly fuzz run slots`, in the folder `scheduling`.
+//! `.ci/run fuzz` for some seconds; `cargo +nightly fuzz run slots`, in the folder `scheduling`, for longer.
 
 #![no_main]
 

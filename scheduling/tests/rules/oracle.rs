@@ -37,6 +37,8 @@ struct Minute {
 pub(crate) struct Oracle<'a> {
     case: &'a Case,
     minutes: Vec<Minute>,
+    /// The local date of each lesson that a cap counts.
+    lessons: Vec<NaiveDate>,
 }
 
 impl<'a> Oracle<'a> {
@@ -50,7 +52,14 @@ impl<'a> Oracle<'a> {
                 )
             })
             .collect();
-        Self { case, minutes }
+        let counted = case.tutor.occupied.as_slice().iter();
+        let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
+        let local = |start: DateTime<Utc>| start.with_timezone(&case.tutor.zone).date_naive();
+        Self {
+            case,
+            minutes,
+            lessons: counted.map(|it| local(it.span.start())).collect(),
+        }
     }
 
     /// Every minute of the window at which a slot can begin.
@@ -127,10 +136,7 @@ impl<'a> Oracle<'a> {
         );
         refuse(start - *now > policy.horizon, "horizon");
         let lessons = |wanted: &dyn Fn(NaiveDate) -> bool| {
-            let counted = tutor.occupied.as_slice().iter();
-            let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
-            let dates = counted.map(|it| it.span.start().with_timezone(&tutor.zone).date_naive());
-            dates.filter(|date| wanted(*date)).count()
+            self.lessons.iter().filter(|date| wanted(**date)).count()
         };
         let full = |cap: Option<u32>, count| cap.is_some_and(|cap| count >= cap as usize);
         let on_date = lessons(&|other| other == date);
@@ -166,7 +172,9 @@ fn look_at(tutor: &Tutor, instant: DateTime<Utc>) -> Minute {
     let local = instant.with_timezone(&tutor.zone).naive_local();
     let date = local.date();
     let is_in = |range: &DateRange| range.first <= date && date <= range.last;
-    let has_override = tutor.overrides.iter().any(|other| other.date == date);
+    let overrides = tutor.overrides.iter();
+    let mut overrides = overrides.filter(|other| other.date == date);
+    let opened = overrides.any(|other| !other.hours.is_empty());
     Minute {
         local,
         in_hours: !hours_around(tutor, local, true).is_empty(),
@@ -175,7 +183,7 @@ fn look_at(tutor: &Tutor, instant: DateTime<Utc>) -> Minute {
             TimeOff::Span(span) => span.start() <= instant && instant < span.end(),
             TimeOff::Dates(range) => is_in(range),
         }),
-        holiday: !has_override && tutor.holidays.iter().any(is_in),
+        holiday: !opened && tutor.holidays.iter().any(is_in),
         ended: tutor.last_date.is_some_and(|last| date > last),
     }
 }

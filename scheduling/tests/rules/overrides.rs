@@ -126,7 +126,7 @@ fn dates_are_those_of_the_tutors_calendar() {
 }
 
 #[test]
-fn a_holiday_closes_whole_dates_but_not_those_with_an_override() {
+fn a_holiday_closes_whole_dates_but_not_those_with_an_override_that_opens() {
     let mut tutor = tutor();
     tutor.holidays = vec![
         dates("2026-06-02", "2026-06-03"),
@@ -134,19 +134,38 @@ fn a_holiday_closes_whole_dates_but_not_those_with_an_override() {
     ];
     let expected = ["06-01 09:00 - 06-01 12:00", "06-04 22:00 - 06-05 00:00"];
     assert_eq!(week(&tutor), expected);
-    tutor.overrides = vec![
-        on("2026-06-03", &[local("10:00", "11:00")]),
-        // Nothing starts on it, but what began the evening before is as good as ever.
-        on("2026-06-05", &[]),
-    ];
+    tutor.overrides = vec![on("2026-06-03", &[local("10:00", "11:00")])];
     assert_eq!(
         week(&tutor),
         [
             "06-01 09:00 - 06-01 12:00",
             "06-03 10:00 - 06-03 11:00",
-            "06-04 22:00 - 06-05 02:00",
+            "06-04 22:00 - 06-05 00:00",
         ]
     );
+}
+
+/// Closing a date opens nothing.
+#[test]
+fn an_override_without_hours_leaves_the_holiday_in_force() {
+    let mut tutor = Tutor::with_rules(UTC, 30, &[rule(Tue, "22:00", "02:00")]);
+    tutor.holidays = vec![dates("2026-06-03", "2026-06-03")];
+    let until_midnight = ["06-02 22:00 - 06-03 00:00"];
+    assert_eq!(week(&tutor), until_midnight);
+    tutor.overrides = vec![on("2026-06-03", &[])];
+    assert_eq!(week(&tutor), until_midnight);
+    let found = tutor.starts(WEEK.0, WEEK.1, 60, BEFORE);
+    assert_eq!(found, ["22:00", "22:30", "23:00"]);
+    let reasons = |tutor: &Tutor| tutor.codes("2026-06-03 00:00", "2026-06-03 01:00", BEFORE);
+    assert_eq!(reasons(&tutor), ["holiday"]);
+    tutor
+        .overrides
+        .push(on("2026-06-03", &[local("10:00", "11:00")]));
+    assert_eq!(
+        week(&tutor),
+        ["06-02 22:00 - 06-03 02:00", "06-03 10:00 - 06-03 11:00"]
+    );
+    assert_eq!(reasons(&tutor), NOTHING);
 }
 
 #[test]

@@ -138,8 +138,10 @@ pub async fn replace(
 /// Import the holidays of a calendar.
 ///
 /// For admins. Replaces all holidays by the all-day events of an iCalendar file (RFC 5545), as countries and schools
-/// publish them. What is over is left out, and repetitions are written out for five years. A file with an event that
-/// is not all day, or can't be read, is refused, and names it by its place among the events: `events[2]`.
+/// publish them. What is over is left out, and repetitions are written out for five years: `RRULE`, `RDATE` and
+/// `EXDATE`, and occurrences that were moved or cancelled by an event of their own (`RECURRENCE-ID`). A file with an
+/// event that is not all day, contradicts itself or can't be read is refused; `errors` names each such event by its
+/// place: `events[2]`.
 #[utoipa::path(post, path = "/v1/holiday-calendars/{id}/import", tag = "centre", operation_id = "import_holidays",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the calendar."),

@@ -34,7 +34,7 @@ pub struct Override {
     /// The date on which the spans begin, in the tutor's time zone.
     #[schema(example = "2026-12-05")]
     date: NaiveDate,
-    /// When the tutor is there; nothing means not at all.
+    /// When the tutor is there; nothing means that no span begins on the date.
     hours: Vec<LocalHours>,
 }
 
@@ -108,7 +108,7 @@ pub async fn list(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOverride {
-    /// When the tutor is there; nothing means not at all.
+    /// When the tutor is there; nothing means that no span begins on the date.
     #[garde(custom(validate::items(0, 24)), dive)]
     #[serde(deserialize_with = "object::list")]
     #[schema(max_items = 24)]
@@ -121,6 +121,7 @@ pub struct OverridePath {
     date: NaiveDate,
 }
 
+<<<<<<< HEAD
 /// Get what a tutor does on a date.
 ///
 /// Where there is no override the weekly rules hold, and the answer is 404.
@@ -140,12 +141,22 @@ pub async fn get(
     local_time::dates(date, date, "date")?;
     let found = service::date_override::get(&app, id, date).await?;
     Ok((etag(profile.version), axum::Json(Override::from(found))).into_response())
+=======
+impl OverridePath {
+    /// # Errors
+    /// For a date that people can't mean, and the database perhaps not hold.
+    fn date(&self) -> Result<NaiveDate, Error> {
+        local_time::dates(self.date, self.date, "date").map(|dates| dates.first)
+    }
+>>>>>>> mend-a
 }
 
 /// Set what I do on a date.
 ///
 /// Replaces what the weekly rules, and an earlier override, begin on this date. Spans that overlap are refused, and
-/// named. A holiday does not count on a date with an override; time off always does. Lessons that are booked stay.
+/// named. A holiday does not count on a date with `hours`; without any it does, and what began the evening before goes
+/// on after midnight where there is no holiday. Time off always counts, and closes all of a date. Lessons that are
+/// booked stay.
 #[utoipa::path(put, path = "/v1/tutors/{id}/overrides/{date}", tag = "tutors", operation_id = "put_override",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the tutor."),
@@ -157,14 +168,13 @@ pub async fn get(
 pub async fn put(
     State(app): State<App>,
     tutor: EditedTutor,
-    Path(OverridePath { date }): Path<OverridePath>,
+    Path(path): Path<OverridePath>,
     IfMatch(version): IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewOverride>,
 ) -> Result<Response, Error> {
-    local_time::dates(date, date, "date")?;
     let new = DateOverride {
-        date,
+        date: path.date()?,
         hours: new.hours.into_iter().map(Into::into).collect(),
     };
     service::date_override::put(&app, tutor.id, version, &new, dry_run).await?;
@@ -184,11 +194,15 @@ pub async fn put(
 pub async fn delete(
     State(app): State<App>,
     tutor: EditedTutor,
-    Path(OverridePath { date }): Path<OverridePath>,
+    Path(path): Path<OverridePath>,
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+<<<<<<< HEAD
     local_time::dates(date, date, "date")?;
     service::date_override::delete(&app, tutor.id, version, date).await?;
+=======
+    service::date_override::delete(&app, tutor.id, version, path.date()?).await?;
+>>>>>>> mend-a
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

@@ -23,11 +23,7 @@ pub fn overrides() -> Vec<Case> {
         let hours: Vec<_> = hours.iter().map(|hours| local_hours(hours)).collect();
         with(json!(hours), errors)
     };
-    let on = |date: &str, errors: &[_]| {
-        let path = format!("/v1/tutors/{{tutor}}/overrides/{date}");
-        fields("PUT", &path, &json!({"hours": []}), errors)
-    };
-    vec![
+    let mut cases = vec![
         span(&["09:00-12:00", "11:59-13:00"], &[("hours[1]", "overlaps")]),
         span(
             &["09:00-12:00", "13:00-14:00", "10:00-11:00"],
@@ -60,11 +56,6 @@ pub fn overrides() -> Vec<Case> {
             &json!({"hours": [], "date": "2027-03-02"}),
             &[("date", "unknown")],
         ),
-        on("1969-12-31", &[("date", "out_of_range")]),
-        on("2200-01-01", &[("date", "out_of_range")]),
-        on("0000-01-01", &[("date", "out_of_range")]),
-        on("%2B262142-12-31", &[("date", "out_of_range")]),
-        on("-262142-01-01", &[("date", "out_of_range")]),
         fields(
             "PUT",
             &format!("{OVERRIDE}?dry_run=yes"),
@@ -77,7 +68,21 @@ pub fn overrides() -> Vec<Case> {
             &json!({"hours": []}),
             &[("dry_run", "duplicate")],
         ),
-    ]
+    ];
+    for date in [
+        "1969-12-31",
+        "2200-01-01",
+        "0000-01-01",
+        "-5000-01-01",
+        "%2B262142-12-31",
+        "-262142-01-01",
+    ] {
+        let path = format!("/v1/tutors/{{tutor}}/overrides/{date}");
+        let errors = [("date", "out_of_range")];
+        cases.push(fields("PUT", &path, &json!({"hours": []}), &errors));
+        cases.push(fields("DELETE", &path, &json!({}), &errors));
+    }
+    cases
 }
 
 pub fn time_off() -> Vec<Case> {
