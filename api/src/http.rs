@@ -7,6 +7,7 @@ mod etag;
 mod extract;
 mod idempotency;
 mod instant;
+mod json;
 mod layers;
 mod local_time;
 mod object;

@@ -121,7 +121,14 @@ pub struct OverridePath {
     date: NaiveDate,
 }
 
-<<<<<<< HEAD
+impl OverridePath {
+    /// # Errors
+    /// For a date that people can't mean, and the database perhaps not hold.
+    fn date(&self) -> Result<NaiveDate, Error> {
+        local_time::dates(self.date, self.date, "date").map(|dates| dates.first)
+    }
+}
+
 /// Get what a tutor does on a date.
 ///
 /// Where there is no override the weekly rules hold, and the answer is 404.
@@ -138,17 +145,8 @@ pub async fn get(
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
     let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
-    local_time::dates(date, date, "date")?;
-    let found = service::date_override::get(&app, id, date).await?;
+    let found = service::date_override::get(&app, id, OverridePath { date }.date()?).await?;
     Ok((etag(profile.version), axum::Json(Override::from(found))).into_response())
-=======
-impl OverridePath {
-    /// # Errors
-    /// For a date that people can't mean, and the database perhaps not hold.
-    fn date(&self) -> Result<NaiveDate, Error> {
-        local_time::dates(self.date, self.date, "date").map(|dates| dates.first)
-    }
->>>>>>> mend-a
 }
 
 /// Set what I do on a date.
@@ -198,11 +196,6 @@ pub async fn delete(
     IfMatch(version): IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-<<<<<<< HEAD
-    local_time::dates(date, date, "date")?;
-    service::date_override::delete(&app, tutor.id, version, date).await?;
-=======
     service::date_override::delete(&app, tutor.id, version, path.date()?).await?;
->>>>>>> mend-a
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

@@ -1,6 +1,6 @@
 //! When any of the tutors who teach something can be booked.
 
-use super::slots::{Slot, zone};
+use super::slots::{self, Slot, zone};
 use crate::{
     app::App,
     error::Error,
@@ -8,6 +8,7 @@ use crate::{
         auth::SignedIn,
         cursor,
         extract::Query,
+        json::json,
         openapi::{Faults, NotSignedIn},
         validate,
     },
@@ -18,24 +19,29 @@ use crate::{
         slot_search::{Found, FoundSlot, RankedTutor, Wanted},
     },
 };
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 /// The most slots in a page.
 const LONGEST_PAGE: u16 = 2000;
 
+/// How long the JSON of an id in a list is.
+const ID_LENGTH: usize = 39;
+
 /// A slot of one or more tutors.
 #[derive(Serialize, ToSchema)]
-pub struct SharedSlot {
+pub struct SharedSlot<'a> {
     #[serde(flatten)]
     slot: Slot,
     /// The tutors who have it, the best first.
-    tutor_ids: Vec<Uuid>,
+    #[schema(value_type = Vec<Uuid>)]
+    tutor_ids: Vec<&'a RawValue>,
 }
 
 /// A tutor among whom the search was made.
@@ -71,12 +77,12 @@ impl SlotTutor {
 
 /// A page of slots.
 #[derive(Serialize, ToSchema)]
-pub struct SharedSlotPage {
+pub struct SharedSlotPage<'a> {
     /// IANA name of the zone of the local times.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
     /// By start, the earliest first.
-    items: Vec<SharedSlot>,
+    items: Vec<SharedSlot<'a>>,
     /// The tutors who stand in `items`, the best first.
     tutors: Vec<SlotTutor>,
     /// Pass it as `cursor` for the next page; null on the last one.
@@ -84,25 +90,39 @@ pub struct SharedSlotPage {
     next_cursor: Option<String>,
 }
 
+/// The ids of tutors as JSON. A page names each again and again, so they are written once.
+fn written(tutors: &[RankedTutor]) -> Result<Vec<Box<RawValue>>, Error> {
+    let ids = tutors.iter().map(|ranked| ranked.tutor.profile.id);
+    ids.map(|id| to_raw_value(&id).map_err(Error::internal))
+        .collect()
+}
+
 /// The slots with the ids of their tutors, and those tutors.
-fn listed(found: Found, zone: Tz, viewer: Viewer) -> (Vec<SharedSlot>, Vec<SlotTutor>) {
-    let Found { tutors, slots, .. } = found;
-    let mut stands = vec![false; tutors.len()];
-    let shared = |(slot, places): FoundSlot| SharedSlot {
-        slot: Slot::new(slot, zone),
+fn listed<'a>(
+    found: &Found,
+    ids: &'a [Box<RawValue>],
+    zone: Tz,
+    viewer: Viewer,
+) -> (Vec<SharedSlot<'a>>, Vec<SlotTutor>) {
+    let mut stands = vec![false; found.tutors.len()];
+    let shared = |(slot, places): &FoundSlot| SharedSlot {
+        slot: Slot::new(*slot, zone),
         tutor_ids: places
-            .into_iter()
+            .iter()
             .map(|place| {
-                stands[place] = true;
-                tutors[place].tutor.profile.id.0
+                stands[*place] = true;
+                &*ids[*place]
             })
             .collect(),
     };
-    let items = slots.into_iter().map(shared).collect();
-    let standing = tutors.iter().zip(stands).filter(|(_, stands)| *stands);
+    let items = found.slots.iter().map(shared).collect();
+    let standing = found
+        .tutors
+        .iter()
+        .zip(stands)
+        .filter(|(_, stands)| *stands);
     let tutors = standing.map(|(tutor, _)| SlotTutor::new(tutor, viewer));
-    let tutors = tutors.collect();
-    (items, tutors)
+    (items, tutors.collect())
 }
 
 /// What decides which of the tutors who have a slot is named first: load and continuity as the centre weighs them,
@@ -248,7 +268,7 @@ pub async fn list(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     Query(params): Query<SearchParams>,
-) -> Result<Json<SharedSlotPage>, Error> {
+) -> Result<Response, Error> {
     let wanted = params.wanted();
     let (time_zone, zone) = zone(params.time_zone, &holder)?;
     let after: Option<DateTime<Utc>> = cursor::read(params.cursor.as_deref())?;
@@ -256,24 +276,28 @@ pub async fn list(
     let found = slot_search::search(&app, holder.user_id, &wanted, window, after, limit).await?;
     let last = found.slots.last().filter(|_| found.more);
     let next_cursor = last.and_then(|(slot, _)| cursor::write(&slot.start()));
-    let (items, tutors) = listed(found, zone, holder.viewer());
-    Ok(Json(SharedSlotPage {
+    let ids = written(&found.tutors)?;
+    let (items, tutors) = listed(&found, &ids, zone, holder.viewer());
+    let named = found.slots.iter().map(|(_, places)| places.len());
+    let length = items.len() * slots::LENGTH + named.sum::<usize>() * ID_LENGTH;
+    let page = SharedSlotPage {
         time_zone,
         items,
         tutors,
         next_cursor,
-    }))
+    };
+    json(&page, length)
 }
 
 /// The next slot, if there is one.
 #[derive(Serialize, ToSchema)]
-pub struct NextSlot {
+pub struct NextSlot<'a> {
     /// IANA name of the zone of the local times.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
     /// Null where nothing can be booked.
     #[schema(required)]
-    slot: Option<SharedSlot>,
+    slot: Option<SharedSlot<'a>>,
     /// The tutors who have it, the best first.
     tutors: Vec<SlotTutor>,
 }
@@ -288,15 +312,17 @@ pub async fn next(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     Query(params): Query<NextParams>,
-) -> Result<Json<NextSlot>, Error> {
+) -> Result<Response, Error> {
     let wanted = params.wanted();
     let (time_zone, zone) = zone(params.time_zone, &holder)?;
     let from = params.from.unwrap_or(app.clock.now());
     let found = service::slot_search::next(&app, holder.user_id, &wanted, from).await?;
-    let (items, tutors) = listed(found, zone, holder.viewer());
-    Ok(Json(NextSlot {
+    let ids = written(&found.tutors)?;
+    let (items, tutors) = listed(&found, &ids, zone, holder.viewer());
+    let next = NextSlot {
         time_zone,
         slot: items.into_iter().next(),
         tutors,
-    }))
+    };
+    json(&next, 0)
 }

@@ -7,6 +7,7 @@ use crate::{
         auth::SignedIn,
         extract::{Path, Query},
         instant,
+        json::json,
         openapi::{Faults, NotFound, NotSignedIn},
         problem::ConflictingSpan,
         validate,
@@ -17,7 +18,7 @@ use crate::{
         slot::{About, Search},
     },
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use chrono::{DateTime, FixedOffset, Utc};
 use chrono_tz::Tz;
 use garde::Validate;
@@ -25,6 +26,9 @@ use scheduling::interval::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+/// How long the JSON of a slot is, at most.
+pub(super) const LENGTH: usize = 170;
 
 /// A start and an end at which a lesson could be booked right now.
 #[derive(Serialize, ToSchema)]
@@ -143,7 +147,7 @@ pub async fn list(
     SignedIn(holder): SignedIn,
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<SlotParams>,
-) -> Result<Json<SlotList>, Error> {
+) -> Result<Response, Error> {
     let viewer = holder.viewer();
     let about = params.about();
     let (name, zone) = zone(params.time_zone, &holder)?;
@@ -155,14 +159,15 @@ pub async fn list(
         minutes: params.minutes,
     };
     let found = service::slot::search(&app, viewer, search).await?;
-    Ok(Json(SlotList {
+    let list = SlotList {
         tutor_id: tutor_id.0,
         time_zone: name,
         items: found
             .into_iter()
             .map(|slot| Slot::new(slot, zone))
             .collect(),
-    }))
+    };
+    json(&list, list.items.len() * LENGTH)
 }
 
 /// The zone that was asked for, or else that of the account, with its name.
