@@ -31,6 +31,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -69,6 +70,7 @@ fn router(app: App) -> Router {
                 .on_response(layers::log),
         )
         .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(CompressionLayer::new())
         .layer(middleware::from_fn(layers::security_headers))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn(layers::time_limit))

@@ -30,7 +30,7 @@ pub fn span(request: &Request) -> Span {
     tracing::info_span!("request", method = %request.method(), path, id)
 }
 
-pub fn log(response: &Response, latency: Duration, span: &Span) {
+pub fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
     if span.is_disabled() {
         return;
     }

@@ -100,7 +100,9 @@ pub async fn update(
 
 /// Deletes a calendar if it is still at `version`; nobody follows it any more.
 pub async fn delete(app: &App, id: HolidayCalendarId, version: i32) -> Result<(), Error> {
-    current(store::holiday_calendar::delete(&app.db, id, version).await?)
+    transaction!(app.db, |txn| {
+        current(store::holiday_calendar::delete(txn, id, version).await?)
+    })
 }
 
 /// The holidays of a calendar, by date.

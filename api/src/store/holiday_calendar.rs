@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, NaiveDate, Utc};
 use scheduling::availability::DateRange;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
-    FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, raw_sql,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, raw_sql,
 };
 use uuid::Uuid;
 
@@ -105,12 +105,18 @@ pub async fn update(
     Ok(updated.rows_affected == 1)
 }
 
-/// Deletes the calendar if it is still at `version`; whether it was.
+/// Deletes the calendar if it is still at `version`; whether it was. Tutors who follow it have changed, too.
 pub async fn delete(
-    txn: &impl ConnectionTrait,
+    txn: &DatabaseTransaction,
     id: HolidayCalendarId,
     version: i32,
 ) -> Result<bool, DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE tutors SET version = version + 1
+           WHERE id IN (SELECT tutor_id FROM tutor_holiday_calendars WHERE calendar_id = {id})"#
+    ))
+    .await?;
     let deleted = holiday_calendar::Entity::delete_by_id(id)
         .filter(holiday_calendar::COLUMN.version.eq(version))
         .exec(txn)

@@ -177,12 +177,15 @@ async fn a_calendar_that_is_not_of_the_centre_closes_for_those_who_follow_it() {
         follow
     );
 
-    // What is deleted is followed by nobody.
+    // What is deleted is followed by nobody, and who read that it is has read something old.
+    let path = world.tutor.path("/holiday-calendars");
+    let before = world.sam.get(&path).await.etag();
     let request = world.admin.request(Method::DELETE, &calendar.path);
     let request = request.header(header::IF_MATCH, &calendar.etag);
     assert_eq!(world.admin.send(request).await.status, 204);
     world.open(TUESDAY).await;
-    let none = world.sam.get(&world.tutor.path("/holiday-calendars")).await;
+    let none = world.sam.get(&path).await;
+    assert_ne!(none.etag(), before);
     assert_eq!(none.expect(200), json!({"calendar_ids": []}));
     world
         .admin

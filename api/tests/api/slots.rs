@@ -2,7 +2,7 @@
 
 use crate::support::{Centre, Person, TestApp, TutorAtCentre};
 use chrono::TimeDelta;
-use reqwest::Method;
+use reqwest::{Method, header};
 use serde_json::{Value, json};
 
 async fn slots(person: &Person, tutor: &TutorAtCentre, query: &str) -> Vec<Value> {
@@ -326,4 +326,27 @@ async fn what_the_tutors_own_calendar_says_is_busy_is_no_slot() {
         .await
         .expect(204);
     assert_eq!(starts(&sam, &tutor, "2027-03-02").await.len(), 15);
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_whom_it_helps() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    let path = tutor.path("/slots?minutes=60&from=2027-03-02T00:00:00Z&to=2027-03-30T00:00:00Z");
+    let plain = sam.request(Method::GET, &path).send().await.unwrap();
+    assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+    let plain = plain.bytes().await.unwrap();
+    let request = sam.request(Method::GET, &path);
+    let request = request.header(header::ACCEPT_ENCODING, "gzip, br");
+    let packed = request.send().await.unwrap();
+    assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+    assert_eq!(packed.headers()[header::VARY], "accept-encoding");
+    let packed = packed.bytes().await.unwrap();
+    assert!(
+        packed.len() * 10 < plain.len(),
+        "{} of {}",
+        packed.len(),
+        plain.len()
+    );
 }
