@@ -1,8 +1,5 @@
 //! Which of several tutors are offered first, and slots of several tutors in one list.
 
-use std::iter::{self, Peekable};
-use std::vec;
-
 use chrono::TimeDelta;
 
 use crate::interval::Span;
@@ -39,55 +36,51 @@ impl Weights {
 
 /// The slots of several tutors by start, each with the places of the tutors who have it, in order.
 ///
-/// Each iterator gives the slots of one tutor, in order, and all of one length. Few more slots are asked for than
-/// are needed: the first of a thousand tutors cost no more than a look at each.
+/// Each iterator gives the slots of one tutor, in order, and all of one length. No slot is asked for before it is
+/// needed: the first of a thousand tutors cost no more than a look at each.
 pub fn merge<I: Iterator<Item = Span>>(tutors: impl IntoIterator<Item = I>) -> Merged<I> {
+    let mut sources: Vec<I> = tutors.into_iter().collect();
+    let heads: Vec<Option<Span>> = sources.iter_mut().map(Iterator::next).collect();
     Merged {
-        sources: tutors.into_iter().map(Iterator::peekable).collect(),
-        sorted: Vec::new().into_iter().peekable(),
+        sources,
+        starts: heads.iter().copied().map(start).collect(),
+        heads,
     }
 }
 
 /// What [`merge`] makes.
 #[derive(Debug)]
 #[must_use = "slots are only looked for when they are asked for"]
-pub struct Merged<I: Iterator<Item = Span>> {
-    sources: Vec<Peekable<I>>,
-    /// The next stretch of time: slots with the places of their tutors.
-    sorted: Peekable<vec::IntoIter<(Span, usize)>>,
+pub struct Merged<I> {
+    sources: Vec<I>,
+    /// The next slot of each tutor who has one.
+    heads: Vec<Option<Span>>,
+    /// When these begin. Tutors have most of their slots in common, so to look at all of them for each slot is
+    /// less work than to keep them in order.
+    starts: Vec<i64>,
 }
 
-/// How much time is sorted at once. It takes one look at each tutor.
-const STRETCH: TimeDelta = TimeDelta::hours(3);
-
-impl<I: Iterator<Item = Span>> Merged<I> {
-    /// The slots that begin in the next stretch of time in which any do.
-    fn next_stretch(&mut self) -> Option<Vec<(Span, usize)>> {
-        let heads = self.sources.iter_mut().filter_map(Peekable::peek);
-        let until = heads.map(Span::start).min()? + STRETCH;
-        let mut slots = Vec::new();
-        for (place, source) in self.sources.iter_mut().enumerate() {
-            let here = iter::from_fn(|| source.next_if(|slot| slot.start() < until));
-            slots.extend(here.map(|slot| (slot, place)));
-        }
-        // One run per tutor, in the order of their places, and a sort that keeps what is equal as it is.
-        slots.sort_by_key(|(slot, _)| slot.start());
-        Some(slots)
-    }
+/// Microseconds since 1970; at the end of time for nobody.
+fn start(head: Option<Span>) -> i64 {
+    head.map_or(i64::MAX, |slot| slot.start().timestamp_micros())
 }
 
 impl<I: Iterator<Item = Span>> Iterator for Merged<I> {
     type Item = (Span, Vec<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.sorted.peek().is_none() {
-            self.sorted = self.next_stretch()?.into_iter().peekable();
+        let first = *self.starts.iter().min()?;
+        let mut slot = None;
+        let mut places = Vec::new();
+        for (place, next) in self.starts.iter_mut().enumerate() {
+            if *next == first {
+                let following = self.sources[place].next();
+                slot = std::mem::replace(&mut self.heads[place], following);
+                *next = start(following);
+                places.push(place);
+            }
         }
-        let (slot, first) = self.sorted.next()?;
-        let mut places = vec![first];
-        let same = iter::from_fn(|| self.sorted.next_if(|(other, _)| *other == slot));
-        places.extend(same.map(|(_, place)| place));
-        Some((slot, places))
+        Some((slot?, places))
     }
 }
 

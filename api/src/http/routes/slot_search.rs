@@ -23,7 +23,7 @@ use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -41,7 +41,19 @@ pub struct SharedSlot<'a> {
     slot: Slot,
     /// The tutors who have it, the best first.
     #[schema(value_type = Vec<Uuid>)]
-    tutor_ids: Vec<&'a RawValue>,
+    tutor_ids: Named<'a>,
+}
+
+/// The ids of tutors by their places in a list.
+struct Named<'a> {
+    places: &'a [usize],
+    ids: &'a [Box<RawValue>],
+}
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.places.iter().map(|place| &self.ids[*place]))
+    }
 }
 
 /// A tutor among whom the search was made.
@@ -99,21 +111,18 @@ fn written(tutors: &[RankedTutor]) -> Result<Vec<Box<RawValue>>, Error> {
 
 /// The slots with the ids of their tutors, and those tutors.
 fn listed<'a>(
-    found: &Found,
+    found: &'a Found,
     ids: &'a [Box<RawValue>],
     zone: Tz,
     viewer: Viewer,
 ) -> (Vec<SharedSlot<'a>>, Vec<SlotTutor>) {
     let mut stands = vec![false; found.tutors.len()];
-    let shared = |(slot, places): &FoundSlot| SharedSlot {
+    for place in found.slots.iter().flat_map(|(_, places)| places) {
+        stands[*place] = true;
+    }
+    let shared = |(slot, places): &'a FoundSlot| SharedSlot {
         slot: Slot::new(*slot, zone),
-        tutor_ids: places
-            .iter()
-            .map(|place| {
-                stands[*place] = true;
-                &*ids[*place]
-            })
-            .collect(),
+        tutor_ids: Named { places, ids },
     };
     let items = found.slots.iter().map(shared).collect();
     let standing = found
