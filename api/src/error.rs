@@ -136,6 +136,7 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::unavailable(error),
+            other if crate::store::is_disconnected(&other) => Self::unavailable(other),
             other => match crate::store::sql_state(&other).as_deref() {
                 // Serialization failure and deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
                 Some("40001" | "40P01") => Self::Contention { cause: other },

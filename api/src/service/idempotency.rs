@@ -28,6 +28,9 @@ const IN_FLIGHT: TimeDelta = TimeDelta::minutes(1);
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
+/// One in so many requests with a key sees to it that keys are not kept for longer.
+const FORGETTING: u32 = 50;
+
 /// What to do with a request that came with a key.
 #[derive(Debug)]
 pub enum Claimed {
@@ -59,7 +62,9 @@ pub async fn claim(
 ) -> Result<Claimed, Error> {
     let now = app.clock.now();
     let hash = Sha256::digest(serde_json::to_vec(request).map_err(Error::internal)?).to_vec();
-    store::idempotency_key::forget(&app.db, now - KEPT).await?;
+    if rand::random_ratio(1, FORGETTING) {
+        store::idempotency_key::forget(&app.db, now - KEPT).await?;
+    }
     let until = now + IN_FLIGHT;
     let claim = Claim {
         user_id,

@@ -65,7 +65,9 @@ pub async fn begin(
     };
     let now = app.clock.now();
     store::session::insert(&app.db, new, now).await?;
-    store::session::delete_expired(&app.db, now).await?;
+    if let Err(error) = store::session::delete_expired(&app.db, now).await {
+        tracing::warn!(%error, "expired sessions are left for the next sign-in");
+    }
     Ok(token)
 }
 

@@ -65,7 +65,8 @@ pub struct Search {
 pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Span>, Error> {
     let window = window(search.from, search.to)?;
     let length = TimeDelta::minutes(search.minutes.into());
-    let times = Times::of_tutor(app, viewer, search.tutor_id, window, length).await?;
+    let ahead = ahead(window, app.clock.now());
+    let times = Times::of_tutor(app, viewer, search.tutor_id, ahead, length).await?;
     let (tutor, occupancy) = times.only()?;
     let lengths = search.about.lengths(tutor)?;
     if !lengths.contains(&length) {
@@ -92,6 +93,12 @@ pub(super) fn window(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Span, Err
         return Err(Error::invalid("to", "window_too_long", detail));
     }
     Ok(window)
+}
+
+/// The part of a window in which slots can be.
+pub(super) fn ahead(window: Span, now: DateTime<Utc>) -> Span {
+    let none_left = Span::lasting(now, TimeDelta::seconds(1)).unwrap_or(window);
+    Span::new(window.start().max(now), window.end()).unwrap_or(none_left)
 }
 
 /// Why a slot can or can't be booked.

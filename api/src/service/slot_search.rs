@@ -2,7 +2,7 @@
 
 use super::{
     TutorId, UserId,
-    slot::{LONGEST_WINDOW, Times, window},
+    slot::{LONGEST_WINDOW, Times, ahead, window},
     tutor::{self, Tutor},
 };
 use crate::{app::App, error::Error, store::tutor::Filter};
@@ -164,7 +164,7 @@ impl Searched {
         // Nobody learns from themselves, and who has hidden since is not found any more.
         tutors.retain(|tutor| tutor.profile.user_id != student && tutor.profile.visible);
         let length = TimeDelta::minutes(wanted.minutes.into());
-        let slots = (window, length);
+        let slots = (ahead(window, app.clock.now()), length);
         Ok(Self {
             times: Times::load(app, &revisions, tutors, student, slots).await?,
             lessons_together: cache.lessons_together(&revisions, student).await?,

@@ -9,8 +9,12 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::oneshot;
+
+/// How long a read may take: on a connection that is dead unnoticed it would take for ever, and all would wait.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One way of reading many things by their keys. Whoever asks while reads are under way is served by the next one,
 /// together with all who wait; so a read always begins after it was asked for, and what it finds is never older
@@ -62,9 +66,9 @@ where
         if self.0.enqueue(Question { keys, answer }) {
             tokio::spawn(Arc::clone(&self.0).serve());
         }
-        answered
-            .await
-            .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+        answered.await.unwrap_or(Err(DbErr::ConnectionAcquire(
+            ConnAcquireErr::ConnectionClosed,
+        )))
     }
 }
 
@@ -96,13 +100,23 @@ where
         Some(mem::take(&mut waiting.questions))
     }
 
+    async fn try_read(&self, keys: Vec<K>) -> Result<HashMap<K, V>, DbErr> {
+        let reading = AssertUnwindSafe(async { (self.read)(keys).await }).catch_unwind();
+        match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_panic)) => Err(DbErr::Custom("a read panicked".to_owned())),
+            Err(_elapsed) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
+        }
+    }
+
     async fn serve(self: Arc<Self>) {
         while let Some(questions) = self.next() {
             let keys: HashSet<&K> = questions.iter().flat_map(|of| &of.keys).collect();
-            let reading = (self.read)(keys.into_iter().cloned().collect());
-            // A panic is told by dropping the questions, and the next ones are served.
-            let Ok(found) = AssertUnwindSafe(reading).catch_unwind().await else {
-                continue;
+            let keys: Vec<K> = keys.into_iter().cloned().collect();
+            let found = match self.try_read(keys.clone()).await {
+                // The server may have been restarted, and the connections of the pool not know yet.
+                Err(DbErr::Query(_) | DbErr::Exec(_)) => self.try_read(keys).await,
+                found => found,
             };
             for Question { keys, answer } in questions {
                 let values = match &found {

@@ -15,13 +15,15 @@ use super::{
 use crate::clock::Clock;
 use ::entity::id::{TutorId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::try_join_all;
 use scheduling::{
-    availability::{TimeOff, WeeklyRule},
+    availability::{DateOverride, TimeOff, WeeklyRule},
     interval::Span,
     slots::Occupancy,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    TransactionTrait,
+};
 use std::{collections::HashMap, hash::Hash, iter, sync::Arc, time::Duration};
 
 /// About how many bytes each kind of thing may take.
@@ -29,6 +31,9 @@ const CAPACITY: u64 = 32 << 20;
 
 /// What nobody has asked for in so long is forgotten.
 const IDLE: Duration = Duration::from_hours(1);
+
+/// What depends on the date is read anew after so long.
+const LIFETIME: Duration = Duration::from_hours(12);
 
 /// So many reads of a kind are under way at most, so that one that stands still does not hold up all.
 const READERS: usize = 2;
@@ -65,14 +70,20 @@ impl Cache {
             session::holders(&db, &hashes).await.map(shared)
         });
         let tutors = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
-            tutor::load(&db, &ids, now).await.map(shared)
+            // All parts of a tutor as they are at one moment.
+            let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+            let txn = db.begin_with_config(Some(isolation), Some(access)).await?;
+            let tutors = tutor::load(&txn, &ids, now).await?;
+            txn.commit().await?;
+            Ok(shared(tutors))
         });
         let found = batch(db, clock, |db, _, filters: Vec<Filter>| async move {
-            let found = filters.into_iter().map(async |filter| {
+            let mut found = HashMap::with_capacity(filters.len());
+            for filter in filters {
                 let ids = tutor::find(&db, &filter).await?;
-                Ok((filter, Arc::new(ids)))
-            });
-            try_join_all(found).await.map(HashMap::from_iter)
+                found.insert(filter, Arc::new(ids));
+            }
+            Ok(found)
         });
         let occupied = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
             let occupied = occupied::of_tutors(&db, &ids, looking_back(now), None);
@@ -89,12 +100,12 @@ impl Cache {
         });
         Self {
             feed: Feed::new(db),
-            sessions: Kept::new(size_of_holder, sessions),
-            tutors: Kept::new(size_of_tutor, tutors),
-            found: Kept::new(|ids| size_of_val(ids.as_slice()), found),
-            occupied: Kept::new(|it| size_of_val(it.as_slice()), occupied),
-            student_busy: Kept::new(|spans| size_of_val(spans.as_slice()), student_busy),
-            lessons_together: Kept::new(|it| it.len() * 40, together),
+            sessions: Kept::new(|_, holder| size_of_holder(holder), sessions),
+            tutors: Kept::new(|_, tutor| size_of_tutor(tutor), tutors),
+            found: Kept::new(size_of_found, found),
+            occupied: Kept::new(|_, it| size_of_val(it.as_slice()), occupied),
+            student_busy: Kept::new(|_, spans| size_of_val(spans.as_slice()), student_busy),
+            lessons_together: Kept::new(|_, it| it.len() * 40, together),
             db: db.clone(),
             clock: clock.clone(),
         }
@@ -134,7 +145,7 @@ impl Cache {
         let mut found = self.sessions.missing.get(vec![token_hash]).await?;
         let found = found.pop().flatten();
         if let Some(holder) = &found {
-            let entry = (before.at_user(holder.revision), Arc::clone(holder));
+            let entry = (before.of_user_at(holder.revision), Arc::clone(holder));
             self.sessions.entries.insert(token_hash, entry);
         }
         Ok(found)
@@ -196,12 +207,8 @@ impl Cache {
         if needed.start() < looking_back(self.clock.now()) {
             return occupied_in(&self.db, tutors, student, needed).await;
         }
-        let of_tutors = self
-            .occupied
-            .get(tutors, |id| revisions.of_time_of_tutor(*id));
-        let of_student = self
-            .student_busy
-            .one(student, |id| revisions.of_time_of_student(*id));
+        let of_tutors = self.occupied.get(tutors, |id| revisions.of_time(id.0));
+        let of_student = self.student_busy.one(student, |id| revisions.of_time(id.0));
         let (tutors, student) = tokio::try_join!(of_tutors, of_student)?;
         Ok(OccupiedTime {
             tutors: tutors.into_iter().map(Option::unwrap_or_default).collect(),
@@ -217,12 +224,10 @@ impl Cache {
         (tutor, student): (TutorId, UserId),
         needed: Span,
     ) -> Result<OccupiedTime, DbErr> {
-        let of_tutor = self
-            .occupied
-            .held(&tutor, revisions.of_time_of_tutor(tutor));
+        let of_tutor = self.occupied.held(&tutor, revisions.of_time(tutor.0));
         let of_student = self
             .student_busy
-            .held(&student, revisions.of_time_of_student(student));
+            .held(&student, revisions.of_time(student.0));
         match (of_tutor, of_student) {
             (Some(of_tutor), Some(student)) if needed.start() >= looking_back(self.clock.now()) => {
                 Ok(OccupiedTime {
@@ -241,7 +246,7 @@ impl Cache {
         student: UserId,
     ) -> Result<Arc<HashMap<TutorId, u32>>, DbErr> {
         self.lessons_together
-            .one(student, |id| revisions.of_time_of_student(*id))
+            .one(student, |id| revisions.of_time(id.0))
             .await
     }
 }
@@ -280,15 +285,16 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// `bytes` says about how large a value is.
-    fn new(bytes: fn(&V) -> usize, missing: Batch<K, Arc<V>>) -> Self {
-        let weigh = move |_: &K, (_, value): &(Revision, Arc<V>)| {
-            u32::try_from(ENTRY + bytes(value)).unwrap_or(u32::MAX)
+    /// `bytes` says about how much a key and its value take.
+    fn new(bytes: fn(&K, &V) -> usize, missing: Batch<K, Arc<V>>) -> Self {
+        let weigh = move |key: &K, (_, value): &(Revision, Arc<V>)| {
+            u32::try_from(ENTRY + bytes(key, value)).unwrap_or(u32::MAX)
         };
         let entries = moka::sync::Cache::builder()
             .max_capacity(CAPACITY)
             .weigher(weigh)
             .time_to_idle(IDLE)
+            .time_to_live(LIFETIME)
             .build();
         Self { entries, missing }
     }
@@ -352,8 +358,21 @@ fn size_of_tutor(tutor: &Tutor) -> usize {
         + size_of::<Tutor>()
         + offers.len() * 150
         + timetable.weekly_rules.len() * size_of::<WeeklyRule>()
-        + timetable.overrides.len() * 100
+        + timetable
+            .overrides
+            .iter()
+            .map(size_of_override)
+            .sum::<usize>()
         + timetable.time_off.len() * size_of::<TimeOff>()
+        + size_of_val(&*timetable.holidays)
+}
+
+fn size_of_override(on_date: &DateOverride) -> usize {
+    size_of::<DateOverride>() + size_of_val(on_date.hours.as_slice())
+}
+
+fn size_of_found(filter: &Filter, ids: &Vec<TutorId>) -> usize {
+    size_of_val(ids.as_slice()) + size_of_val(filter.among.as_slice()) + 300
 }
 
 /// Makes a batch of a function of the database, the present and the keys.

@@ -69,6 +69,15 @@ pub fn violated(error: &DbErr) -> Option<&str> {
     postgres(error).and_then(PgDatabaseError::constraint)
 }
 
+/// Whether the connection was lost: the server was restarted, say.
+pub fn is_disconnected(error: &DbErr) -> bool {
+    matches!(
+        error,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
+            if matches!(**error, sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed)
+    )
+}
+
 fn postgres(error: &DbErr) -> Option<&PgDatabaseError> {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error

@@ -9,112 +9,120 @@ use std::{
 };
 use uuid::Uuid;
 
-/// What holds for every tutor: policy, holidays, subjects.
-const CENTRE: Uuid = Uuid::nil();
+/// What holds for every tutor (policy, holidays, subjects) and, of time, for everything.
+const ALL: Uuid = Uuid::nil();
 
 /// Who teaches what, and is found.
 const DIRECTORY: Uuid = Uuid::max();
 
-/// A revision of something, to be compared with another one of the same thing.
-pub type Revision = [i64; 3];
-
-/// How often a thing has changed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Changes {
-    /// It, and what belongs to it.
+/// How often a thing, and all that it is made of, has changed: to be compared with what was remembered of the same
+/// thing, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Of the database, as far as this instance knows: it may be replaced by a backup.
+    history: u64,
+    of_everything: i64,
+    of_all_tutors: i64,
     own: i64,
-    /// What occupies its time.
-    time: i64,
 }
+
+/// Which count: of an id, that of its time or that of all else.
+type Key = (Uuid, bool);
 
 /// How often things had changed at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Revisions {
-    changes: HashMap<Uuid, Changes>,
-    /// Counts how often the database turned out to be another one, such as a backup.
-    history: i64,
+    counts: HashMap<Key, i64>,
+    history: u64,
 }
 
 impl Revisions {
-    fn of(&self, id: Uuid) -> Changes {
-        self.changes.get(&id).copied().unwrap_or_default()
+    fn count(&self, id: Uuid, of_time: bool) -> i64 {
+        self.counts.get(&(id, of_time)).copied().unwrap_or_default()
+    }
+
+    fn revision(&self, of_all_tutors: i64, own: i64) -> Revision {
+        Revision {
+            history: self.history,
+            of_everything: self.count(ALL, true),
+            of_all_tutors,
+            own,
+        }
     }
 
     /// Of who a user is and may do, and of the user's sessions.
     pub fn of_user(&self, id: UserId) -> Revision {
-        self.at_user(self.of(id.0).own)
+        self.of_user_at(self.count(id.0, false))
     }
 
-    /// As [`Revisions::of_user`], of a user whose revision was read elsewhere.
-    pub fn at_user(&self, own: i64) -> Revision {
-        [self.history, 0, own]
+    /// As [`Revisions::of_user`], where the user's own count was read elsewhere.
+    pub fn of_user_at(&self, own: i64) -> Revision {
+        self.revision(0, own)
     }
 
     /// Of all that a tutor's entry in the directory and timetable are made of.
     pub fn of_tutor(&self, id: TutorId) -> Revision {
-        [self.history, self.of(CENTRE).own, self.of(id.0).own]
+        self.revision(self.count(ALL, false), self.count(id.0, false))
     }
 
-    /// Of what occupies the time of a tutor.
-    pub fn of_time_of_tutor(&self, id: TutorId) -> Revision {
-        [self.history, 0, self.of(id.0).time]
-    }
-
-    /// Of what occupies the time of a student.
-    pub fn of_time_of_student(&self, id: UserId) -> Revision {
-        [self.history, 0, self.of(id.0).time]
+    /// Of what occupies the time of a tutor, or of a user as a student.
+    pub fn of_time(&self, id: Uuid) -> Revision {
+        self.revision(0, self.count(id, true))
     }
 
     /// Of who teaches what.
     pub fn of_directory(&self) -> Revision {
-        [self.history, 0, self.of(DIRECTORY).own]
+        self.revision(0, self.count(DIRECTORY, false))
     }
 }
 
 /// All revisions, as far as this instance has heard.
 pub struct Feed {
     heard: Arc<RwLock<Heard>>,
-    listen: Batch<(), i64>,
+    hear: Batch<(), ()>,
 }
 
 #[derive(Default)]
 struct Heard {
     revisions: Revisions,
-    /// All transactions below had ended, and so were heard of, or never happened.
-    horizon: i64,
+    /// The database's own name for its history.
+    history: i64,
+    /// What these revisions were read in (`pg_snapshot`): all that it saw was heard of.
+    snapshot: Option<String>,
 }
 
 impl Feed {
     pub fn new(db: &DatabaseConnection) -> Self {
         let heard = Arc::<RwLock<Heard>>::default();
-        let (listener, db) = (Arc::clone(&heard), db.clone());
-        let listen = Batch::new(1, move |_| {
-            let (heard, db) = (Arc::clone(&listener), db.clone());
+        let (heard_by, db) = (Arc::clone(&heard), db.clone());
+        let hear = Batch::new(1, move |keys| {
+            let (heard, db) = (Arc::clone(&heard_by), db.clone());
             async move {
-                let horizon = listen(&db, &heard).await?;
-                Ok(HashMap::from([((), horizon)]))
+                hear(&db, &heard).await?;
+                Ok(keys.into_iter().map(|key| (key, ())).collect())
             }
         });
-        Self { heard, listen }
+        Self { heard, hear }
     }
 
     /// Hears of everything that was committed before this call.
     pub async fn catch_up(&self) -> Result<(), DbErr> {
-        self.listen.get(vec![()]).await.map(drop)
+        self.hear.get(vec![()]).await.map(drop)
     }
 
-    /// What was heard of these tutors, of these users, and of all that holds for every tutor.
+    /// What was heard of these tutors, of this user, and of all that holds for every tutor.
     pub fn heard(&self, tutors: &[TutorId], user: Option<UserId>) -> Revisions {
-        let ids = ids(tutors, user);
         let heard = self.heard.read().unwrap_or_else(PoisonError::into_inner);
         let all = &heard.revisions;
+        let keys = ids(tutors, user).flat_map(|id| [(id, false), (id, true)]);
+        let counts = keys.filter_map(|key| Some((key, *all.counts.get(&key)?)));
         Revisions {
-            changes: ids.map(|id| (id, all.of(id))).collect(),
+            counts: counts.collect(),
             history: all.history,
         }
     }
 
-    /// The revisions that a transaction sees of these tutors and this student.
+    /// As [`Feed::heard`], as a transaction sees it.
     pub async fn within(
         &self,
         txn: &impl ConnectionTrait,
@@ -124,18 +132,19 @@ impl Feed {
         let ids: Vec<Uuid> = ids(&[tutor], student).collect();
         let rows = Row::find_by_statement(raw_sql!(
             Postgres,
-            r#"SELECT id, own, time FROM revisions WHERE id = ANY({ids})"#
+            r#"SELECT id, of_time, revision FROM revisions WHERE id = ANY({ids})"#
         ))
         .all(txn)
         .await?;
-        let mut revisions = self.heard(&[], None);
-        revisions.extend(rows);
-        Ok(revisions)
+        Ok(Revisions {
+            counts: rows.into_iter().map(Row::count).collect(),
+            history: self.heard(&[], None).history,
+        })
     }
 }
 
 fn ids(tutors: &[TutorId], user: Option<UserId>) -> impl Iterator<Item = Uuid> {
-    let of_all = [CENTRE, DIRECTORY].into_iter();
+    let of_all = [ALL, DIRECTORY].into_iter();
     of_all
         .chain(tutors.iter().map(|id| id.0))
         .chain(user.map(|id| id.0))
@@ -144,69 +153,78 @@ fn ids(tutors: &[TutorId], user: Option<UserId>) -> impl Iterator<Item = Uuid> {
 #[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
-    own: i64,
-    time: i64,
+    of_time: bool,
+    revision: i64,
 }
 
-impl Extend<Row> for Revisions {
-    fn extend<T: IntoIterator<Item = Row>>(&mut self, rows: T) {
-        let changes = rows
-            .into_iter()
-            .map(|Row { id, own, time }| (id, Changes { own, time }));
-        self.changes.extend(changes);
+impl Row {
+    fn count(self) -> (Key, i64) {
+        ((self.id, self.of_time), self.revision)
     }
 }
 
-/// Asks for all that was moved by transactions that may have ended since.
-async fn listen(db: &DatabaseConnection, heard: &RwLock<Heard>) -> Result<i64, DbErr> {
-    let since = {
+/// What the database says has happened since a snapshot.
+#[derive(Default)]
+struct News {
+    history: i64,
+    snapshot: Option<String>,
+    moved: Vec<Row>,
+}
+
+/// Asks for all that the last snapshot did not see.
+async fn hear(db: &DatabaseConnection, heard: &RwLock<Heard>) -> Result<(), DbErr> {
+    let (history, snapshot) = {
         let heard = heard.read().unwrap_or_else(PoisonError::into_inner);
-        heard.horizon
+        (heard.history, heard.snapshot.clone())
     };
-    let mut horizon = 0;
-    let mut moved = moved_since(db, since, &mut horizon).await?;
-    // Transactions are never numbered anew: this is another history.
-    let is_another = horizon < since;
-    if is_another {
-        moved = moved_since(db, 0, &mut horizon).await?;
+    let is_first = snapshot.is_none();
+    let mut news = news_since(db, snapshot).await?;
+    let is_another = news.history != history;
+    if is_another && !is_first {
+        news = news_since(db, None).await?;
     }
     let mut heard = heard.write().unwrap_or_else(PoisonError::into_inner);
     if is_another {
-        heard.revisions.changes.clear();
+        heard.revisions.counts.clear();
         heard.revisions.history += 1;
     }
-    heard.horizon = horizon;
-    heard.revisions.extend(moved);
-    Ok(horizon)
+    heard.history = news.history;
+    heard.snapshot = news.snapshot;
+    let counts = news.moved.into_iter().map(Row::count);
+    heard.revisions.counts.extend(counts);
+    Ok(())
 }
 
-/// Revisions that were moved by transactions from number `since` on. Of those below `horizon`, none will be any more:
-/// they have ended. Each of the others may have been seen or not, so it must be asked for again.
-async fn moved_since(
-    db: &DatabaseConnection,
-    since: i64,
-    horizon: &mut i64,
-) -> Result<Vec<Row>, DbErr> {
+async fn news_since(db: &DatabaseConnection, snapshot: Option<String>) -> Result<News, DbErr> {
     #[derive(FromQueryResult)]
-    struct Moved {
-        horizon: i64,
+    struct Line {
+        history: i64,
+        snapshot: String,
         id: Option<Uuid>,
-        own: Option<i64>,
-        time: Option<i64>,
+        of_time: Option<bool>,
+        revision: Option<i64>,
     }
-    let since = since.to_string();
-    let rows = Moved::find_by_statement(raw_sql!(
+    let since = snapshot.unwrap_or_else(|| NOTHING_SEEN.to_owned());
+    let lines = Line::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT pg_snapshot_xmin(snapshot)::text::bigint AS horizon, id, own, time
-           FROM pg_current_snapshot() AS snapshot
-           LEFT JOIN revisions ON changed_by >= {since}::xid8 AND changed_by < pg_snapshot_xmax(snapshot)"#
+        r#"SELECT history, snapshot, id, of_time, revision FROM revisions_since({since}::pg_snapshot)"#
     ))
     .all(db)
     .await?;
-    *horizon = rows.first().map_or(0, |row| row.horizon);
-    let moved = rows.into_iter().filter_map(|row| {
-        let (id, own, time) = (row.id?, row.own?, row.time?);
-        Some(Row { id, own, time })
-    });
-    Ok(moved.collect())
+    let mut news = News::default();
+    for line in lines {
+        news.history = line.history;
+        news.snapshot = Some(line.snapshot);
+        if let (Some(id), Some(of_time), Some(revision)) = (line.id, line.of_time, line.revision) {
+            news.moved.push(Row {
+                id,
+                of_time,
+                revision,
+            });
+        }
+    }
+    Ok(news)
 }
+
+/// A snapshot of before the first transaction.
+const NOTHING_SEEN: &str = "1:1:";

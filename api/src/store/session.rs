@@ -49,11 +49,11 @@ pub async fn holders(
         r#"SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at,
                   users.id AS user_id, users.name, users.email, users.time_zone, users.version, tutors.id AS tutor_id,
                   ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
-                  coalesce(revisions.own, 0) AS revision
+                  coalesce(revisions.revision, 0) AS revision
            FROM sessions
            JOIN users ON users.id = sessions.user_id
            LEFT JOIN tutors ON tutors.user_id = users.id
-           LEFT JOIN revisions ON revisions.id = users.id
+           LEFT JOIN revisions ON revisions.id = users.id AND NOT of_time
            WHERE sessions.token_hash = ANY({token_hashes})"#
     ))
     .all(db)

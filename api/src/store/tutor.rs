@@ -73,6 +73,8 @@ pub async fn load(
     ids: &[TutorId],
     now: DateTime<Utc>,
 ) -> Result<HashMap<TutorId, Tutor>, DbErr> {
+    // With their versions first: what is read afterwards is no older than them.
+    let profiles = profiles(db, ids).await?;
     let mut timetables = timetable::of_tutors(db, ids, now).await?;
     let mut offers: HashMap<TutorId, Vec<Offer>> = HashMap::new();
     for offer in offer::of_tutors(db, ids).await? {
@@ -87,7 +89,6 @@ pub async fn load(
         };
         Some((id, tutor))
     };
-    let profiles = profiles(db, ids).await?;
     Ok(profiles.into_iter().filter_map(tutor).collect())
 }
 

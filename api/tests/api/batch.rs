@@ -1,11 +1,9 @@
 //! Reads that are asked for at about the same time are made at once.
 
 use api::store::batch::Batch;
+use futures::future::join_all;
 use sea_orm::DbErr;
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
 /// How many keys each read had.
@@ -31,22 +29,56 @@ fn squares(at_once: usize) -> (Batch<u32, u32>, Arc<Semaphore>, Reads) {
     (batch, gate, reads)
 }
 
+/// Waits until so many reads have begun.
+async fn begun(reads: &Reads, count: usize) {
+    while reads.lock().unwrap().len() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn all_who_wait_are_served_by_one_read() {
     let (batch, gate, reads) = squares(1);
-    let first = batch.get(vec![2]);
-    let others = futures::future::join_all((0..50).map(|_| batch.get(vec![3, 100, 2])));
-    let open = async { gate.add_permits(2) };
-    let (first, others, ()) = tokio::join!(first, others, open);
+    let others = async {
+        begun(&reads, 1).await;
+        let others = join_all((0..50).map(|_| batch.get(vec![3, 100, 2])));
+        let open = async { gate.add_permits(2) };
+        tokio::join!(others, open).0
+    };
+    let (first, others) = tokio::join!(batch.get(vec![2]), others);
     assert_eq!(first, Ok(vec![Some(4)]));
     for other in others {
         assert_eq!(other, Ok(vec![Some(9), None, Some(4)]));
     }
-    assert_eq!(
-        *reads.lock().unwrap(),
-        [1, 3],
-        "the first began before the others asked"
-    );
+    // The first began before the others asked.
+    assert_eq!(*reads.lock().unwrap(), [1, 3]);
+}
+
+#[tokio::test]
+async fn no_more_reads_are_under_way_than_may_be() {
+    let (batch, gate, reads) = squares(2);
+    let second = async {
+        begun(&reads, 1).await;
+        batch.get(vec![2]).await
+    };
+    let others = async {
+        begun(&reads, 2).await;
+        let others = join_all((3..9).map(|key| batch.get(vec![key])));
+        let open = async {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(*reads.lock().unwrap(), [1, 1], "two are under way");
+            gate.add_permits(3);
+        };
+        tokio::join!(others, open).0
+    };
+    let (first, second, others) = tokio::join!(batch.get(vec![1]), second, others);
+    assert_eq!((first, second), (Ok(vec![Some(1)]), Ok(vec![Some(4)])));
+    for (key, other) in (3..9).zip(others) {
+        assert_eq!(other, Ok(vec![Some(key * key)]));
+    }
+    assert_eq!(*reads.lock().unwrap(), [1, 1, 6]);
 }
 
 #[tokio::test]
@@ -66,24 +98,4 @@ async fn a_failure_is_told_to_those_who_asked_and_the_next_are_served() {
         assert!(batch.get(vec![unlucky]).await.is_err());
         assert_eq!(batch.get(vec![5]).await, Ok(vec![Some(25)]));
     }
-}
-
-#[tokio::test]
-async fn no_more_reads_are_under_way_than_may_be() {
-    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (now, peak) = (Arc::clone(&under_way), Arc::clone(&most));
-    let batch = Batch::new(2, move |keys: Vec<usize>| {
-        let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
-        async move {
-            peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            now.fetch_sub(1, Ordering::SeqCst);
-            Ok(keys.into_iter().map(|key| (key, key)).collect())
-        }
-    });
-    let all = (0..100).map(|key| batch.get(vec![key]));
-    for (key, answer) in futures::future::join_all(all).await.into_iter().enumerate() {
-        assert_eq!(answer, Ok(vec![Some(key)]));
-    }
-    assert_eq!(most.load(Ordering::SeqCst), 2);
 }

@@ -1,6 +1,7 @@
 //! What is kept in memory is never out of date, whoever changes the database and how.
 
 use crate::support::{Centre, Person, TestApp, TutorAtCentre};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::Value;
 
 const WEEK: &str = "minutes=60&from=2027-03-02T00:00:00Z&to=2027-03-09T00:00:00Z";
@@ -15,6 +16,7 @@ async fn answers(person: &Person, tutor: &TutorAtCentre) -> Vec<Value> {
         tutor.path("/slots/explain?minutes=60&start=2027-03-02T09:00:00Z"),
         format!("/v1/slots?subject=mathematics&language=en&{WEEK}"),
         "/v1/slots/next?subject=mathematics&minutes=60".to_owned(),
+        "/v1/me".to_owned(),
     ];
     let mut answers = Vec::new();
     for path in paths {
@@ -24,7 +26,7 @@ async fn answers(person: &Person, tutor: &TutorAtCentre) -> Vec<Value> {
 }
 
 /// Tables with what an operator might do to them. `TUTOR`, `OTHER` and `STUDENT` stand for ids.
-const CHANGES: [(&str, &str); 28] = [
+const CHANGES: &[(&str, &str)] = &[
     ("tutors", "UPDATE tutors SET bio = 'New.' WHERE id = TUTOR"),
     ("tutors", "UPDATE tutors SET languages = '{fr}' WHERE id = OTHER"),
     ("tutors", "UPDATE tutors SET visible = false WHERE id = OTHER"),
@@ -87,6 +89,31 @@ const CHANGES: [(&str, &str); 28] = [
         "UPDATE bookings SET status = 'cancelled', cancelled_at = now(); UPDATE lessons SET status = 'cancelled'",
     ),
     ("subjects", "UPDATE subjects SET name = 'Maths' WHERE slug = 'mathematics'"),
+    (
+        "offers",
+        "INSERT INTO offers (id, tutor_id, subject_id, level, lesson_minutes, created_at)
+         SELECT gen_random_uuid(), TUTOR, id, 'Bachelor', '{60}', now() FROM subjects WHERE slug = 'mathematics'",
+    ),
+    ("subject_levels", "UPDATE subject_levels SET position = 9 WHERE level = 'School'"),
+    (
+        "weekly_rules",
+        "UPDATE tutors SET visible = true WHERE id = OTHER; UPDATE weekly_rules SET tutor_id = OTHER WHERE tutor_id = TUTOR AND weekday = 3",
+    ),
+    ("weekly_rules", "UPDATE weekly_rules SET tutor_id = TUTOR WHERE tutor_id = OTHER"),
+    (
+        "busy_spans",
+        "INSERT INTO busy_spans VALUES (TUTOR, '2027-03-03 02:00Z', '2027-03-03 03:00Z')",
+    ),
+    ("busy_spans", "TRUNCATE busy_spans"),
+    ("users", "UPDATE users SET email = 'samuel@example.com' WHERE id = STUDENT"),
+    ("users", "UPDATE users SET time_zone = 'Asia/Kolkata' WHERE id = STUDENT"),
+    ("user_roles", "INSERT INTO user_roles (user_id, role, created_at) VALUES (STUDENT, 'guardian', now())"),
+    ("user_roles", "UPDATE user_roles SET role = 'admin' WHERE user_id = STUDENT AND role = 'guardian'"),
+    ("user_roles", "DELETE FROM user_roles WHERE user_id = STUDENT AND role = 'admin'"),
+    ("tutors", "UPDATE tutors SET user_id = STUDENT WHERE id = OTHER"),
+    ("sessions", "UPDATE sessions SET expires_at = '2027-01-01' WHERE user_id = STUDENT"),
+    ("sessions", "UPDATE sessions SET expires_at = '2028-01-01' WHERE user_id = STUDENT"),
+    ("sessions", "DELETE FROM sessions WHERE user_id = STUDENT"),
 ];
 
 #[tokio::test]
@@ -104,7 +131,7 @@ async fn every_instance_sees_every_change_at_once() {
     ];
     let mut before = answers(&sam, &tina).await;
     for (table, change) in CHANGES {
-        let sql = ids.iter().fold(change.to_owned(), |sql, (name, id)| {
+        let sql = ids.iter().fold((*change).to_owned(), |sql, (name, id)| {
             sql.replace(name, &format!("'{id}'"))
         });
         test.execute(&sql).await;
@@ -160,4 +187,67 @@ async fn what_holds_still_is_not_read_again() {
     for answer in answers(&sam, &tina).await {
         assert_eq!(answer["code"], Value::Null, "{answer:#}");
     }
+}
+
+/// The first words on the profile.
+async fn bio(person: &Person, tutor: &TutorAtCentre) -> String {
+    let shown = person.get(&tutor.path("")).await.expect(200);
+    shown["bio"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_began_first_and_ended_last_is_heard_of() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tina = centre.tutor(&test, "Tina").await;
+    let theo = centre.tutor(&test, "Theo").await;
+    let sam = test.student("Sam").await;
+    let say = |tutor: &TutorAtCentre, bio: &str| {
+        let id = tutor.id;
+        format!("UPDATE tutors SET bio = '{bio}' WHERE id = '{id}'")
+    };
+    let early = test.app.db.begin().await.unwrap();
+    early
+        .execute_unprepared(&say(&tina, "early"))
+        .await
+        .unwrap();
+    let nested = early.begin().await.unwrap();
+    let late = test.app.db.begin().await.unwrap();
+    late.execute_unprepared(&say(&theo, "late")).await.unwrap();
+    late.commit().await.unwrap();
+    // What came later is heard of while what came first is still open, more than once.
+    for _ in 0..3 {
+        assert_eq!(bio(&sam, &theo).await, "late");
+        assert_eq!(bio(&sam, &tina).await, "");
+        test.execute(&say(&theo, "later")).await;
+        assert_eq!(bio(&sam, &theo).await, "later");
+        test.execute(&say(&theo, "late")).await;
+    }
+    nested
+        .execute_unprepared(&say(&tina, "nested"))
+        .await
+        .unwrap();
+    nested.commit().await.unwrap();
+    assert_eq!(bio(&sam, &tina).await, "");
+    early.commit().await.unwrap();
+    assert_eq!(bio(&sam, &tina).await, "nested");
+}
+
+#[tokio::test]
+async fn another_history_of_the_database_is_noticed() {
+    let test = TestApp::start().await;
+    let tina = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    assert_eq!(bio(&sam, &tina).await, "");
+    // A backup is put in place: another table with the same counts, and nothing counts what changed.
+    test.execute(
+        "SET session_replication_role = replica;
+         UPDATE tutors SET bio = 'restored';
+         CREATE TABLE restored AS TABLE revisions;
+         DROP TABLE revisions;
+         ALTER TABLE restored RENAME TO revisions;
+         SET session_replication_role = DEFAULT",
+    )
+    .await;
+    assert_eq!(bio(&sam, &tina).await, "restored");
 }
