@@ -279,6 +279,7 @@ async fn book_first(
         user_id: student,
         is_admin: false,
     };
+    app.cache.catch_up().await?;
     let Some(slot) = service::slot::search(app, viewer, search)
         .await?
         .into_iter()

@@ -84,6 +84,7 @@ pub async fn create<A: Serialize + Send + Sync>(
             Ok(answer)
         }
         Err(Error::Conflict(mut conflict)) => {
+            app.cache.catch_up().await?;
             let times = Times::around(app, student, wanted.tutor_id, span).await?;
             let alternatives = times.alternatives(&wanted.about(), span, app.clock.now())?;
             conflict.alternatives = alternatives
@@ -105,6 +106,7 @@ async fn book<A: Serialize + Send + Sync>(
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     // Who comes too late need not queue.
+    app.cache.catch_up().await?;
     let times = Times::around(app, student, wanted.tutor_id, span).await?;
     offered(&times, wanted, span, app.clock.now())?;
     let _turn = turn(app, student.user_id, wanted.tutor_id).await?;

@@ -28,7 +28,7 @@ const IN_FLIGHT: TimeDelta = TimeDelta::minutes(1);
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// One in so many requests with a key sees to it that keys are not kept for longer.
+/// One in so many requests with a key deletes those that are older.
 const FORGETTING: u32 = 50;
 
 /// What to do with a request that came with a key.
@@ -62,8 +62,9 @@ pub async fn claim(
 ) -> Result<Claimed, Error> {
     let now = app.clock.now();
     let hash = Sha256::digest(serde_json::to_vec(request).map_err(Error::internal)?).to_vec();
+    let forgotten = now - KEPT;
     if rand::random_ratio(1, FORGETTING) {
-        store::idempotency_key::forget(&app.db, now - KEPT).await?;
+        store::idempotency_key::forget(&app.db, forgotten).await?;
     }
     let until = now + IN_FLIGHT;
     let claim = Claim {
@@ -71,7 +72,9 @@ pub async fn claim(
         key,
         until,
     };
-    if store::idempotency_key::claim(&app.db, claim.key(), hash.clone(), until, now).await? {
+    if store::idempotency_key::claim(&app.db, claim.key(), hash.clone(), until, (now, forgotten))
+        .await?
+    {
         return Ok(Claimed::Do(claim));
     }
     let taken = store::idempotency_key::find(&app.db, claim.key()).await?;

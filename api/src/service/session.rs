@@ -71,7 +71,7 @@ pub async fn begin(
     Ok(token)
 }
 
-/// Who holds the session with this token.
+/// Who holds the session with this token. What is read for them afterwards is no older than this call.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when the session is unknown, ended or expired.

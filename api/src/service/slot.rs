@@ -179,7 +179,6 @@ impl Times {
         length: TimeDelta,
     ) -> Result<Self, Error> {
         let student = viewer.user_id;
-        app.cache.catch_up().await?;
         let revisions = app.cache.revisions(&[id], Some(student));
         let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
         let tutors = vec![visible(tutor, viewer)?];

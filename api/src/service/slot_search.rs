@@ -157,7 +157,6 @@ impl Searched {
         window: Span,
     ) -> Result<Self, Error> {
         let cache = &app.cache;
-        cache.catch_up().await?;
         let ids = eligible(app, wanted).await?;
         let revisions = cache.revisions(&ids, Some(student));
         let mut tutors = cache.tutors(&revisions, &ids).await?;

@@ -41,7 +41,6 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error>
         limit: listing.limit.into(),
         ..Filter::default()
     };
-    app.cache.catch_up().await?;
     let ids = find(app, filter).await?;
     let revisions = app.cache.revisions(&ids, None);
     Ok(app.cache.tutors(&revisions, &ids).await?)
@@ -78,7 +77,6 @@ fn taught_at(subject: &SubjectWithLevels) -> String {
 
 /// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
 pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Arc<Tutor>, Error> {
-    app.cache.catch_up().await?;
     let revisions = app.cache.revisions(&[id], None);
     let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
     visible(tutor, viewer)

@@ -111,7 +111,8 @@ impl Cache {
         }
     }
 
-    /// Hears of everything that was committed before this call; before anything else is asked for.
+    /// Hears of everything that was committed before this call. So begins every request, when it is found out who
+    /// asks; and whoever reads what the same request may have changed catches up again.
     pub async fn catch_up(&self) -> Result<(), DbErr> {
         self.feed.catch_up().await
     }

@@ -14,13 +14,13 @@ pub struct Key<'a> {
     pub key: &'a str,
 }
 
-/// Takes a key that is new, or whose request was cut off; whether it was.
+/// Takes a key that is new or older than `forgotten`, or whose request was cut off; whether it was.
 pub async fn claim(
     db: &impl ConnectionTrait,
     Key { user_id, key }: Key<'_>,
     request_hash: Vec<u8>,
     in_flight_until: DateTime<Utc>,
-    now: DateTime<Utc>,
+    (now, forgotten): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<bool, DbErr> {
     let key = key.to_owned();
     let claimed = db
@@ -29,9 +29,11 @@ pub async fn claim(
             r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
                VALUES ({user_id}, {key}, {request_hash}, {in_flight_until}, {now})
                ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
-               SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at
-               WHERE idempotency_keys.in_flight_until <= {now}
-                 AND idempotency_keys.request_hash = excluded.request_hash"#
+               SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at,
+                   request_hash = excluded.request_hash, answer = NULL
+               WHERE idempotency_keys.created_at < {forgotten}
+                  OR (idempotency_keys.in_flight_until <= {now}
+                      AND idempotency_keys.request_hash = excluded.request_hash)"#
         ))
         .await?;
     Ok(claimed.rows_affected() == 1)
@@ -82,12 +84,12 @@ pub async fn release(
         .map(|_| ())
 }
 
-/// Forgets keys older than `before`, a bounded number at a time.
+/// Deletes keys older than `before`, a bounded number at a time.
 pub async fn forget(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"DELETE FROM idempotency_keys WHERE (user_id, key) IN (
-               SELECT user_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 100)"#
+               SELECT user_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 1000)"#
     ))
     .await
     .map(|_| ())

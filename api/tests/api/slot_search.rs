@@ -486,7 +486,7 @@ async fn ten_times_the_tutors_take_no_more_queries() {
     );
     assert_eq!(
         counts[..4],
-        [2, 8, 2, 8],
+        [1, 7, 1, 7],
         "what is remembered, and what is read anew"
     );
 }
