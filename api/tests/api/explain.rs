@@ -163,7 +163,11 @@ async fn a_hidden_tutor_is_explained_to_nobody_but_an_admin() {
     tutor.hide().await;
     let path = tutor.path("/slots/explain?start=2027-03-02T09:00:00Z&minutes=60");
     sam.get(&path).await.expect_problem(404, "not_found");
-    admin.get(&path).await.expect(200);
+    assert_eq!(admin.get(&path).await.expect(200)["bookable"], true);
+    let lesson = tutor.lesson("2027-03-02T09:00:00Z", 60);
+    let refused = sam.post("/v1/bookings", &lesson).await;
+    refused.expect_problem(404, "not_found");
+    admin.post("/v1/bookings", &lesson).await.expect(201);
 }
 
 /// Models that differ in everything that decides.
@@ -186,9 +190,12 @@ fn model() -> impl Strategy<Value = Model> {
         prop::option::of(2_i32..5),
         any::<bool>(),
         prop::sample::select(vec![15, 20, 30, 45, 60]),
+        prop::sample::select(vec![0, 90, 3000]),
+        prop::sample::select(vec![10, 365]),
     );
-    let policy = policy.prop_map(|(before, after, day, week, from_span, grid)| {
+    let policy = policy.prop_map(|(before, after, day, week, from_span, grid, notice, horizon)| {
         json!({
+            "minimum_notice_minutes": notice, "horizon_days": horizon,
             "buffer_before_minutes": before * 10, "buffer_after_minutes": after * 15,
             "max_lessons_per_day": day, "max_lessons_per_week": week, "start_grid_minutes": grid,
             "start_grid_anchor": if from_span { "span_start" } else { "midnight" },
@@ -197,15 +204,19 @@ fn model() -> impl Strategy<Value = Model> {
     let overrides = prop::collection::vec((1_u32..15, prop::option::of(hours())), 0..4);
     let off = prop::option::of((1_u32..15, 0_u32..24, 1_i64..30));
     let holiday = prop::option::of(1_u32..15);
+    let busy = prop::collection::vec((1_u32..15, 0_u32..23), 0..4);
+    let end = prop::option::of(8_u32..15);
     let rules = prop::collection::vec(hours(), 7);
-    (zone, rules, policy, overrides, off, holiday).prop_map(
-        |(zone, rules, policy, overrides, off, holiday)| Model {
+    (zone, rules, policy, overrides, off, holiday, busy, end).prop_map(
+        |(zone, rules, policy, overrides, off, holiday, busy, end)| Model {
             zone,
             rules,
             policy,
             overrides,
             off,
             holiday,
+            busy,
+            end,
         },
     )
 }
@@ -222,14 +233,24 @@ struct Model {
     off: Option<(u32, u32, i64)>,
     /// A day of March.
     holiday: Option<u32>,
+    /// By day of March, fifty minutes from this hour on, in the tutor's calendar.
+    busy: Vec<(u32, u32)>,
+    /// The last day of March.
+    end: Option<u32>,
 }
 
 impl Model {
-    async fn apply(&self, tutor: &TutorAtCentre, admin: &Person) {
-        tutor
-            .edit(Method::PATCH, "", &json!({"time_zone": self.zone}))
-            .await
-            .expect(200);
+    async fn apply(&self, test: &TestApp, tutor: &TutorAtCentre, admin: &Person) {
+        let end = self.end.map(|day| format!("2027-03-{day:02}"));
+        let profile = json!({"time_zone": self.zone, "end_date": end});
+        tutor.edit(Method::PATCH, "", &profile).await.expect(200);
+        for (day, hour) in &self.busy {
+            let (id, hour) = (tutor.id, format!("2027-03-{day:02} {hour:02}"));
+            test.execute(&format!(
+                "INSERT INTO busy_spans VALUES ('{id}', '{hour}:05Z', '{hour}:55Z') ON CONFLICT DO NOTHING"
+            ))
+            .await;
+        }
         let days = [
             "monday",
             "tuesday",
@@ -311,6 +332,17 @@ impl Model {
     }
 }
 
+/// The starts that a search of many finds, when they are only this one.
+async fn found(person: &Person, tutor: &TutorAtCentre, (from, to): (&str, &str)) -> Vec<String> {
+    let asked = format!("tutors={}&from={from}&to={to}&limit=2000", tutor.id);
+    let path = format!("/v1/slots?subject=mathematics&level=School&minutes=60&{asked}");
+    let page = person.get(&path).await.expect(200);
+    let starts = page["items"].as_array().unwrap().iter();
+    starts
+        .map(|slot| slot["start"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// Whatever decides: what is shown can be booked and is said to be, and what isn't has a reason that booking gives too.
 #[tokio::test]
 async fn what_is_shown_can_be_booked_and_what_is_not_has_a_reason() {
@@ -324,10 +356,11 @@ async fn what_is_shown_can_be_booked_and_what_is_not_has_a_reason() {
     for round in 0..25 {
         let model = model().new_tree(&mut runner).unwrap().current();
         let tutor = centre.tutor(&test, &format!("Tutor{round}")).await;
-        model.apply(&tutor, &admin).await;
+        model.apply(&test, &tutor, &admin).await;
         for pick in 0..4 {
             let fortnight = ("2027-03-01T00:00:00Z", "2027-03-15T00:00:00Z");
             let shown = starts(&sam, &tutor, fortnight).await;
+            assert_eq!(shown, found(&sam, &tutor, fortnight).await, "{model:#?}");
             if let Some(start) = shown.get((pick * 7919 + round * 31) % shown.len().max(1)) {
                 let told = explain(&sam, &tutor, start).await;
                 assert_eq!(told["bookable"], true, "{start} {told:#} {model:#?}");

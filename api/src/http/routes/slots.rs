@@ -199,7 +199,9 @@ pub struct Explanation {
 /// Explain why a tutor can or can't be booked.
 ///
 /// Every reason, as booking would give it. The tutor and admins also see the span that stands in the way; others only
-/// that of their own lesson, and holidays. Alternatives are looked for within 14 days to either side of the start.
+/// that of their own lesson, and holidays; and they are told of the tutor's own affairs (`time_off`, `lesson`, `hold`,
+/// `calendar_busy`, `buffer`, the caps) only where nothing else is in the way. Tutors who ask about themselves are told
+/// what students could book. Alternatives are looked for within 14 days to either side of the start.
 ///
 /// | `code` | |
 /// | --- | --- |
