@@ -66,7 +66,8 @@ CREATE FUNCTION revisions_since(since pg_snapshot)
     LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN QUERY
-        SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint # 'revisions'::regclass::oid::bigint,
+        SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint # 'revisions'::regclass::oid::bigint
+                   # ((SELECT oid FROM pg_database WHERE datname = current_database())::bigint << 32),
                present::text, moved.id, moved.of_time, moved.revision
         FROM pg_current_snapshot() AS present
         LEFT JOIN revisions AS moved
@@ -151,14 +152,8 @@ END $$;
 CREATE TRIGGER sessions_update_moves_revision AFTER UPDATE OF user_id, token_hash, expires_at ON sessions
     FOR EACH ROW EXECUTE FUNCTION session_changed();
 
--- Whoever remembers a session knows when it expires.
-CREATE FUNCTION session_ended() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-BEGIN
-    PERFORM move_revision(ARRAY(SELECT user_id FROM changed WHERE expires_at > now()), false);
-    RETURN NULL;
-END $$;
 CREATE TRIGGER sessions_delete_moves_revision AFTER DELETE ON sessions
-    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION session_ended();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION of_user_changed();
 ";
 
 const TUTORS: &str = r"
@@ -286,7 +281,7 @@ CREATE TRIGGER bookings_update_moves_revision AFTER UPDATE ON bookings FOR EACH 
 ";
 
 const DOWN: &str = r"
-DROP FUNCTION user_changed, of_user_changed, session_changed, session_ended, tutor_changed, of_tutor_changed,
+DROP FUNCTION user_changed, of_user_changed, session_changed, tutor_changed, of_tutor_changed,
     of_all_changed, time_of_tutor_changed, lesson_changed, time_of_student_changed, booking_changed, all_changed CASCADE;
 DROP FUNCTION revisions_since, move_time_of_tutors, move_time_of_students, move_revision;
 DROP TABLE revisions;
