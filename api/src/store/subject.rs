@@ -1,7 +1,7 @@
 //! Subjects and their levels.
 
-use ::entity::{id::SubjectId, subject};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, raw_sql};
+use ::entity::id::SubjectId;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
 
 /// A subject with its levels, easiest first.
 #[derive(Debug, FromQueryResult)]
@@ -44,14 +44,4 @@ pub async fn by_slugs(
     ))
     .all(db)
     .await
-}
-
-pub async fn by_slug(
-    db: &impl ConnectionTrait,
-    slug: &str,
-) -> Result<Option<subject::Model>, DbErr> {
-    subject::Entity::find()
-        .filter(subject::COLUMN.slug.eq(slug))
-        .one(db)
-        .await
 }
