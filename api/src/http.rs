@@ -15,6 +15,7 @@ mod openapi;
 mod problem;
 mod rate_limit;
 mod routes;
+mod scope;
 mod validate;
 
 use crate::app::App;

@@ -7,6 +7,7 @@
     reason = "the only reader of these items is this crate; what a name cannot say stands in a comment"
 )]
 
+pub mod admin;
 pub mod app;
 pub mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ mod demo;
 pub mod postgres;
 
 use crate::{
+    admin,
     app::App,
     clock::Clock,
     config::{self, Centre, Config, Database, Google, Jobs, RateLimits, Server, Vars},
@@ -121,6 +122,19 @@ pub async fn migrate(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
+/// Makes somebody an admin in the local database.
+pub async fn grant_admin(settings: Settings, person: &str) -> anyhow::Result<()> {
+    let mut postgres = start_postgres(&settings).await?;
+    let outcome = async {
+        let db = database::connect(&database_settings(&postgres)).await?;
+        admin::grant(&db, person).await?;
+        Ok(db.close().await?)
+    };
+    let outcome = outcome.await;
+    tokio::task::spawn_blocking(move || postgres.stop()).await??;
+    outcome
+}
+
 async fn start_postgres(settings: &Settings) -> anyhow::Result<Postgres> {
     let data_dir = settings.data_dir.clone();
     let start = move || {
@@ -147,6 +161,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             public_url: config::at(settings.bind),
             shutdown_grace: Duration::from_secs(5),
             session_lifetime: chrono::TimeDelta::days(30),
+            session_idle: chrono::TimeDelta::days(7),
         },
         database: database_settings(postgres),
         google: Some(Google {

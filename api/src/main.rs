@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use api::{
+    admin,
     app::App,
     clock::Clock,
     config::{self, Config, Mode},
@@ -31,17 +32,31 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Command {
     /// Serve the API and run jobs (the default). With nothing set, brings its own Postgres, a stand-in
     /// for Google and demo data.
     Serve,
     /// Bring the schema of the database up to date.
     Migrate,
+    /// Make the first admin, or another.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the server of this container whether it is ready, and exit accordingly.
     Healthcheck,
+}
+
+#[derive(Clone, Subcommand)]
+enum AdminCommand {
+    /// Make somebody an admin who has signed in before.
+    Grant {
+        /// The address with which they signed in, or the id of the user.
+        person: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -65,6 +80,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve().await,
         Command::Migrate => migrate().await,
+        Command::Admin {
+            command: AdminCommand::Grant { person },
+        } => grant_admin(&person).await,
         Command::Openapi => {
             let document = http::document().to_pretty_json()?;
             match writeln!(std::io::stdout(), "{document}") {
@@ -121,6 +139,22 @@ async fn migrate() -> anyhow::Result<()> {
         Mode::Production(config) => database::migrate(&config.database).await,
         #[cfg(feature = "local")]
         Mode::Local(settings) => api::local::migrate(*settings).await,
+    }
+}
+
+async fn grant_admin(person: &str) -> anyhow::Result<()> {
+    // Of a database that is given, nothing but its address matters here.
+    if std::env::var_os("DATABASE_URL").is_some() {
+        let settings = config::Database::load_alone(&variable)?;
+        let db = database::connect(&settings).await?;
+        return admin::grant(&db, person).await;
+    }
+    match load()? {
+        Mode::Production(config) => {
+            admin::grant(&database::connect(&config.database).await?, person).await
+        }
+        #[cfg(feature = "local")]
+        Mode::Local(settings) => api::local::grant_admin(*settings, person).await,
     }
 }
 

@@ -2,7 +2,10 @@
 //! sign-in while the browser carries it. XChaCha20-Poly1305; the nonce is random and stands in front.
 
 use anyhow::{Context, anyhow, ensure};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use chacha20poly1305::{
     AeadCore, KeyInit, XChaCha20Poly1305,
     aead::{Aead, OsRng, Payload},
@@ -20,6 +23,26 @@ pub struct Keyring(Arc<[(String, XChaCha20Poly1305)]>);
 pub struct Sealed {
     pub key_id: String,
     pub bytes: Vec<u8>,
+}
+
+impl Sealed {
+    /// The name of the key and the ciphertext, for where a text is wanted.
+    pub fn to_text(&self) -> String {
+        format!(
+            "{}.{}",
+            self.key_id,
+            BASE64_URL_SAFE_NO_PAD.encode(&self.bytes)
+        )
+    }
+
+    /// Reads what [`Sealed::to_text`] wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (key_id, bytes) = text.split_once('.')?;
+        Some(Self {
+            key_id: key_id.to_owned(),
+            bytes: BASE64_URL_SAFE_NO_PAD.decode(bytes).ok()?,
+        })
+    }
 }
 
 impl Keyring {

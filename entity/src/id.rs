@@ -96,3 +96,15 @@ id!(
     /// A piece of work to be done outside a request.
     JobId
 );
+id!(
+    /// That somebody is asked to take a role.
+    InvitationId
+);
+id!(
+    /// A third-party app.
+    AppId
+);
+id!(
+    /// A key of a third-party app.
+    AppKeyId
+);

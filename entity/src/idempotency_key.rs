@@ -1,6 +1,5 @@
 //! A request that its caller may repeat without doing it twice.
 
-use crate::id::UserId;
 use sea_orm::entity::prelude::*;
 
 /// A row of `idempotency_keys`.
@@ -8,8 +7,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
+    /// A user, or a third-party app.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub user_id: UserId,
+    pub caller_id: Uuid,
     /// Chosen by the caller.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,

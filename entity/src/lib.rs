@@ -4,22 +4,26 @@
     reason = "a column says what it is by its name, or has a comment"
 )]
 
+pub mod app_key;
 pub mod booking;
 pub mod busy_span;
 pub mod centre;
 pub mod date_override;
 pub mod google_grant;
+pub mod guardianship;
 pub mod holiday;
 pub mod holiday_calendar;
 pub mod id;
 pub mod idempotency_key;
 pub mod identity;
+pub mod invitation;
 pub mod job;
 pub mod lesson;
 pub mod offer;
 pub mod session;
 pub mod subject;
 pub mod subject_level;
+pub mod third_party_app;
 pub mod time_off;
 pub mod tutor;
 pub mod tutor_holiday_calendar;

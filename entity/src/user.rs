@@ -18,6 +18,9 @@ pub struct Model {
     pub time_zone: String,
     /// Grows with each edit; the entity tag is made of it.
     pub version: i32,
+    /// Since when the person may not sign in; none: they may.
+    pub suspended_at: Option<DateTimeUtc>,
+    pub suspension_reason: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

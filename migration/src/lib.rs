@@ -28,6 +28,13 @@ mod m20261121_000023_create_time_off;
 mod m20261121_000024_create_holiday;
 mod m20261121_000025_bound_lesson_length;
 mod m20261121_000026_create_revision;
+mod m20261121_000040_add_user_suspended_at;
+mod m20261121_000041_create_guardianship;
+mod m20261121_000042_create_invitation;
+mod m20261121_000043_create_third_party_app;
+mod m20261121_000044_let_apps_have_idempotency_keys;
+mod m20261121_000045_index_bookings_by_start;
+mod m20261121_000046_list_sessions_of_user;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -58,6 +65,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000024_create_holiday::Migration),
             Box::new(m20261121_000025_bound_lesson_length::Migration),
             Box::new(m20261121_000026_create_revision::Migration),
+            Box::new(m20261121_000040_add_user_suspended_at::Migration),
+            Box::new(m20261121_000041_create_guardianship::Migration),
+            Box::new(m20261121_000042_create_invitation::Migration),
+            Box::new(m20261121_000043_create_third_party_app::Migration),
+            Box::new(m20261121_000044_let_apps_have_idempotency_keys::Migration),
+            Box::new(m20261121_000045_index_bookings_by_start::Migration),
+            Box::new(m20261121_000046_list_sessions_of_user::Migration),
         ]
     }
 }

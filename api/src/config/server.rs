@@ -14,8 +14,10 @@ pub struct Server {
     pub public_url: Url,
     /// How long requests and jobs in flight may take to end after SIGTERM or Ctrl-C.
     pub shutdown_grace: Duration,
-    /// How long a person stays signed in.
+    /// How long a person stays signed in, at most.
     pub session_lifetime: chrono::TimeDelta,
+    /// A session that is not used for so long is over.
+    pub session_idle: chrono::TimeDelta,
 }
 
 /// `BIND`: the address to listen on; 127.0.0.1:8080 when not set.
@@ -32,7 +34,8 @@ pub(super) fn bind(vars: &mut Vars<'_>) -> SocketAddr {
 impl Server {
     /// `PUBLIC_URL`: how browsers reach this server, such as `https://book.example.org`; required.
     /// `SHUTDOWN_GRACE_SECONDS`: 8 when not set, because Cloud Run kills after 10.
-    /// `SESSION_DAYS`: how long a sign-in lasts; 30 when not set.
+    /// `SESSION_DAYS`: how long a sign-in lasts, however much it is used; 30 when not set.
+    /// `SESSION_IDLE_DAYS`: after how long without use it ends; 7 when not set.
     pub fn load(vars: &mut Vars<'_>, bind: SocketAddr) -> Self {
         let text = vars.required(
             "PUBLIC_URL",
@@ -52,6 +55,9 @@ impl Server {
             ),
             session_lifetime: chrono::TimeDelta::days(
                 vars.number("SESSION_DAYS", 30, 1..=365).into(),
+            ),
+            session_idle: chrono::TimeDelta::days(
+                vars.number("SESSION_IDLE_DAYS", 7, 1..=365).into(),
             ),
         }
     }

@@ -4,16 +4,19 @@
 use crate::{
     app::App,
     error::Error,
-    http::rate_limit::Meter,
+    http::{rate_limit::Meter, scope},
     service::{
         self, TutorId, UserId,
-        session::{Holder, Viewer},
+        app_key::{self, Access},
+        caller::Caller,
+        session::Holder,
     },
 };
 use axum::{
     RequestPartsExt,
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::request::Parts,
+    extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use secrecy::{ExposeSecret, SecretString};
@@ -66,6 +69,70 @@ pub fn session_cookie(app: &App, token: &SecretString) -> Cookie<'static> {
     CookieName::Session.make(app, token.expose_secret().to_owned(), seconds)
 }
 
+/// The answer to somebody who has got a role: a cookie with another token, where a cookie was sent. All other sessions of
+/// theirs have ended.
+pub async fn renewed(app: &App, holder: &Holder, headers: &HeaderMap) -> Result<Response, Error> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        service::session::end_all(app, holder.user_id, None).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let token = service::session::renew(app, holder).await?;
+    let jar = CookieJar::new().add(session_cookie(app, &token));
+    Ok((StatusCode::NO_CONTENT, jar).into_response())
+}
+
+/// By what a request says who asks.
+enum Credentials {
+    /// The token of a session: as a bearer token, or in the cookie.
+    Session(SecretString),
+    /// A key of a third-party app, or a token for one.
+    App(SecretString),
+}
+
+impl Credentials {
+    /// Where there is an `Authorization` header it alone counts (RFC 6750 section 2.1), so that the cookies of a
+    /// browser never speak for a page that brings a token of its own.
+    fn of(app: &App, parts: &Parts) -> Result<Self, Error> {
+        let Some(authorization) = parts.headers.get(header::AUTHORIZATION) else {
+            let jar = CookieJar::from_headers(&parts.headers);
+            let token = CookieName::Session.read(app, &jar);
+            return token
+                .map(|token| Self::Session(token.into()))
+                .ok_or(Error::Unauthenticated);
+        };
+        let (scheme, token) = authorization
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .ok_or(Error::Unauthenticated)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Error::Unauthenticated);
+        }
+        let token = token.trim();
+        Ok(if app_key::is_of_app(token) {
+            Self::App(token.to_owned().into())
+        } else {
+            Self::Session(token.to_owned().into())
+        })
+    }
+}
+
+async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Holder>, Error> {
+    let holder = service::session::holder(app, token).await?;
+    if let Some(meter) = parts.extensions.get::<Meter>() {
+        meter.count_person(holder.user_id)?;
+    }
+    Ok(holder)
+}
+
+async fn access(app: &App, parts: &Parts, token: &SecretString) -> Result<Access, Error> {
+    let access = app_key::access(app, token).await?;
+    if let Some(meter) = parts.extensions.get::<Meter>() {
+        meter.count_person(UserId(access.key_id().0))?;
+    }
+    Ok(access)
+}
+
 /// Somebody who is signed in.
 pub struct SignedIn(pub Arc<Holder>);
 
@@ -73,15 +140,16 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        let token = CookieName::Session
-            .read(app, &jar)
-            .ok_or(Error::Unauthenticated)?;
-        let holder = service::session::holder(app, &SecretString::from(token)).await?;
-        if let Some(meter) = parts.extensions.get::<Meter>() {
-            meter.count_person(holder.user_id)?;
+        match Credentials::of(app, parts)? {
+            Credentials::Session(token) => holder(app, parts, &token).await.map(Self),
+            Credentials::App(token) => {
+                access(app, parts, &token).await?;
+                Err(Error::Forbidden {
+                    code: "people_only",
+                    detail: "No third-party app may do this.".into(),
+                })
+            }
         }
-        Ok(Self(holder))
     }
 }
 
@@ -91,16 +159,48 @@ impl OptionalFromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Error> {
         match <Self as FromRequestParts<App>>::from_request_parts(parts, app).await {
             Ok(signed_in) => Ok(Some(signed_in)),
-            Err(Error::Unauthenticated) => Ok(None),
+            Err(Error::Unauthenticated | Error::Forbidden { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Somebody who is signed in, or a third-party app whose key has the scope of the operation.
+pub struct Allowed(pub Caller);
+
+impl FromRequestParts<App> for Allowed {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let caller = match Credentials::of(app, parts)? {
+            Credentials::Session(token) => {
+                Caller::Person(holder(app, parts, &token).await?.person.clone())
+            }
+            Credentials::App(token) => {
+                let access = access(app, parts, &token).await?;
+                check_scope(parts, &access)?;
+                Caller::App(access)
+            }
+        };
+        Ok(Self(caller))
+    }
+}
+
+fn check_scope(parts: &Parts, access: &Access) -> Result<(), Error> {
+    let route = parts.extensions.get::<MatchedPath>();
+    let needed = route.and_then(|route| scope::of(&parts.method, route.as_str()));
+    match needed {
+        Some(needed) => access.check_any(&[needed]),
+        None => Err(Error::internal(anyhow::anyhow!(
+            "an operation for third-party apps has no scope"
+        ))),
     }
 }
 
 /// The tutor named in the path, whom the caller may edit: it is them, or they are an admin.
 pub struct EditedTutor {
     pub id: TutorId,
-    pub viewer: Viewer,
+    pub caller: Caller,
 }
 
 #[derive(Deserialize)]
@@ -115,21 +215,21 @@ impl FromRequestParts<App> for EditedTutor {
         let SignedIn(holder) =
             <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         let super::extract::Path(TutorInPath { id }) = parts.extract().await?;
-        let viewer = holder.viewer();
+        let caller = Caller::Person(holder.person.clone());
         // What the caller may not see is not there; what they see is not theirs to edit.
-        service::tutor::get(app, viewer, id).await?;
-        if holder.tutor_id != Some(id) && !viewer.is_admin {
+        service::tutor::get(app, &caller, id).await?;
+        if !caller.may_edit(id) {
             return Err(Error::Forbidden {
                 code: "not_your_profile",
-                detail: "Only the tutor or an admin edits this.".into(),
+                detail: "Only the tutor or an admin may.".into(),
             });
         }
-        Ok(Self { id, viewer })
+        Ok(Self { id, caller })
     }
 }
 
 /// Somebody who is signed in and an admin.
-pub struct Admin(pub UserId);
+pub struct Admin(pub Arc<Holder>);
 
 impl FromRequestParts<App> for Admin {
     type Rejection = Error;
@@ -138,11 +238,11 @@ impl FromRequestParts<App> for Admin {
         let SignedIn(holder) =
             <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         if holder.is_admin() {
-            return Ok(Self(holder.user_id));
+            return Ok(Self(holder));
         }
         Err(Error::Forbidden {
             code: "not_an_admin",
-            detail: "Only an admin edits this.".into(),
+            detail: "Only an admin may.".into(),
         })
     }
 }

@@ -3,7 +3,11 @@
 use super::validate;
 use crate::{
     error::Error,
-    service::{BookingId, HolidayCalendarId, TimeOffId, TutorId},
+    service::{
+        BookingId, HolidayCalendarId, TimeOffId, TutorId, UserId,
+        app_key::{AppId, AppKeyId},
+        invitation::InvitationId,
+    },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -42,7 +46,16 @@ macro_rules! any_is_possible {
     )+};
 }
 
-any_is_possible!(HolidayCalendarId, TimeOffId, TutorId);
+any_is_possible!(
+    AppId,
+    AppKeyId,
+    HolidayCalendarId,
+    InvitationId,
+    TimeOffId,
+    TutorId,
+    UserId,
+    (UserId, UserId)
+);
 
 /// A slug.
 impl Key for String {

@@ -4,10 +4,7 @@ use super::etag::etag;
 use crate::{
     app::App,
     error::Error,
-    service::{
-        UserId,
-        idempotency::{self, Claim, Claimed},
-    },
+    service::idempotency::{self, Claim, Claimed},
 };
 use axum::{
     body::{Body, Bytes},
@@ -19,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 /// The longest answer that is kept, in bytes.
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -114,7 +112,7 @@ impl IdempotencyKey {
     pub async fn once<W>(
         self,
         app: &App,
-        user_id: UserId,
+        caller_id: Uuid,
         request: &impl Serialize,
         work: impl FnOnce(Option<Claim>) -> W,
     ) -> Result<Response, Error>
@@ -123,7 +121,7 @@ impl IdempotencyKey {
     {
         let claim = match self.0 {
             None => None,
-            Some(key) => match idempotency::claim(app, user_id, key, request).await? {
+            Some(key) => match idempotency::claim(app, caller_id, key, request).await? {
                 Claimed::Do(claim) => Some(claim),
                 Claimed::Done(answer) => return replay(answer),
                 Claimed::InProgress => return Err(Error::RequestInProgress),

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what is said once for all operations. Each operation says the rest itself.
 
 mod limits;
+mod security;
 mod text;
 
 use super::{problem::Problem, routes};
@@ -8,12 +9,9 @@ use crate::app::App;
 use axum::http::{Method, StatusCode};
 use std::collections::BTreeMap;
 use utoipa::{
-    IntoResponses, Modify, OpenApi,
+    IntoResponses, OpenApi,
     openapi::{
-        ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder,
-        path::Operation,
-        response::Response,
-        security::{ApiKey, ApiKeyValue, SecurityScheme},
+        ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder, path::Operation, response::Response,
     },
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -32,16 +30,18 @@ use utoipa_axum::router::OpenApiRouter;
             | status | `code` |\n| --- | --- |\n\
             | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
-            | 403 | `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access` |\n\
+            | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access`, `suspended` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
-            | 409 | `slot_unavailable`, `own_lesson`, `already_cancelled`, `already_started`, `request_in_progress` |\n\
+            | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `same_tutor`, `already_cancelled`, `already_started`, `request_in_progress`, \
+            `last_admin`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
+            `too_many_invitations`, `too_many_keys` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
             | 413 | `body_too_large` |\n\
             | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
-            `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_calendar`, `not_a_calendar`, \
+            `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",
@@ -50,6 +50,8 @@ use utoipa_axum::router::OpenApiRouter;
     tags(
         (name = "auth", description = "Signing in and out."),
         (name = "me", description = "The signed-in person."),
+        (name = "users", description = "People and what they may do."),
+        (name = "third-party apps", description = "Software of others, and its keys."),
         (name = "subjects", description = "What is taught."),
         (name = "centre", description = "What holds for everybody."),
         (name = "tutors", description = "Who teaches what, and when."),
@@ -58,7 +60,6 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "health", description = "For probes."),
     ),
     components(schemas(Problem)),
-    modifiers(&SessionCookie),
 )]
 struct Document;
 
@@ -71,6 +72,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub(super) fn routes() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::with_openapi(Document::openapi()).merge(routes::all());
     text::describe(router.get_openapi_mut());
+    security::describe(router.get_openapi_mut());
     limits::describe(router.get_openapi_mut());
     router
 }
@@ -87,18 +89,6 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
     operations
         .into_iter()
         .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-struct SessionCookie;
-
-impl Modify for SessionCookie {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let description = "Set by signing in at /v1/auth/sign-in. On plain http, which is accepted on loopback only, \
-                           its name is session.";
-        let cookie = ApiKeyValue::with_description("__Host-session", description);
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    }
 }
 
 /// An answer in problem+json.

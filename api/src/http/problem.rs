@@ -174,8 +174,8 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match status {
             StatusCode::UNAUTHORIZED => {
-                // RFC 9110 section 15.5.2 wants a challenge; "Cookie" names the scheme of the OpenAPI document.
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie"));
+                // RFC 6750 section 3. Browsers are signed in by a cookie, for which there is no challenge.
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));

@@ -9,8 +9,8 @@ use crate::{
         self, TutorId, UserId,
         booking::Wanted,
         calendar_connection::Grant,
+        caller::Caller,
         idempotency::Reply,
-        session::Viewer,
         slot::{About, Search},
         tutor::{self, WantedOffer},
     },
@@ -96,7 +96,10 @@ fn account(person: &Person) -> anyhow::Result<Account> {
 pub async fn fill(app: &App, sandbox: &Sandbox) -> anyhow::Result<()> {
     let issuer = sandbox.issuer();
     store::seed::move_loopback_identities(&app.db, &issuer).await?;
-    if !service::subject::list(app, None, 1).await?.is_empty() {
+    if !store::subject::list(&app.db, None, None, 1)
+        .await?
+        .is_empty()
+    {
         return Ok(());
     }
     let people = insert_people(app, &issuer).await?;
@@ -275,12 +278,10 @@ async fn book_first(
         to: from + TimeDelta::days(14),
         minutes: *minutes,
     };
-    let viewer = Viewer {
-        user_id: student,
-        is_admin: false,
-    };
+    let person = store::person::find(&app.db, student).await?;
+    let caller = Caller::Person(person.context("a student of the demo")?.into());
     app.cache.catch_up().await?;
-    let Some(slot) = service::slot::search(app, viewer, search)
+    let Some(slot) = service::slot::search(app, &caller, Some(student), search)
         .await?
         .into_iter()
         .next()
@@ -298,6 +299,6 @@ async fn book_first(
         answer: drop,
         claim: None,
     };
-    service::booking::create(app, viewer, wanted, reply).await?;
+    service::booking::create(app, &caller, student, wanted, reply).await?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use super::{
     BookingId, TutorId, UserId, busy_time,
+    caller::Caller,
     idempotency::Reply,
-    session::Viewer,
     slot::{About, Times},
     transaction::transaction,
     tutor,
@@ -16,6 +16,7 @@ use crate::{
         booking::{Cancellation, Filter},
         job::Work,
         lesson::NewLesson,
+        tutor::Profile,
         violated,
     },
     turns::Turn,
@@ -55,7 +56,7 @@ impl Wanted {
     }
 }
 
-/// Books a lesson for a student. The lesson, the booking, the work on the tutor's calendar and, for a
+/// Books a lesson for a student for whom the caller may act. The lesson, the booking, the work on the tutor's calendar and, for a
 /// request with a key, its answer come to be in one transaction or not at all.
 ///
 /// # Errors
@@ -64,28 +65,25 @@ impl Wanted {
 /// [`Error::RequestInProgress`] if the claim was lost.
 pub async fn create<A: Serialize + Send + Sync>(
     app: &App,
-    student: Viewer,
+    caller: &Caller,
+    student: UserId,
     wanted: Wanted,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let span = span(&wanted)?;
-    let tutor = tutor::get(app, student, wanted.tutor_id).await?;
-    if tutor.profile.user_id == student.user_id {
-        return Err(Error::conflict(
-            "own_lesson",
-            "Nobody can book a lesson with themselves.",
-        ));
-    }
+    let tutor = tutor::get(app, caller, wanted.tutor_id).await?;
+    check_taught(&tutor.profile, student)?;
     busy_time::read_if_stale(app, wanted.tutor_id).await;
-    let people = [tutor.profile.user_id, student.user_id];
-    match book(app, student, people, &wanted, span, reply).await {
+    let people = [tutor.profile.user_id, student];
+    match book(app, (caller, student), people, &wanted, span, reply).await {
         Ok(answer) => {
             app.work_enqueued.notify_one();
             Ok(answer)
         }
         Err(Error::Conflict(mut conflict)) => {
             app.cache.catch_up().await?;
-            let times = Times::around(app, student, wanted.tutor_id, span).await?;
+            let whose = (caller, Some(student));
+            let times = Times::around(app, whose, wanted.tutor_id, span).await?;
             let alternatives = times.alternatives(&wanted.about(), span, app.clock.now())?;
             conflict.alternatives = alternatives
                 .iter()
@@ -99,7 +97,7 @@ pub async fn create<A: Serialize + Send + Sync>(
 
 async fn book<A: Serialize + Send + Sync>(
     app: &App,
-    student: Viewer,
+    (caller, student): (&Caller, UserId),
     people: [UserId; 2],
     wanted: &Wanted,
     span: Span,
@@ -107,12 +105,12 @@ async fn book<A: Serialize + Send + Sync>(
 ) -> Result<A, Error> {
     // Who comes too late need not queue.
     app.cache.catch_up().await?;
-    let times = Times::around(app, student, wanted.tutor_id, span).await?;
+    let times = Times::around(app, (caller, Some(student)), wanted.tutor_id, span).await?;
     offered(&times, wanted, span, app.clock.now())?;
-    let _turn = turn(app, student.user_id, wanted.tutor_id).await?;
+    let _turn = turn(app, student, wanted.tutor_id).await?;
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
-        let detail = insert(app, txn, student, wanted, span).await?;
+        let detail = insert(app, txn, (caller, student), wanted, span).await?;
         reply.keep(txn, detail).await
     })
 }
@@ -133,12 +131,12 @@ fn span(wanted: &Wanted) -> Result<Span, Error> {
 async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
-    student: Viewer,
+    (caller, student): (&Caller, UserId),
     wanted: &Wanted,
     span: Span,
 ) -> Result<Detail, Error> {
     let now = app.clock.now();
-    let times = Times::within(app, txn, student, wanted.tutor_id, span).await?;
+    let times = Times::within(app, txn, (caller, Some(student)), wanted.tutor_id, span).await?;
     let lesson = NewLesson {
         tutor_id: wanted.tutor_id,
         subject_id: offered(&times, wanted, span, now)?,
@@ -148,11 +146,11 @@ async fn insert(
     let lesson_id = store::lesson::insert(txn, lesson, now)
         .await
         .map_err(translate)?;
-    let id = store::booking::insert(txn, lesson_id, student.user_id, span, now)
+    let id = store::booking::insert(txn, lesson_id, student, span, now)
         .await
         .map_err(translate)?;
     store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
-    find(txn, student.user_id, id).await
+    find(txn, caller, id).await
 }
 
 /// The subject of a lesson that can be booked.
@@ -169,13 +167,7 @@ fn offered(
     let offers = &mut tutor.offers.iter();
     let offer = offers
         .find(|offer| offer.slug == wanted.subject && offer.level == wanted.level)
-        .ok_or_else(|| {
-            Error::invalid(
-                "subject",
-                "not_offered",
-                "this tutor does not teach this subject at this level",
-            )
-        })?;
+        .ok_or_else(not_offered)?;
     let obstacles = times.obstacles(&wanted.about(), span, now, false)?;
     if obstacles.is_empty() {
         Ok(offer.subject_id)
@@ -218,6 +210,12 @@ fn unavailable(conflicts: Vec<Obstacle>) -> Error {
 #[derive(Debug)]
 pub struct Listing {
     pub side: Side,
+    /// Only those of this student.
+    pub student: Option<UserId>,
+    /// Only those on lessons of this tutor.
+    pub tutor: Option<TutorId>,
+    /// Only those on lessons of tutors who are suspended, or not.
+    pub tutor_suspended: Option<bool>,
     pub cancelled: Option<bool>,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
@@ -236,6 +234,9 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     });
     let Listing {
         side,
+        student,
+        tutor,
+        tutor_suspended,
         from,
         until,
         after,
@@ -244,6 +245,9 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     } = listing;
     let filter = Filter {
         side,
+        student,
+        tutor,
+        tutor_suspended,
         id: None,
         status,
         from,
@@ -254,15 +258,44 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     Ok(store::booking::list(&app.db, filter).await?)
 }
 
-/// A booking, if this viewer may see it.
-pub async fn get(app: &App, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
-    find(&app.db, viewer, id).await
+/// A booking, if the caller may see it.
+pub async fn get(app: &App, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
+    find(&app.db, caller, id).await
 }
 
-async fn find(db: &impl ConnectionTrait, viewer: UserId, id: BookingId) -> Result<Detail, Error> {
-    store::booking::visible_to(db, viewer, id)
+async fn find(db: &impl ConnectionTrait, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
+    store::booking::find(db, seen_by(caller), id)
         .await?
         .ok_or(Error::not_found("booking"))
+}
+
+/// The bookings that a caller may see.
+fn seen_by(caller: &Caller) -> Side {
+    match caller {
+        Caller::Person(person) if person.is_admin() => Side::centre(),
+        Caller::Person(person) => Side::Person {
+            students: person.acts_for(),
+            tutor: person.user_id,
+        },
+        Caller::App(access) => Side::Centre {
+            tutors: access.tutors().map(<[_]>::to_vec),
+            subjects: access.subjects().map(<[_]>::to_vec),
+        },
+    }
+}
+
+/// The bookings of the whole centre, as far as the caller may see them: for admins and third-party apps.
+///
+/// # Errors
+/// [`Error::Forbidden`].
+pub fn of_centre(caller: &Caller) -> Result<Side, Error> {
+    if caller.is_admin() || matches!(caller, Caller::App(_)) {
+        return Ok(seen_by(caller));
+    }
+    Err(Error::Forbidden {
+        code: "not_an_admin",
+        detail: "Only admins see the bookings of the whole centre.".into(),
+    })
 }
 
 /// Cancels a booking. A lesson that nobody is left on is cancelled with it, and leaves the calendar.
@@ -273,7 +306,7 @@ async fn find(db: &impl ConnectionTrait, viewer: UserId, id: BookingId) -> Resul
 /// `already_started`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn cancel<A: Serialize + Send + Sync>(
     app: &App,
-    actor: UserId,
+    caller: &Caller,
     id: BookingId,
     version: Option<i32>,
     reason: Option<&str>,
@@ -284,37 +317,38 @@ pub async fn cancel<A: Serialize + Send + Sync>(
         tutor_user_id,
         student_id,
         ..
-    } = get(app, actor, id).await?;
+    } = get(app, caller, id).await?;
     let _turn = turn(app, student_id, tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
-        let booking = find(txn, actor, id).await?;
+        let booking = find(txn, caller, id).await?;
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }
         let now = app.clock.now();
-        check_cancel(&booking, actor, now)?;
-        let cancellation = Cancellation { by: actor, reason };
+        check_cancel(&booking, caller, now)?;
+        let by = caller.user_id();
+        let cancellation = Cancellation { by, reason };
         if !store::booking::cancel(txn, id, booking.version, cancellation, now).await? {
             return Err(already_cancelled());
         }
         store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
         store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?;
-        reply.keep(txn, find(txn, actor, id).await?).await
+        reply.keep(txn, find(txn, caller, id).await?).await
     })?;
     app.work_enqueued.notify_one();
     Ok(answer)
 }
 
-fn check_cancel(booking: &Detail, actor: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+fn check_cancel(booking: &Detail, caller: &Caller, now: DateTime<Utc>) -> Result<(), Error> {
     let status = match booking.status {
         BookingStatus::Confirmed => lifecycle::BookingStatus::Confirmed,
         BookingStatus::Cancelled => lifecycle::BookingStatus::Cancelled,
     };
-    let actor = if actor == booking.student_id {
-        Actor::Student
-    } else {
-        Actor::Tutor
+    let actor = match caller {
+        Caller::Person(person) if person.acts_for().contains(&booking.student_id) => Actor::Student,
+        Caller::Person(person) if person.user_id == booking.tutor_user_id => Actor::Tutor,
+        Caller::Person(_) | Caller::App(_) => Actor::Admin,
     };
     match lifecycle::cancel(status, actor, booking.starts_at, now) {
         Ok(_) => Ok(()),
@@ -328,6 +362,105 @@ fn check_cancel(booking: &Detail, actor: UserId, now: DateTime<Utc>) -> Result<(
 
 fn already_cancelled() -> Error {
     Error::conflict("already_cancelled", "This booking is cancelled already.")
+}
+
+/// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
+/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
+/// comes into that of the other.
+///
+/// # Errors
+/// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
+/// what the tutor does not teach; [`Error::Conflict`] as [`cancel`], with `same_tutor`, `own_lesson`, `tutor_suspended`,
+/// and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn reassign<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    (id, version): (BookingId, Option<i32>),
+    tutor_id: TutorId,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let before = get(app, caller, id).await?;
+    let tutor = tutor::get(app, caller, tutor_id).await?.profile.clone();
+    check_taught(&tutor, before.student_id)?;
+    let _turn = turn(app, before.student_id, tutor_id).await?;
+    let people = [before.tutor_user_id, tutor.user_id, before.student_id];
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &people).await?;
+        let booking = find(txn, caller, id).await?;
+        if version.is_some_and(|version| version != booking.version) {
+            return Err(Error::PreconditionFailed);
+        }
+        check_cancel(&booking, caller, app.clock.now())?;
+        if booking.tutor_id == tutor_id {
+            let detail = "The booking is with this tutor already.";
+            return Err(Error::conflict("same_tutor", detail));
+        }
+        hand_over(app, txn, caller, &booking, tutor_id).await?;
+        reply.keep(txn, find(txn, caller, id).await?).await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
+}
+
+/// What the centre may disregard when it finds another tutor.
+const AT_SHORT_NOTICE: [&str; 4] = ["notice", "horizon", "grid", "length_not_offered"];
+
+async fn hand_over(
+    app: &App,
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    tutor_id: TutorId,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let span = Span::new(booking.starts_at, booking.ends_at)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))?;
+    let about = About {
+        subject: Some(booking.subject_slug.clone()),
+        level: Some(booking.level.clone()),
+    };
+    // The student is there at that time: it is this very lesson.
+    let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
+    let mut obstacles = times.obstacles(&about, span, now, true)?;
+    obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
+    if !obstacles.is_empty() {
+        return Err(unavailable(obstacles));
+    }
+    let (tutor, _) = times.only()?;
+    let mut offers = tutor.offers.iter();
+    let offer = offers.find(|offer| offer.slug == booking.subject_slug);
+    let lesson = NewLesson {
+        tutor_id,
+        subject_id: offer.ok_or_else(not_offered)?.subject_id,
+        level: booking.level.clone(),
+        span,
+    };
+    let lesson_id = store::lesson::insert(txn, lesson, now).await;
+    let lesson_id = lesson_id.map_err(translate)?;
+    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
+    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+    for lesson in [booking.lesson_id, lesson_id] {
+        store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a tutor may teach a student at all.
+fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
+    if tutor.suspended {
+        let detail = "This tutor is suspended and teaches nobody.";
+        return Err(Error::conflict("tutor_suspended", detail));
+    }
+    if tutor.user_id == student {
+        let detail = "Nobody can book a lesson with themselves.";
+        return Err(Error::conflict("own_lesson", detail));
+    }
+    Ok(())
+}
+
+fn not_offered() -> Error {
+    let detail = "this tutor does not teach this subject at this level";
+    Error::invalid("subject", "not_offered", detail)
 }
 
 /// How the booking stands in the tutor's calendar.

@@ -10,7 +10,6 @@
 //! find that a repetition has taken over, and must then leave nothing behind: keeping the answer fails, and
 //! with it the transaction.
 
-use super::UserId;
 use crate::{
     app::App,
     error::Error,
@@ -21,6 +20,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// How long a claim stands; longer than any request should take.
 const IN_FLIGHT: TimeDelta = TimeDelta::minutes(1);
@@ -47,7 +47,7 @@ pub enum Claimed {
 /// The right to do the request of a key.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    user_id: UserId,
+    caller_id: Uuid,
     key: String,
     /// When somebody else may take over; tells this claim from theirs.
     until: DateTime<Utc>,
@@ -56,7 +56,7 @@ pub struct Claim {
 /// Takes a key for a request, unless it is taken.
 pub async fn claim(
     app: &App,
-    user_id: UserId,
+    caller_id: Uuid,
     key: String,
     request: &impl Serialize,
 ) -> Result<Claimed, Error> {
@@ -68,7 +68,7 @@ pub async fn claim(
     }
     let until = now + IN_FLIGHT;
     let claim = Claim {
-        user_id,
+        caller_id,
         key,
         until,
     };
@@ -89,7 +89,7 @@ pub async fn claim(
 impl Claim {
     fn key(&self) -> Key<'_> {
         Key {
-            user_id: self.user_id,
+            caller_id: self.caller_id,
             key: &self.key,
         }
     }

@@ -1,21 +1,27 @@
 //! The use cases: a transaction, the rules of `scheduling`, the store, the queue. No HTTP here.
 
+pub mod app_key;
 pub mod booking;
 pub mod busy_time;
 pub mod calendar_connection;
+pub mod caller;
 pub mod date_override;
+pub mod guardianship;
 pub mod health;
 pub mod holiday_calendar;
 mod holiday_import;
 pub mod idempotency;
+pub mod invitation;
 pub mod lesson_event;
 pub mod policy;
 pub mod queue;
+pub mod role;
 pub mod session;
 pub mod sign_in;
 pub mod slot;
 pub mod slot_search;
 pub mod subject;
+pub mod third_party_app;
 pub mod time_off;
 mod transaction;
 pub mod tutor;

@@ -1,6 +1,6 @@
 //! Sign-in sessions: opaque tokens, of which only hashes are stored.
 
-use super::UserId;
+use super::{UserId, transaction::transaction};
 use crate::{
     app::App,
     error::Error,
@@ -10,33 +10,13 @@ use crate::{
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 pub use crate::store::session::Holder;
-
-/// Who looks at something, as far as it decides what they see.
-#[derive(Clone, Copy, Debug)]
-pub struct Viewer {
-    pub user_id: UserId,
-    /// Sees everything.
-    pub is_admin: bool,
-}
-
-impl Holder {
-    pub fn is_admin(&self) -> bool {
-        self.roles.iter().any(|role| role == "admin")
-    }
-
-    pub fn viewer(&self) -> Viewer {
-        Viewer {
-            user_id: self.user_id,
-            is_admin: self.is_admin(),
-        }
-    }
-}
+pub use ::entity::{id::SessionId, session::Model as Session};
 
 /// How stale the time of last use may get, so that reading does not mean writing.
 const LAST_USE_PRECISION: TimeDelta = TimeDelta::minutes(5);
@@ -44,54 +24,140 @@ const LAST_USE_PRECISION: TimeDelta = TimeDelta::minutes(5);
 /// The longest `User-Agent` that is kept.
 const USER_AGENT_LENGTH: usize = 300;
 
+/// So many sessions a person has at most; the oldest end first.
+pub const MOST_SESSIONS: u8 = 50;
+
 /// Begins a session; the token is shown here and never again.
+///
+/// # Errors
+/// [`Error::Forbidden`] for somebody who is suspended.
 pub async fn begin(
     app: &App,
     user_id: UserId,
     user_agent: Option<&str>,
 ) -> Result<SecretString, Error> {
-    let token = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+    let now = app.clock.now();
+    let token = new_token();
     let user_agent: Option<String> = user_agent.map(|text| {
         text.chars()
             .filter(|c| !c.is_control())
             .take(USER_AGENT_LENGTH)
             .collect()
     });
-    let new = NewSession {
-        user_id,
-        token_hash: hash(&token),
-        user_agent: user_agent.as_deref(),
-        lifetime: app.config.server.session_lifetime,
-    };
-    let now = app.clock.now();
-    store::session::insert(&app.db, new, now).await?;
+    transaction!(app.db, |txn| {
+        if store::person::find(txn, user_id).await?.is_none() {
+            return Err(Error::Forbidden {
+                code: "suspended",
+                detail: "The centre has suspended this account.".into(),
+            });
+        }
+        let new = NewSession {
+            user_id,
+            token_hash: hash(&token),
+            user_agent: user_agent.as_deref(),
+            expires_at: now + app.config.server.session_lifetime,
+        };
+        store::session::insert(txn, new, now).await?;
+        Ok(store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?)
+    })?;
     if let Err(error) = store::session::delete_expired(&app.db, now).await {
         tracing::warn!(%error, "expired sessions are left for the next sign-in");
     }
     Ok(token)
 }
 
+fn new_token() -> SecretString {
+    BASE64_URL_SAFE_NO_PAD
+        .encode(rand::random::<[u8; 32]>())
+        .into()
+}
+
 /// Who holds the session with this token. What is read for them afterwards is no older than this call.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] when the session is unknown, ended or expired.
+/// [`Error::Unauthenticated`] when the session is unknown, ended or over, or the person is suspended.
 pub async fn holder(app: &App, token: &SecretString) -> Result<Arc<Holder>, Error> {
-    let (now, token_hash) = (app.clock.now(), hash(token));
+    let token_hash = hash(token);
     app.cache.catch_up().await?;
-    let found = app.cache.holder(token_hash).await?;
-    let holder = found
-        .filter(|holder| holder.expires_at > now)
-        .ok_or(Error::Unauthenticated)?;
+    let mut holder = find(app, &token_hash).await?;
+    let now = app.clock.now();
+    if holder.last_used_at <= used_since(app) {
+        // Another instance may have seen it used.
+        app.cache.forget_session(&token_hash);
+        holder = find(app, &token_hash).await?;
+    }
+    if holder.expires_at <= now || holder.last_used_at <= used_since(app) {
+        return Err(Error::Unauthenticated);
+    }
     if holder.last_used_at <= now - LAST_USE_PRECISION {
         store::session::touch(&app.db, holder.session_id, now).await?;
-        app.cache.forget(&token_hash);
+        app.cache.forget_session(&token_hash);
     }
     Ok(holder)
 }
 
-/// Ends a session.
-pub async fn end(app: &App, holder: &Holder) -> Result<(), Error> {
-    Ok(store::session::delete(&app.db, holder.session_id).await?)
+async fn find(app: &App, token_hash: &TokenHash) -> Result<Arc<Holder>, Error> {
+    let found = app.cache.holder(*token_hash).await?;
+    found.ok_or(Error::Unauthenticated)
+}
+
+/// A session that was last used before is over.
+fn used_since(app: &App) -> DateTime<Utc> {
+    app.clock.now() - app.config.server.session_idle
+}
+
+/// The sessions of a user that are not over, the newest first.
+pub async fn list(app: &App, user_id: UserId) -> Result<Vec<Session>, Error> {
+    let (now, most) = (app.clock.now(), MOST_SESSIONS.into());
+    Ok(store::session::of_user(&app.db, user_id, (now, used_since(app)), most).await?)
+}
+
+/// When a session ends if it is not used.
+pub fn ends_at(app: &App, session: &Session) -> DateTime<Utc> {
+    let idle = session.last_used_at + app.config.server.session_idle;
+    session.expires_at.min(idle)
+}
+
+/// Ends a session of a user.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn end(app: &App, user_id: UserId, id: SessionId) -> Result<(), Error> {
+    let ended = transaction!(app.db, |txn| {
+        Ok(store::session::delete(txn, user_id, id).await?)
+    })?;
+    if ended {
+        Ok(())
+    } else {
+        Err(Error::not_found("session"))
+    }
+}
+
+/// Ends all sessions of a user but one.
+pub async fn end_all(app: &App, user_id: UserId, but: Option<SessionId>) -> Result<(), Error> {
+    transaction!(app.db, |txn| {
+        Ok(store::session::delete_of_user(txn, user_id, but).await?)
+    })?;
+    Ok(())
+}
+
+/// Gives a session another token, and ends all other sessions of its holder: whoever has seen the token before has
+/// nothing now.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] where the session has ended.
+pub async fn renew(app: &App, holder: &Holder) -> Result<SecretString, Error> {
+    let token = new_token();
+    transaction!(app.db, |txn| {
+        let id = holder.session_id;
+        store::session::delete_of_user(txn, holder.user_id, Some(id)).await?;
+        if store::session::replace_token(txn, id, hash(&token)).await? {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated)
+        }
+    })?;
+    Ok(token)
 }
 
 fn hash(token: &SecretString) -> TokenHash {

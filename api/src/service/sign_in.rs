@@ -14,7 +14,6 @@ use crate::{
     store::{self, user::NewUser, violated},
 };
 use ::entity::user_role::Role;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use google::{Ask, Authorized, Identity, PendingAuthorization};
 use secrecy::SecretString;
@@ -355,19 +354,11 @@ fn seal(app: &App, pending: &Pending) -> Result<String, Error> {
         .keys
         .seal(SEAL_CONTEXT, &plain)
         .map_err(Error::internal)?;
-    Ok(format!(
-        "{}.{}",
-        sealed.key_id,
-        BASE64_URL_SAFE_NO_PAD.encode(sealed.bytes)
-    ))
+    Ok(sealed.to_text())
 }
 
 fn open(app: &App, text: &str) -> Option<Pending> {
-    let (key_id, bytes) = text.split_once('.')?;
-    let sealed = Sealed {
-        key_id: key_id.to_owned(),
-        bytes: BASE64_URL_SAFE_NO_PAD.decode(bytes).ok()?,
-    };
+    let sealed = Sealed::from_text(text)?;
     serde_json::from_slice(&app.config.keys.open(SEAL_CONTEXT, &sealed).ok()?).ok()
 }
 

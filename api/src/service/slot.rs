@@ -2,8 +2,8 @@
 
 use super::{
     TutorId, UserId,
-    session::Viewer,
-    tutor::{Tutor, visible},
+    caller::Caller,
+    tutor::{Tutor, seen},
 };
 use crate::{
     app::App,
@@ -57,16 +57,21 @@ pub struct Search {
     pub minutes: i16,
 }
 
-/// Every slot that this student could book now.
+/// Every slot that could be booked now for a student, or for anybody where none is given.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a tutor that the student may not see; [`Error::Invalid`] for a window that is
 /// empty or longer than [`LONGEST_WINDOW`], and for a length that the tutor does not offer.
-pub async fn search(app: &App, viewer: Viewer, search: Search) -> Result<Vec<Span>, Error> {
+pub async fn search(
+    app: &App,
+    caller: &Caller,
+    student: Option<UserId>,
+    search: Search,
+) -> Result<Vec<Span>, Error> {
     let window = window(search.from, search.to)?;
     let length = TimeDelta::minutes(search.minutes.into());
     let ahead = ahead(window, app.clock.now());
-    let times = Times::of_tutor(app, viewer, search.tutor_id, ahead, length).await?;
+    let times = Times::of_tutor(app, (caller, student), search.tutor_id, ahead, length).await?;
     let (tutor, occupancy) = times.only()?;
     let lengths = search.about.lengths(tutor)?;
     if !lengths.contains(&length) {
@@ -111,13 +116,14 @@ pub struct Explanation {
     pub alternatives: Vec<Span>,
 }
 
-/// Why this viewer could or couldn't book a tutor for so many minutes from `start` on.
+/// Why a tutor could or couldn't be booked for a student, or for anybody where none is given, for so many minutes from
+/// `start` on.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a tutor that the viewer may not see.
+/// [`Error::NotFound`] for a tutor that the caller may not see.
 pub async fn explain(
     app: &App,
-    viewer: Viewer,
+    (caller, student): (&Caller, Option<UserId>),
     tutor_id: TutorId,
     about: &About,
     start: DateTime<Utc>,
@@ -126,8 +132,8 @@ pub async fn explain(
     let slot = Span::lasting(start, TimeDelta::minutes(minutes.into()))
         .ok_or_else(|| Error::invalid("minutes", "out_of_range", "must be more than nothing"))?;
     let now = app.clock.now();
-    let times = Times::around(app, viewer, tutor_id, slot).await?;
-    let sees_all = viewer.is_admin || viewer.user_id == times.only()?.0.profile.user_id;
+    let times = Times::around(app, (caller, student), tutor_id, slot).await?;
+    let sees_all = caller.may_edit(tutor_id);
     let obstacles = times.obstacles(about, slot, now, sees_all)?;
     let alternatives = if obstacles.is_empty() {
         Vec::new()
@@ -145,7 +151,7 @@ pub async fn explain(
 pub(super) struct Times {
     tutors: Vec<Arc<Tutor>>,
     occupied: OccupiedTime,
-    student: UserId,
+    student: Option<UserId>,
 }
 
 impl Times {
@@ -154,7 +160,7 @@ impl Times {
         app: &App,
         revisions: &Revisions,
         tutors: Vec<Arc<Tutor>>,
-        student: UserId,
+        student: Option<UserId>,
         (window, length): (Span, TimeDelta),
     ) -> Result<Self, Error> {
         let ids: Vec<TutorId> = tutors.iter().map(|tutor| tutor.profile.id).collect();
@@ -167,28 +173,27 @@ impl Times {
         })
     }
 
-    /// All that decides over slots of a tutor whom this viewer may see.
+    /// All that decides over slots of a tutor whom the caller sees, for a student.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub(super) async fn of_tutor(
         app: &App,
-        viewer: Viewer,
+        (caller, student): (&Caller, Option<UserId>),
         id: TutorId,
         window: Span,
         length: TimeDelta,
     ) -> Result<Self, Error> {
-        let student = viewer.user_id;
-        let revisions = app.cache.revisions(&[id], Some(student));
+        let revisions = app.cache.revisions(&[id], student);
         let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
-        let tutors = vec![visible(tutor, viewer)?];
+        let tutors = vec![seen(tutor, caller)?];
         Self::load(app, &revisions, tutors, student, (window, length)).await
     }
 
     /// All that decides over a slot of a tutor and over its alternatives, as [`Times::of_tutor`].
     pub(super) async fn around(
         app: &App,
-        viewer: Viewer,
+        whose: (&Caller, Option<UserId>),
         id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
@@ -197,21 +202,21 @@ impl Times {
         let window = from
             .zip(until)
             .and_then(|(from, until)| Span::new(from, until));
-        Self::of_tutor(app, viewer, id, window.unwrap_or(slot), slot.duration()).await
+        Self::of_tutor(app, whose, id, window.unwrap_or(slot), slot.duration()).await
     }
 
-    /// All that decides over one slot of a tutor, in a transaction that has locked both people's time.
+    /// All that decides over one slot of a tutor, in a transaction that has locked its time and that of the student, where one
+    /// is given.
     pub(super) async fn within(
         app: &App,
         txn: &DatabaseTransaction,
-        viewer: Viewer,
+        (caller, student): (&Caller, Option<UserId>),
         id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
-        let student = viewer.user_id;
-        let revisions = app.cache.revisions_within(txn, id, Some(student)).await?;
+        let revisions = app.cache.revisions_within(txn, id, student).await?;
         let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
-        let tutors = vec![visible(tutor, viewer)?];
+        let tutors = vec![seen(tutor, caller)?];
         let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
         let needed = needed(&tutors, start, slot.duration());
         let both = (id, student);
@@ -249,7 +254,7 @@ impl Times {
         lengths: &'a [TimeDelta],
     ) -> Schedule<'a> {
         // Tutors who look at their own time are not in their own way as students too.
-        let is_own = tutor.profile.user_id == self.student;
+        let is_own = Some(tutor.profile.user_id) == self.student;
         Schedule {
             availability: tutor.timetable.availability(),
             occupied,

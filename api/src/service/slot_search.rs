@@ -2,6 +2,7 @@
 
 use super::{
     TutorId, UserId,
+    caller::Caller,
     slot::{LONGEST_WINDOW, Times, ahead, window},
     tutor::{self, Tutor},
 };
@@ -74,14 +75,14 @@ pub struct Found {
 /// that there is not, and where more than [`MOST_TUTORS`] teach this.
 pub async fn search(
     app: &App,
-    student: UserId,
+    (caller, student): (&Caller, Option<UserId>),
     wanted: &Wanted,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     after: Option<DateTime<Utc>>,
     limit: usize,
 ) -> Result<Found, Error> {
     let window = window(from, to)?;
-    let searched = Searched::load(app, student, wanted, window).await?;
+    let searched = Searched::load(app, (caller, student), wanted, window).await?;
     let rest = match after {
         None => Some(window),
         Some(after) => Span::new(window.start().max(after + A_SECOND), window.end()),
@@ -100,7 +101,7 @@ const A_SECOND: TimeDelta = TimeDelta::seconds(1);
 /// this.
 pub async fn next(
     app: &App,
-    student: UserId,
+    (caller, student): (&Caller, Option<UserId>),
     wanted: &Wanted,
     from: DateTime<Utc>,
 ) -> Result<Found, Error> {
@@ -108,7 +109,7 @@ pub async fn next(
     let Some(mut window) = Span::lasting(from.max(now), NEAR) else {
         return Ok(Found::default());
     };
-    let searched = Searched::load(app, student, wanted, window).await?;
+    let searched = Searched::load(app, (caller, student), wanted, window).await?;
     let latest = searched.times.latest_start(now);
     loop {
         let found = searched.found(app, window, Some(window), 1);
@@ -123,17 +124,19 @@ pub async fn next(
 /// Where the next slot is looked for first.
 const NEAR: TimeDelta = TimeDelta::days(7);
 
-async fn eligible(app: &App, wanted: &Wanted) -> Result<Arc<Vec<TutorId>>, Error> {
+async fn eligible(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Arc<Vec<TutorId>>, Error> {
     let filter = Filter {
+        hidden: false,
         subject: Some(wanted.subject.clone()),
         level: wanted.level.clone(),
         minutes: Some(wanted.minutes),
         language: wanted.language.clone(),
         among: wanted.tutors.clone(),
+        subjects: None,
         after: None,
         limit: i64::from(MOST_TUTORS) + 1,
     };
-    let found = tutor::find(app, filter).await?;
+    let found = tutor::find(app, caller, filter).await?;
     if found.len() > usize::from(MOST_TUTORS) {
         let detail = format!("more than {MOST_TUTORS} tutors teach this: ask for less");
         return Err(Error::invalid("subject", "too_many_tutors", detail));
@@ -152,21 +155,27 @@ struct Searched {
 impl Searched {
     async fn load(
         app: &App,
-        student: UserId,
+        (caller, student): (&Caller, Option<UserId>),
         wanted: &Wanted,
         window: Span,
     ) -> Result<Self, Error> {
         let cache = &app.cache;
-        let ids = eligible(app, wanted).await?;
-        let revisions = cache.revisions(&ids, Some(student));
+        let ids = eligible(app, caller, wanted).await?;
+        let revisions = cache.revisions(&ids, student);
         let mut tutors = cache.tutors(&revisions, &ids).await?;
         // Nobody learns from themselves, and who has hidden since is not found any more.
-        tutors.retain(|tutor| tutor.profile.user_id != student && tutor.profile.visible);
+        tutors.retain(|tutor| {
+            let profile = &tutor.profile;
+            Some(profile.user_id) != student && profile.visible && !profile.suspended
+        });
         let length = TimeDelta::minutes(wanted.minutes.into());
         let slots = (ahead(window, app.clock.now()), length);
         Ok(Self {
             times: Times::load(app, &revisions, tutors, student, slots).await?,
-            lessons_together: cache.lessons_together(&revisions, student).await?,
+            lessons_together: match student {
+                Some(student) => cache.lessons_together(&revisions, student).await?,
+                None => Arc::default(),
+            },
             length,
             rank: wanted.rank,
         })

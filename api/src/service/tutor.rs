@@ -1,6 +1,6 @@
 //! Tutors, what they teach and when they are there.
 
-use super::{TutorId, session::Viewer, transaction::transaction};
+use super::{TutorId, caller::Caller, transaction::transaction};
 use crate::{
     app::App,
     error::{Error, FieldError},
@@ -22,6 +22,8 @@ pub use crate::store::{
 /// Which tutors are listed, and where the page begins.
 #[derive(Debug, Default)]
 pub struct Listing {
+    /// Also those whom students may not find.
+    pub hidden: bool,
     /// Slug of a subject.
     pub subject: Option<String>,
     pub level: Option<String>,
@@ -29,28 +31,52 @@ pub struct Listing {
     pub limit: u32,
 }
 
-/// Visible tutors, the longest-serving first.
+/// Tutors, the longest-serving first.
 ///
 /// # Errors
+/// [`Error::Forbidden`] where others than admins ask for those who are hidden.
 /// [`Error::Invalid`] for a subject or a level of it that there is not.
-pub async fn list(app: &App, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error> {
+pub async fn list(app: &App, caller: &Caller, listing: Listing) -> Result<Vec<Arc<Tutor>>, Error> {
+    if listing.hidden && !caller.is_admin() {
+        return Err(Error::Forbidden {
+            code: "not_an_admin",
+            detail: "Only admins see who is hidden.".into(),
+        });
+    }
     let filter = Filter {
+        hidden: listing.hidden,
         subject: listing.subject,
         level: listing.level,
         after: listing.after,
         limit: listing.limit.into(),
         ..Filter::default()
     };
-    let ids = find(app, filter).await?;
+    let ids = find(app, caller, filter).await?;
     let revisions = app.cache.revisions(&ids, None);
-    Ok(app.cache.tutors(&revisions, &ids).await?)
+    let found = app.cache.tutors(&revisions, &ids).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|tutor| caller.sees(tutor))
+        .collect())
 }
 
-/// The tutors that a filter lets through.
+/// The tutors that a filter lets through, of those that the caller's key, if it is one, is limited to.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a subject or a level of it that there is not.
-pub(super) async fn find(app: &App, filter: Filter) -> Result<Arc<Vec<TutorId>>, Error> {
+pub(super) async fn find(
+    app: &App,
+    caller: &Caller,
+    mut filter: Filter,
+) -> Result<Arc<Vec<TutorId>>, Error> {
+    if let Caller::App(access) = caller
+        && !access.narrow(&mut filter)
+    {
+        return match filter.subject {
+            Some(slug) if !access.reaches_subject(&slug) => Err(unknown_subject()),
+            _ => Ok(Arc::default()),
+        };
+    }
     let (subject, level) = (filter.subject.clone(), filter.level.clone());
     let ids = app.cache.found(filter).await?;
     if let (Some(subject), true) = (subject, ids.is_empty()) {
@@ -61,13 +87,15 @@ pub(super) async fn find(app: &App, filter: Filter) -> Result<Arc<Vec<TutorId>>,
 
 async fn check_subject(app: &App, slug: String, level: Option<&str>) -> Result<(), Error> {
     let found = store::subject::by_slugs(&app.db, vec![slug]).await?;
-    let subject = found
-        .first()
-        .ok_or_else(|| Error::invalid("subject", "unknown_subject", "there is no such subject"))?;
+    let subject = found.first().ok_or_else(unknown_subject)?;
     if level.is_none_or(|level| subject.levels.iter().any(|known| known == level)) {
         return Ok(());
     }
     Err(Error::invalid("level", "unknown_level", taught_at(subject)))
+}
+
+fn unknown_subject() -> Error {
+    Error::invalid("subject", "unknown_subject", "there is no such subject")
 }
 
 fn taught_at(subject: &SubjectWithLevels) -> String {
@@ -75,25 +103,22 @@ fn taught_at(subject: &SubjectWithLevels) -> String {
     format!("{} is taught at: {levels}", subject.name)
 }
 
-/// A tutor, if this viewer may see it: hidden tutors are seen by themselves and admins only.
-pub async fn get(app: &App, viewer: Viewer, id: TutorId) -> Result<Arc<Tutor>, Error> {
+/// A tutor as this caller sees them: see [`Caller::sees`].
+pub async fn get(app: &App, caller: &Caller, id: TutorId) -> Result<Arc<Tutor>, Error> {
     let revisions = app.cache.revisions(&[id], None);
     let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
-    visible(tutor, viewer)
+    seen(tutor, caller)
 }
 
 /// The profile of a tutor, as [`get`].
-pub async fn profile(app: &App, viewer: Viewer, id: TutorId) -> Result<Profile, Error> {
-    Ok(get(app, viewer, id).await?.profile.clone())
+pub async fn profile(app: &App, caller: &Caller, id: TutorId) -> Result<Profile, Error> {
+    Ok(get(app, caller, id).await?.profile.clone())
 }
 
-/// The tutor, if there is one and this viewer may see it.
-pub(super) fn visible(tutor: Option<Arc<Tutor>>, viewer: Viewer) -> Result<Arc<Tutor>, Error> {
+/// The tutor, if there is one and the caller sees it.
+pub(super) fn seen(tutor: Option<Arc<Tutor>>, caller: &Caller) -> Result<Arc<Tutor>, Error> {
     tutor
-        .filter(|tutor| {
-            let profile = &tutor.profile;
-            profile.visible || viewer.is_admin || profile.user_id == viewer.user_id
-        })
+        .and_then(|tutor| caller.sees(tutor))
         .ok_or(Error::not_found("tutor"))
 }
 

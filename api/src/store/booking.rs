@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, Statement, Value, raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, ExprTrait,
+    FromQueryResult, QueryFilter, Statement, Value, raw_sql, sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -70,21 +70,43 @@ pub struct Detail {
     pub created_at: DateTime<Utc>,
 }
 
-/// Whose bookings. There is no way to ask for everybody's.
-#[derive(Clone, Copy, Debug)]
+/// Whose bookings.
+#[derive(Clone, Debug)]
 pub enum Side {
     /// Those that this user has as a student.
     Student(UserId),
     /// Those on lessons of this tutor.
     Tutor(TutorId),
-    /// Those that this user may see, as the student or as the tutor.
-    Either(UserId),
+    /// Those that a person may see: as one of these students or in their name, or as the tutor.
+    Person {
+        students: Vec<UserId>,
+        tutor: UserId,
+    },
+    /// Those of the centre, on lessons of these tutors and about the subjects with these slugs, where there are any.
+    Centre {
+        tutors: Option<Vec<TutorId>>,
+        subjects: Option<Vec<String>>,
+    },
+}
+
+impl Side {
+    /// Everybody's.
+    pub fn centre() -> Self {
+        Self::Centre {
+            tutors: None,
+            subjects: None,
+        }
+    }
 }
 
 /// Which bookings are listed, and where the page begins.
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub side: Side,
+    pub student: Option<UserId>,
+    pub tutor: Option<TutorId>,
+    /// Whether the tutor is suspended.
+    pub tutor_suspended: Option<bool>,
     pub id: Option<BookingId>,
     pub status: Option<BookingStatus>,
     /// Bookings that end after this.
@@ -113,16 +135,16 @@ LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id";
 
 /// Bookings by start, the earliest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detail>, DbErr> {
-    let mut conditions = Conditions::default();
-    match filter.side {
-        Side::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
-        Side::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
-        Side::Either(id) => {
-            conditions.add(
-                "(bookings.student_id = ? OR tutors.user_id = ?)",
-                [id.into(), id.into()],
-            );
-        }
+    let mut conditions = Conditions::of(filter.side);
+    if let Some(id) = filter.student {
+        conditions.add("bookings.student_id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.tutor {
+        conditions.add("lessons.tutor_id = ?", [id.into()]);
+    }
+    if let Some(suspended) = filter.tutor_suspended {
+        let condition = "(tutor_users.suspended_at IS NOT NULL) = ?";
+        conditions.add(condition, [suspended.into()]);
     }
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
@@ -165,6 +187,32 @@ struct Conditions {
 }
 
 impl Conditions {
+    fn of(side: Side) -> Self {
+        let mut conditions = Self::default();
+        match side {
+            Side::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
+            Side::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
+            Side::Person { students, tutor } => {
+                let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
+                conditions.add(
+                    "(bookings.student_id = ANY(?) OR tutors.user_id = ?)",
+                    [students.into(), tutor.into()],
+                );
+            }
+            Side::Centre { tutors, subjects } => {
+                conditions.add("true", []);
+                if let Some(ids) = tutors {
+                    let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+                    conditions.add("lessons.tutor_id = ANY(?)", [ids.into()]);
+                }
+                if let Some(slugs) = subjects {
+                    conditions.add("subjects.slug = ANY(?)", [slugs.into()]);
+                }
+            }
+        }
+        conditions
+    }
+
     /// Adds a condition with a `?` for each of its values.
     fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
         if !self.sql.is_empty() {
@@ -185,15 +233,17 @@ impl Conditions {
     }
 }
 
-/// A booking that this user may see, as the student or as the tutor.
-pub async fn visible_to(
+/// A booking, if it is among those of this side.
+pub async fn find(
     db: &impl ConnectionTrait,
-    viewer: UserId,
+    side: Side,
     id: BookingId,
 ) -> Result<Option<Detail>, DbErr> {
-    let side = Side::Either(viewer);
     let filter = Filter {
         side,
+        student: None,
+        tutor: None,
+        tutor_suspended: None,
         id: Some(id),
         status: None,
         from: None,
@@ -206,7 +256,8 @@ pub async fn visible_to(
 
 /// How a booking ends.
 pub struct Cancellation<'a> {
-    pub by: UserId,
+    /// None: a third-party app.
+    pub by: Option<UserId>,
     pub reason: Option<&'a str>,
 }
 
@@ -222,7 +273,7 @@ pub async fn cancel(
         .set(booking::ActiveModel {
             status: Set(BookingStatus::Cancelled),
             cancelled_at: Set(Some(now)),
-            cancelled_by: Set(Some(cancellation.by)),
+            cancelled_by: Set(cancellation.by),
             cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
             version: Set(version + 1),
             updated_at: Set(now),
@@ -233,6 +284,29 @@ pub async fn cancel(
         .exec(txn)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Puts a booking into another lesson at the same time.
+pub async fn move_to(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    lesson_id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    booking::Entity::update_many()
+        .col_expr(
+            booking::Column::Version,
+            Expr::col(booking::Column::Version).add(1),
+        )
+        .set(booking::ActiveModel {
+            lesson_id: Set(lesson_id),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(booking::COLUMN.id.eq(id))
+        .exec(txn)
+        .await
+        .map(|_| ())
 }
 
 /// With which tutors each of these students has lessons that begin after `since`, and how many.

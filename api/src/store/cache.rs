@@ -6,6 +6,7 @@
 //! committed, and nothing has to be told to anybody.
 
 use super::{
+    app_key::{self, AppKey},
     batch::Batch,
     booking, occupied,
     revision::{Feed, Revision, Revisions},
@@ -13,7 +14,7 @@ use super::{
     tutor::{self, Filter, Tutor},
 };
 use crate::clock::Clock;
-use ::entity::id::{TutorId, UserId};
+use ::entity::id::{AppKeyId, TutorId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     availability::{DateOverride, TimeOff, WeeklyRule},
@@ -50,6 +51,7 @@ pub struct Cache {
     clock: Clock,
     feed: Feed,
     sessions: Kept<TokenHash, Holder>,
+    app_keys: Kept<AppKeyId, AppKey>,
     tutors: Kept<TutorId, Tutor>,
     found: Kept<Filter, Vec<TutorId>>,
     occupied: Kept<TutorId, Occupancy>,
@@ -68,6 +70,9 @@ impl Cache {
     pub fn new(db: &DatabaseConnection, clock: &Clock) -> Self {
         let sessions = batch(db, clock, |db, _, hashes: Vec<TokenHash>| async move {
             session::holders(&db, &hashes).await.map(shared)
+        });
+        let app_keys = batch(db, clock, |db, _, ids: Vec<AppKeyId>| async move {
+            app_key::live(&db, &ids).await.map(shared)
         });
         let tutors = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
             // All parts of a tutor as they are at one moment.
@@ -101,6 +106,7 @@ impl Cache {
         Self {
             feed: Feed::new(db),
             sessions: Kept::new(|_, holder| size_of_holder(holder), sessions),
+            app_keys: Kept::new(|_, key| size_of_app_key(key), app_keys),
             tutors: Kept::new(|_, tutor| size_of_tutor(tutor), tutors),
             found: Kept::new(size_of_found, found),
             occupied: Kept::new(|_, it| size_of_val(it.as_slice()), occupied),
@@ -153,8 +159,20 @@ impl Cache {
     }
 
     /// Forgets a session, of which something has changed that is not worth everybody's while.
-    pub fn forget(&self, token_hash: &TokenHash) {
+    pub fn forget_session(&self, token_hash: &TokenHash) {
         self.sessions.entries.invalidate(token_hash);
+    }
+
+    /// A key that is not revoked, of an app that is enabled; also when it has expired.
+    pub async fn app_key(&self, id: AppKeyId) -> Result<Option<Arc<AppKey>>, DbErr> {
+        let revision = self.feed.heard_of_app_key(id);
+        let mut found = self.app_keys.get(&[id], |_| revision).await?;
+        Ok(found.pop().flatten())
+    }
+
+    /// As [`Cache::forget_session`].
+    pub fn forget_app_key(&self, id: &AppKeyId) {
+        self.app_keys.entries.invalidate(id);
     }
 
     /// Those of these tutors that there are.
@@ -191,7 +209,7 @@ impl Cache {
         }
     }
 
-    /// Tutors that students may find, by id.
+    /// The tutors that a filter lets through, by id.
     pub async fn found(&self, filter: Filter) -> Result<Arc<Vec<TutorId>>, DbErr> {
         let revisions = self.revisions(&[], None);
         self.found.one(filter, |_| revisions.of_directory()).await
@@ -202,14 +220,20 @@ impl Cache {
         &self,
         revisions: &Revisions,
         tutors: &[TutorId],
-        student: UserId,
+        student: Option<UserId>,
         needed: Span,
     ) -> Result<OccupiedTime, DbErr> {
         if needed.start() < looking_back(self.clock.now()) {
             return occupied_in(&self.db, tutors, student, needed).await;
         }
         let of_tutors = self.occupied.get(tutors, |id| revisions.of_time(id.0));
-        let of_student = self.student_busy.one(student, |id| revisions.of_time(id.0));
+        let of_student = async {
+            let Some(student) = student else {
+                return Ok(Arc::default());
+            };
+            let busy = self.student_busy.one(student, |id| revisions.of_time(id.0));
+            busy.await
+        };
         let (tutors, student) = tokio::try_join!(of_tutors, of_student)?;
         Ok(OccupiedTime {
             tutors: tutors.into_iter().map(Option::unwrap_or_default).collect(),
@@ -217,18 +241,19 @@ impl Cache {
         })
     }
 
-    /// What occupies a tutor and a student in a transaction that has locked their time.
+    /// What occupies a tutor, and a student where one is given, in a transaction that has locked their time.
     pub async fn occupied_within(
         &self,
         txn: &DatabaseTransaction,
         revisions: &Revisions,
-        (tutor, student): (TutorId, UserId),
+        (tutor, student): (TutorId, Option<UserId>),
         needed: Span,
     ) -> Result<OccupiedTime, DbErr> {
         let of_tutor = self.occupied.held(&tutor, revisions.of_time(tutor.0));
-        let of_student = self
-            .student_busy
-            .held(&student, revisions.of_time(student.0));
+        let of_student = match student {
+            Some(id) => self.student_busy.held(&id, revisions.of_time(id.0)),
+            None => Some(Arc::default()),
+        };
         match (of_tutor, of_student) {
             (Some(of_tutor), Some(student)) if needed.start() >= looking_back(self.clock.now()) => {
                 Ok(OccupiedTime {
@@ -255,18 +280,19 @@ impl Cache {
 async fn occupied_in(
     db: &impl ConnectionTrait,
     tutors: &[TutorId],
-    student: UserId,
+    student: Option<UserId>,
     needed: Span,
 ) -> Result<OccupiedTime, DbErr> {
     let (from, until) = (needed.start(), Some(needed.end()));
     let mut of_tutors = occupied::of_tutors(db, tutors, from, until).await?;
-    let mut of_students = occupied::of_students(db, &[student], from, until).await?;
+    let student = student.as_slice();
+    let of_students = occupied::of_students(db, student, from, until).await?;
     let of_tutors = tutors
         .iter()
         .map(|id| of_tutors.remove(id).unwrap_or_default().into());
     Ok(OccupiedTime {
         tutors: of_tutors.collect(),
-        student: of_students.remove(&student).unwrap_or_default().into(),
+        student: of_students.into_values().next().unwrap_or_default().into(),
     })
 }
 
@@ -345,7 +371,13 @@ where
 const ENTRY: usize = 200;
 
 fn size_of_holder(holder: &Holder) -> usize {
-    size_of::<Holder>() + holder.name.len() + holder.email.len()
+    let students = size_of_val(holder.students.as_slice());
+    size_of::<Holder>() + holder.name.len() + holder.email.len() + 100 + students
+}
+
+fn size_of_app_key(key: &AppKey) -> usize {
+    let tutors = key.tutor_ids.as_deref().map_or(0, size_of_val);
+    size_of::<AppKey>() + tutors + 40 * key.subjects.as_ref().map_or(0, Vec::len)
 }
 
 fn size_of_tutor(tutor: &Tutor) -> usize {
@@ -373,7 +405,10 @@ fn size_of_override(on_date: &DateOverride) -> usize {
 }
 
 fn size_of_found(filter: &Filter, ids: &Vec<TutorId>) -> usize {
-    size_of_val(ids.as_slice()) + size_of_val(filter.among.as_slice()) + 300
+    size_of_val(ids.as_slice())
+        + size_of_val(filter.among.as_slice())
+        + 40 * filter.subjects.as_ref().map_or(0, Vec::len)
+        + 300
 }
 
 /// Makes a batch of a function of the database, the present and the keys.

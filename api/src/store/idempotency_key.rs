@@ -1,23 +1,22 @@
 //! Requests that their callers may repeat without doing them twice.
 
-use ::entity::{id::UserId, idempotency_key};
+use ::entity::idempotency_key;
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, raw_sql,
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, QueryFilter, raw_sql};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Whose request it is, and by which key they know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
-    pub user_id: UserId,
+    pub caller_id: Uuid,
     pub key: &'a str,
 }
 
 /// Takes a key that is new or older than `forgotten`, or whose request was cut off; whether it was.
 pub async fn claim(
     db: &impl ConnectionTrait,
-    Key { user_id, key }: Key<'_>,
+    Key { caller_id, key }: Key<'_>,
     request_hash: Vec<u8>,
     in_flight_until: DateTime<Utc>,
     (now, forgotten): (DateTime<Utc>, DateTime<Utc>),
@@ -26,8 +25,8 @@ pub async fn claim(
     let claimed = db
         .execute_raw(raw_sql!(
             Postgres,
-            r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
-               VALUES ({user_id}, {key}, {request_hash}, {in_flight_until}, {now})
+            r#"INSERT INTO idempotency_keys (caller_id, key, request_hash, in_flight_until, created_at)
+               VALUES ({caller_id}, {key}, {request_hash}, {in_flight_until}, {now})
                ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
                SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at,
                    request_hash = excluded.request_hash, answer = NULL
@@ -41,9 +40,9 @@ pub async fn claim(
 
 pub async fn find(
     db: &impl ConnectionTrait,
-    Key { user_id, key }: Key<'_>,
+    Key { caller_id, key }: Key<'_>,
 ) -> Result<Option<idempotency_key::Model>, DbErr> {
-    idempotency_key::Entity::find_by_id((user_id, key.to_owned()))
+    idempotency_key::Entity::find_by_id((caller_id, key.to_owned()))
         .one(db)
         .await
 }
@@ -53,7 +52,7 @@ pub async fn find(
 /// That instant tells claims of one key apart: each is later than the one that it takes over from.
 pub async fn answer(
     db: &impl ConnectionTrait,
-    Key { user_id, key }: Key<'_>,
+    Key { caller_id, key }: Key<'_>,
     in_flight_until: DateTime<Utc>,
     answer: Value,
 ) -> Result<bool, DbErr> {
@@ -63,7 +62,7 @@ pub async fn answer(
             answer: Set(Some(answer)),
             ..Default::default()
         })
-        .filter(idempotency_key::COLUMN.user_id.eq(user_id))
+        .filter(idempotency_key::COLUMN.caller_id.eq(caller_id))
         .filter(idempotency_key::COLUMN.key.eq(key))
         .filter(idempotency_key::COLUMN.in_flight_until.eq(in_flight_until))
         .exec(db)
@@ -74,10 +73,10 @@ pub async fn answer(
 /// Gives a key back whose request came to nothing, if the claim that ends at `in_flight_until` still stands.
 pub async fn release(
     db: &impl ConnectionTrait,
-    Key { user_id, key }: Key<'_>,
+    Key { caller_id, key }: Key<'_>,
     in_flight_until: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    idempotency_key::Entity::delete_by_id((user_id, key.to_owned()))
+    idempotency_key::Entity::delete_by_id((caller_id, key.to_owned()))
         .filter(idempotency_key::COLUMN.in_flight_until.eq(in_flight_until))
         .exec(db)
         .await
@@ -88,8 +87,8 @@ pub async fn release(
 pub async fn forget(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"DELETE FROM idempotency_keys WHERE (user_id, key) IN (
-               SELECT user_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 1000)"#
+        r#"DELETE FROM idempotency_keys WHERE (caller_id, key) IN (
+               SELECT caller_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 1000)"#
     ))
     .await
     .map(|_| ())

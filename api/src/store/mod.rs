@@ -1,5 +1,7 @@
 //! The only queries. Every function takes the connection or the transaction on which it runs.
 
+pub mod account;
+pub mod app_key;
 pub mod batch;
 pub mod booking;
 pub mod busy_span;
@@ -7,18 +9,22 @@ pub mod cache;
 pub mod centre;
 pub mod date_override;
 pub mod google_grant;
+pub mod guardianship;
 pub mod holiday_calendar;
 pub mod idempotency_key;
+pub mod invitation;
 pub mod job;
 pub mod lesson;
 pub mod occupied;
 pub mod offer;
+pub mod person;
 pub mod policy;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;
 pub mod session;
 pub mod subject;
+pub mod third_party_app;
 pub mod time_off;
 pub mod timetable;
 pub mod tutor;

@@ -1,7 +1,7 @@
 //! How often things have changed, counted by the database in the transaction that changes them.
 
 use super::batch::Batch;
-use ::entity::id::{TutorId, UserId};
+use ::entity::id::{AppKeyId, TutorId, UserId};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, raw_sql};
 use std::{
     collections::HashMap,
@@ -120,6 +120,12 @@ impl Feed {
             counts: counts.collect(),
             history: all.history,
         }
+    }
+
+    /// What was heard of a key of a third-party app.
+    pub fn heard_of_app_key(&self, id: AppKeyId) -> Revision {
+        let revisions = self.heard(&[], Some(UserId(id.0)));
+        revisions.of_user_at(revisions.count(id.0, false))
     }
 
     /// As [`Feed::heard`], as a transaction sees it.

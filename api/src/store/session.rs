@@ -1,38 +1,40 @@
 //! Sign-in sessions.
 
+use super::person::{self, Person};
 use ::entity::{
-    id::{SessionId, TutorId, UserId},
+    id::{SessionId, UserId},
     session,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, raw_sql,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement, raw_sql,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Deref, sync::Arc};
 
 /// SHA-256 of a session's token.
 pub type TokenHash = [u8; 32];
 
-/// Who holds a session.
-#[derive(Clone, Debug, FromQueryResult)]
+/// A session and who holds it.
+#[derive(Clone, Debug)]
 pub struct Holder {
     pub session_id: SessionId,
     pub last_used_at: DateTime<Utc>,
-    /// The session is over from then on.
+    /// The session is over from then on, however much it is used.
     pub expires_at: DateTime<Utc>,
-    pub user_id: UserId,
-    pub name: String,
-    pub email: String,
-    pub time_zone: String,
-    pub version: i32,
-    pub roles: Vec<String>,
-    pub tutor_id: Option<TutorId>,
-    /// How often the user had changed when this was read.
-    pub revision: i64,
+    pub person: Arc<Person>,
 }
 
-/// The holders of the sessions whose tokens have these hashes, and of those that are over too.
+impl Deref for Holder {
+    type Target = Person;
+
+    fn deref(&self) -> &Person {
+        &self.person
+    }
+}
+
+/// The holders of the sessions whose tokens have these hashes, and of those that are over too. Nobody who is suspended
+/// holds one.
 pub async fn holders(
     db: &impl ConnectionTrait,
     token_hashes: &[TokenHash],
@@ -40,29 +42,34 @@ pub async fn holders(
     #[derive(FromQueryResult)]
     struct Row {
         token_hash: Vec<u8>,
+        session_id: SessionId,
+        last_used_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
         #[sea_orm(nested)]
-        holder: Holder,
+        person: Person,
     }
     let token_hashes: Vec<Vec<u8>> = token_hashes.iter().map(|hash| hash.to_vec()).collect();
-    let rows = Row::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at,
-                  users.id AS user_id, users.name, users.email, users.time_zone, users.version, tutors.id AS tutor_id,
-                  ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
-                  coalesce(revisions.revision, 0) AS revision
-           FROM sessions
-           JOIN users ON users.id = sessions.user_id
-           LEFT JOIN tutors ON tutors.user_id = users.id
-           LEFT JOIN revisions ON revisions.id = users.id AND NOT of_time
-           WHERE sessions.token_hash = ANY({token_hashes})"#
-    ))
-    .all(db)
-    .await?;
+    let sql = format!(
+        "SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at, {}
+         FROM sessions JOIN users ON users.id = sessions.user_id {}
+         WHERE sessions.token_hash = ANY($1) AND users.suspended_at IS NULL",
+        person::COLUMNS,
+        person::JOINS
+    );
+    let statement =
+        Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, [token_hashes.into()]);
+    let rows = Row::find_by_statement(statement).all(db).await?;
     rows.into_iter()
         .map(|row| {
             let hash = TokenHash::try_from(row.token_hash)
                 .map_err(|_| DbErr::Type("a hash of another length".to_owned()))?;
-            Ok((hash, row.holder))
+            let holder = Holder {
+                session_id: row.session_id,
+                last_used_at: row.last_used_at,
+                expires_at: row.expires_at,
+                person: Arc::new(row.person),
+            };
+            Ok((hash, holder))
         })
         .collect()
 }
@@ -72,27 +79,28 @@ pub struct NewSession<'a> {
     pub user_id: UserId,
     pub token_hash: TokenHash,
     pub user_agent: Option<&'a str>,
-    pub lifetime: TimeDelta,
+    pub expires_at: DateTime<Utc>,
 }
 
 pub async fn insert(
     db: &impl ConnectionTrait,
     new: NewSession<'_>,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<SessionId, DbErr> {
+    let id = SessionId::generate();
     let row = session::ActiveModel {
-        id: Set(SessionId::generate()),
+        id: Set(id),
         user_id: Set(new.user_id),
         token_hash: Set(new.token_hash.to_vec()),
         user_agent: Set(new.user_agent.map(str::to_owned)),
         created_at: Set(now),
         last_used_at: Set(now),
-        expires_at: Set(now + new.lifetime),
+        expires_at: Set(new.expires_at),
     };
     session::Entity::insert(row)
         .exec_without_returning(db)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(id)
 }
 
 /// Notes when a session was used last.
@@ -112,8 +120,80 @@ pub async fn touch(
         .map(|_| ())
 }
 
-pub async fn delete(db: &impl ConnectionTrait, id: SessionId) -> Result<(), DbErr> {
-    session::Entity::delete_by_id(id).exec(db).await.map(|_| ())
+/// Sessions of a user that are not over, the newest first.
+pub async fn of_user(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    (now, used_since): (DateTime<Utc>, DateTime<Utc>),
+    limit: u64,
+) -> Result<Vec<session::Model>, DbErr> {
+    session::Entity::find()
+        .filter(session::COLUMN.user_id.eq(user_id))
+        .filter(session::COLUMN.expires_at.gt(now))
+        .filter(session::COLUMN.last_used_at.gt(used_since))
+        .order_by_desc(session::COLUMN.id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// Ends a session of a user; whether there was such a one.
+pub async fn delete(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    id: SessionId,
+) -> Result<bool, DbErr> {
+    let deleted = session::Entity::delete_many()
+        .filter(session::COLUMN.id.eq(id))
+        .filter(session::COLUMN.user_id.eq(user_id))
+        .exec(txn)
+        .await?;
+    Ok(deleted.rows_affected == 1)
+}
+
+/// Ends all sessions of a user but one; how many there were.
+pub async fn delete_of_user(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    but: Option<SessionId>,
+) -> Result<u64, DbErr> {
+    let mut query = session::Entity::delete_many().filter(session::COLUMN.user_id.eq(user_id));
+    if let Some(but) = but {
+        query = query.filter(session::COLUMN.id.ne(but));
+    }
+    Ok(query.exec(txn).await?.rows_affected)
+}
+
+/// Ends those sessions of a user that are not among the newest so many.
+pub async fn delete_oldest(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    kept: i64,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM sessions WHERE id IN (
+               SELECT id FROM sessions WHERE user_id = {user_id} ORDER BY id DESC OFFSET {kept} LIMIT 1000)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Gives a session another token; whether there is such a session.
+pub async fn replace_token(
+    txn: &impl ConnectionTrait,
+    id: SessionId,
+    token_hash: TokenHash,
+) -> Result<bool, DbErr> {
+    let replaced = session::Entity::update_many()
+        .set(session::ActiveModel {
+            token_hash: Set(token_hash.to_vec()),
+            ..Default::default()
+        })
+        .filter(session::COLUMN.id.eq(id))
+        .exec(txn)
+        .await?;
+    Ok(replaced.rows_affected == 1)
 }
 
 /// Deletes what has expired, a bounded number at a time.

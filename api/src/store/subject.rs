@@ -12,19 +12,21 @@ pub struct SubjectWithLevels {
     pub levels: Vec<String>,
 }
 
-/// Subjects by slug, those after `after`.
+/// Subjects by slug, those after `after`; of these, where there are any.
 pub async fn list(
     db: &impl ConnectionTrait,
+    among: Option<&[String]>,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<SubjectWithLevels>, DbErr> {
+    let among = among.map(<[String]>::to_vec);
     let after = after.unwrap_or_default().to_owned();
     SubjectWithLevels::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, slug, name, ARRAY(
                SELECT level FROM subject_levels WHERE subject_id = subjects.id ORDER BY position
            ) AS levels
-           FROM subjects WHERE slug > {after} ORDER BY slug LIMIT {limit}"#
+           FROM subjects WHERE slug > {after} AND ({among}::text[] IS NULL OR slug = ANY({among})) ORDER BY slug LIMIT {limit}"#
     ))
     .all(db)
     .await

@@ -11,7 +11,7 @@ use ::entity::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, raw_sql,
+    PaginatorTrait, QueryFilter, raw_sql,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub struct Profile {
     pub languages: Vec<String>,
     pub time_zone: String,
     pub visible: bool,
+    /// Nobody finds or books a tutor who is suspended.
+    pub suspended: bool,
     /// The last local date on which the tutor teaches.
     pub end_date: Option<NaiveDate>,
     pub version: i32,
@@ -96,16 +98,19 @@ async fn profiles(db: &impl ConnectionTrait, ids: &[TutorId]) -> Result<Vec<Prof
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     Profile::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, end_date, tutors.version
+        r#"SELECT tutors.id, tutors.user_id, users.name, bio, languages, tutors.time_zone, visible, suspended_at IS NOT NULL AS suspended,
+                  end_date, tutors.version
            FROM tutors JOIN users ON users.id = tutors.user_id WHERE tutors.id = ANY({ids})"#
     ))
     .all(db)
     .await
 }
 
-/// Which visible tutors are wanted.
+/// Which tutors are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
+    /// Also those whom students may not find.
+    pub hidden: bool,
     /// Slug of a subject that they teach.
     pub subject: Option<String>,
     /// The level at which they teach the subject.
@@ -116,24 +121,28 @@ pub struct Filter {
     pub language: Option<String>,
     /// Only these, where there are any.
     pub among: Vec<TutorId>,
+    /// Only those who teach one of the subjects with these slugs, where there are any.
+    pub subjects: Option<Vec<String>>,
     /// Tutors after this one.
     pub after: Option<TutorId>,
     /// How many at most.
     pub limit: i64,
 }
 
-/// Tutors that students may find, by id: the longest-serving first.
+/// Tutors by id: the longest-serving first.
 pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<TutorId>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         id: TutorId,
     }
     let Filter {
+        hidden,
         subject,
         level,
         minutes,
         language,
         among,
+        subjects,
         after,
         limit,
     } = filter.clone();
@@ -142,7 +151,8 @@ pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<Tuto
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT tutors.id FROM tutors
-           WHERE visible AND ({after}::uuid IS NULL OR tutors.id > {after})
+           WHERE ({hidden} OR visible AND NOT EXISTS (
+                 SELECT FROM users WHERE users.id = user_id AND suspended_at IS NOT NULL)) AND ({after}::uuid IS NULL OR tutors.id > {after})
              AND ({language}::text IS NULL OR EXISTS (
                  SELECT 1 FROM unnest(languages) AS tag WHERE starts_with(lower(tag) || '-', lower({language}) || '-')))
              AND ({among}::uuid[] IS NULL OR tutors.id = ANY({among}))
@@ -150,11 +160,53 @@ pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<Tuto
                  SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id
                  WHERE slug = {subject} AND ({minutes}::smallint IS NULL OR {minutes} = ANY(lesson_minutes))
                    AND ({level}::text IS NULL OR offers.level = {level})))
+             AND ({subjects}::text[] IS NULL OR tutors.id IN (
+                 SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id WHERE slug = ANY({subjects})))
            ORDER BY tutors.id LIMIT {limit}"#
     ))
     .all(db)
     .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// How many of these tutors there are.
+pub async fn count(db: &impl ConnectionTrait, ids: &[TutorId]) -> Result<usize, DbErr> {
+    let ids = ids.iter().copied();
+    let found = tutor::Entity::find().filter(tutor::COLUMN.id.is_in(ids));
+    let found = found.count(db).await?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+/// Makes a user a tutor whom students don't find, unless the user is one.
+pub async fn insert_hidden(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let id = TutorId::generate();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"INSERT INTO tutors (id, user_id, time_zone, visible, created_at, updated_at)
+           SELECT {id}, users.id, time_zone, false, {now}, {now} FROM users WHERE users.id = {user_id}
+           ON CONFLICT ON CONSTRAINT tutors_user_key DO NOTHING"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets students no longer find the tutor that a user is.
+pub async fn hide(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE tutors SET visible = false, version = version + 1, updated_at = {now}
+           WHERE user_id = {user_id} AND visible"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// What a tutor changes of the profile; what is None stays.

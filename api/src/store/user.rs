@@ -45,6 +45,8 @@ pub async fn insert(
         email: Set(new.email.to_owned()),
         time_zone: Set(new.time_zone.to_owned()),
         version: Set(1),
+        suspended_at: Set(None),
+        suspension_reason: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };
@@ -57,27 +59,27 @@ pub async fn insert(
     Ok(id)
 }
 
-/// Gives a role; a user who has it already keeps it.
+/// Gives a role; whether the user did not have it.
 pub async fn grant_role(
     txn: &impl ConnectionTrait,
     user_id: UserId,
     role: Role,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     let row = user_role::ActiveModel {
         user_id: Set(user_id),
         role: Set(role),
         created_at: Set(now),
     };
-    user_role::Entity::insert(row)
+    let inserted = user_role::Entity::insert(row)
         .on_conflict(
             OnConflict::columns([user_role::Column::UserId, user_role::Column::Role])
                 .do_nothing()
                 .to_owned(),
         )
         .exec_without_returning(txn)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(inserted == 1)
 }
 
 pub async fn insert_identity(

@@ -196,7 +196,7 @@ pub async fn sign_out(
     jar: CookieJar,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    service::session::end(&app, &holder).await?;
+    service::session::end(&app, holder.user_id, holder.session_id).await?;
     Ok((
         StatusCode::NO_CONTENT,
         jar.add(CookieName::Session.clear(&app)),

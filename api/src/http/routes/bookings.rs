@@ -5,20 +5,20 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        auth::{Admin, Allowed},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
+        openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
     },
     service::{
         self, BookingId, TutorId, UserId,
-        booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar},
+        booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar, of_centre},
+        caller::Caller,
         idempotency::{Claim, Reply},
-        session::Viewer,
     },
 };
 use axum::{
@@ -86,6 +86,12 @@ pub struct Named {
     name: String,
 }
 
+impl Named {
+    pub(super) fn new(id: Uuid, name: String) -> Self {
+        Self { id, name }
+    }
+}
+
 impl From<Detail> for Booking {
     fn from(detail: Detail) -> Self {
         Self {
@@ -128,6 +134,12 @@ impl From<Detail> for Booking {
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBooking {
+    /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
+    /// Third-party apps must say.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    student_id: Option<Uuid>,
     #[garde(skip)]
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
     tutor_id: Uuid,
@@ -168,23 +180,24 @@ pub struct NewBooking {
         NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn create(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewBooking>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["create_booking", &new]);
-    let work = |claim| Box::pin(book(app.clone(), holder.viewer(), new, claim));
-    key.once(&app, holder.user_id, &request, work).await
+    let work = |claim| Box::pin(book(app.clone(), caller.clone(), new, claim));
+    key.once(&app, caller.id(), &request, work).await
 }
 
 async fn book(
     app: App,
-    student: Viewer,
+    caller: Caller,
     new: NewBooking,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let NewBooking {
+        student_id,
         tutor_id,
         subject,
         level,
@@ -202,7 +215,15 @@ async fn book(
         answer: created,
         claim,
     };
-    service::booking::create(&app, student, wanted, reply)
+    let student = caller.student(&app, student_id.map(UserId)).await?;
+    let student = student.ok_or_else(|| {
+        Error::invalid(
+            "student_id",
+            "missing",
+            "must be given by a third-party app",
+        )
+    })?;
+    service::booking::create(&app, &caller, student, wanted, reply)
         .await?
         .response()
 }
@@ -221,24 +242,38 @@ pub struct BookingPage {
     next_cursor: Option<String>,
 }
 
-/// Which side of the lesson.
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+/// On which side of the lessons.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum As {
-    #[default]
     Student,
     Tutor,
+    Centre,
 }
 
 #[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BookingParams {
-    /// Bookings that I have as a student (the default), or on my lessons as a tutor.
+    /// Bookings that the caller has as a student (the default), on the caller's lessons as a tutor, or, for admins and
+    /// third-party apps (whose default it is), of the whole centre.
     #[garde(skip)]
-    #[serde(default, rename = "as")]
-    #[param(inline)]
-    side: As,
+    #[serde(rename = "as")]
+    #[param(inline, nullable = false)]
+    side: Option<As>,
+    /// Only bookings of this student. As a student: somebody whose guardian the caller is.
+    #[garde(skip)]
+    #[param(value_type = Option<Uuid>, nullable = false)]
+    student_id: Option<UserId>,
+    /// Only bookings with this tutor.
+    #[garde(skip)]
+    #[param(value_type = Option<Uuid>, nullable = false)]
+    tutor_id: Option<TutorId>,
+    /// Only bookings with tutors who are suspended, or who are not. With `status=confirmed` and `from`, those that wait
+    /// for another tutor.
+    #[garde(skip)]
+    #[param(nullable = false)]
+    tutor_suspended: Option<bool>,
     /// Only bookings with this status.
     #[garde(skip)]
     #[param(inline)]
@@ -262,30 +297,30 @@ pub struct BookingParams {
     cursor: Option<String>,
 }
 
-/// List my bookings.
+/// List bookings.
 ///
-/// By start, the earliest first; cancelled ones too, unless `status` says otherwise.
+/// The caller's own, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
 #[utoipa::path(get, path = "/v1/bookings", tag = "bookings", operation_id = "list_bookings",
     security(("session" = [])), params(BookingParams),
     responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Query(params): Query<BookingParams>,
 ) -> Result<axum::Json<BookingPage>, Error> {
     let after = cursor::read(params.cursor.as_deref())?;
-    let side = match (params.side, holder.tutor_id) {
-        (As::Student, _) => Side::Student(holder.user_id),
-        (As::Tutor, Some(id)) => Side::Tutor(id),
-        (As::Tutor, None) => {
-            return Ok(axum::Json(BookingPage {
-                items: Vec::new(),
-                next_cursor: None,
-            }));
-        }
+    let (side, student) = side(&app, &caller, &params).await?;
+    let Some(side) = side else {
+        return Ok(axum::Json(BookingPage {
+            items: Vec::new(),
+            next_cursor: None,
+        }));
     };
     let listing = Listing {
         side,
+        student,
+        tutor: params.tutor_id,
+        tutor_suspended: params.tutor_suspended,
         cancelled: params.status.map(|status| status == Status::Cancelled),
         from: params.from,
         until: params.to,
@@ -301,20 +336,43 @@ pub async fn list(
     }))
 }
 
+/// Whose bookings are asked for, if there can be any, and the student of whom they are to be besides.
+async fn side(
+    app: &App,
+    caller: &Caller,
+    params: &BookingParams,
+) -> Result<(Option<Side>, Option<UserId>), Error> {
+    let tutor = match caller {
+        Caller::Person(person) => person.tutor_id,
+        Caller::App(_) => None,
+    };
+    match (params.side, caller) {
+        (Some(As::Centre), _) | (None, Caller::App(_)) => {
+            Ok((Some(of_centre(caller)?), params.student_id))
+        }
+        (Some(As::Tutor), _) => Ok((tutor.map(Side::Tutor), params.student_id)),
+        (Some(As::Student) | None, _) => {
+            let student = caller.student(app, params.student_id).await?;
+            Ok((student.map(Side::Student), None))
+        }
+    }
+}
+
 /// Get a booking.
 ///
-/// For its student and for the tutor of its lesson; for everybody else there is no such booking.
+/// For its student, the student's guardians, the tutor of its lesson and admins; for everybody else there is no such
+/// booking.
 #[utoipa::path(get, path = "/v1/bookings/{id}", tag = "bookings", operation_id = "get_booking",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the booking.")),
     responses((status = 200, description = "The booking.", body = Booking, headers(("ETag" = String))),
         NotSignedIn, NotFound, Faults))]
 pub async fn get(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let detail = service::booking::get(&app, holder.user_id, id).await?;
+    let detail = service::booking::get(&app, &caller, id).await?;
     Ok((etag(detail.version), axum::Json(Booking::from(detail))).into_response())
 }
 
@@ -330,7 +388,7 @@ pub struct NewCancellation {
 
 /// Cancel a booking.
 ///
-/// By its student, or by the tutor of its lesson, before the lesson begins. The time is free at once, and the event
+/// By its student, a guardian of the student, the tutor of its lesson or an admin, before the lesson begins. The time is free at once, and the event
 /// leaves the tutor's Google Calendar shortly after.
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
@@ -344,7 +402,7 @@ pub struct NewCancellation {
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn cancel(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     MaybeIfMatch(version): MaybeIfMatch,
     key: IdempotencyKey,
@@ -355,32 +413,88 @@ pub async fn cancel(
     let work = |claim| {
         Box::pin(give_up(
             app.clone(),
-            holder.user_id,
+            caller.clone(),
             (id, version),
             new,
             claim,
         ))
     };
-    key.once(&app, holder.user_id, &request, work).await
+    key.once(&app, caller.id(), &request, work).await
 }
 
 async fn give_up(
     app: App,
-    actor: UserId,
+    caller: Caller,
     (id, version): (BookingId, Option<i32>),
     new: NewCancellation,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let reply = Reply {
-        answer: cancelled,
+        answer: changed,
         claim,
     };
     let reason = new.reason.as_deref();
-    service::booking::cancel(&app, actor, id, version, reason, reply)
+    service::booking::cancel(&app, &caller, id, version, reason, reply)
         .await?
         .response()
 }
 
-fn cancelled(detail: Detail) -> Kept<Booking> {
+fn changed(detail: Detail) -> Kept<Booking> {
     Kept::ok(detail.version, Booking::from(detail))
+}
+
+/// Who is to teach the lesson.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTutor {
+    #[garde(skip)]
+    tutor_id: Uuid,
+}
+
+/// Hand a booking over to another tutor.
+///
+/// For admins. The tutor must teach the subject at the level and be free at the time; notice, horizon and grid don't
+/// count. The booking stays, in another lesson: it leaves the calendar of the one tutor and comes into that of the other.
+#[utoipa::path(post, path = "/v1/bookings/{id}/reassign", tag = "bookings", operation_id = "reassign_booking",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; reassigns only if it is still so."),
+        IdempotencyHeader),
+    request_body = NewTutor,
+    responses((status = 200, description = "The booking with the other tutor.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "The tutor is not free (`slot_unavailable`), suspended (`tutor_suspended`), the student (`own_lesson`) or the same as before (`same_tutor`); the booking is cancelled (`already_cancelled`) or has begun (`already_started`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, NotAdmin, NotFound, BadBody, Stale, Faults))]
+pub async fn reassign(
+    State(app): State<App>,
+    Admin(holder): Admin,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
+    _: Query<NoQuery>,
+    Json(new): Json<NewTutor>,
+) -> Result<Response, Error> {
+    let request = serde_json::json!(["reassign_booking", id, version, &new]);
+    let caller = Caller::Person(holder.person.clone());
+    let work = |claim| {
+        let app = app.clone();
+        Box::pin(hand_over(app, caller.clone(), (id, version), new, claim))
+    };
+    key.once(&app, caller.id(), &request, work).await
+}
+
+async fn hand_over(
+    app: App,
+    caller: Caller,
+    which: (BookingId, Option<i32>),
+    new: NewTutor,
+    claim: Option<Claim>,
+) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: changed,
+        claim,
+    };
+    service::booking::reassign(&app, &caller, which, TutorId(new.tutor_id), reply)
+        .await?
+        .response()
 }

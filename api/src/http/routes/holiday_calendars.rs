@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{Admin, EditedTutor, SignedIn},
+        auth::{Admin, Allowed, EditedTutor},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
@@ -82,7 +82,7 @@ pub struct HolidayCalendarParams {
     responses((status = 200, description = "Holiday calendars.", body = HolidayCalendarPage), NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
-    _: SignedIn,
+    _: Allowed,
     Query(params): Query<HolidayCalendarParams>,
 ) -> Result<Response, Error> {
     let after = cursor::read(params.cursor.as_deref())?;
@@ -100,7 +100,7 @@ pub async fn list(
         NotSignedIn, NotFound, Faults))]
 pub async fn get(
     State(app): State<App>,
-    _: SignedIn,
+    _: Allowed,
     Path(id): Path<HolidayCalendarId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
@@ -136,7 +136,7 @@ pub struct NewHolidayCalendar {
         NotSignedIn, NotAdmin, BadBody, InProgress, Faults))]
 pub async fn create(
     State(app): State<App>,
-    Admin(user_id): Admin,
+    Admin(holder): Admin,
     key: IdempotencyKey,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewHolidayCalendar>,
@@ -147,7 +147,7 @@ pub async fn create(
     }
     let request = serde_json::json!(["create_holiday_calendar", &new]);
     let work = |claim| Box::pin(make(app.clone(), new, claim));
-    key.once(&app, user_id, &request, work).await
+    key.once(&app, holder.user_id.0, &request, work).await
 }
 
 async fn make(app: App, new: NewHolidayCalendar, claim: Option<Claim>) -> Result<Response, Error> {
@@ -250,11 +250,11 @@ impl From<Vec<HolidayCalendarId>> for FollowedCalendars {
         NotSignedIn, NotFound, Faults))]
 pub async fn followed(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let profile = service::tutor::profile(&app, &caller, id).await?;
     let followed = holiday_calendar::of_tutor(&app, id).await?;
     let followed = FollowedCalendars::from(followed);
     Ok((etag(profile.version), axum::Json(followed)).into_response())

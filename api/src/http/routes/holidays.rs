@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{Admin, SignedIn},
+        auth::{Admin, Allowed},
         etag::{IfMatch, edited, etag},
         extract::{CalendarFile, DryRun, Json, NoQuery, Path, Query},
         local_time, object,
@@ -80,7 +80,7 @@ impl From<Vec<holiday_calendar::Holiday>> for HolidayList {
         NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
-    _: SignedIn,
+    _: Allowed,
     Path(id): Path<HolidayCalendarId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {

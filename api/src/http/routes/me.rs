@@ -10,7 +10,7 @@ use crate::{
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn, Precondition},
         validate,
     },
-    service::{self, session::Holder, user::Changes},
+    service::{self, caller::Person, user::Changes},
 };
 use axum::{
     extract::State,
@@ -42,16 +42,16 @@ pub struct Me {
     tutor_id: Option<Uuid>,
 }
 
-fn answer(holder: &Holder) -> Response {
+fn answer(person: &Person) -> Response {
     let me = Me {
-        id: holder.user_id.0,
-        name: holder.name.clone(),
-        email: holder.email.clone(),
-        time_zone: holder.time_zone.clone(),
-        roles: holder.roles.clone(),
-        tutor_id: holder.tutor_id.map(|id| id.0),
+        id: person.user_id.0,
+        name: person.name.clone(),
+        email: person.email.clone(),
+        time_zone: person.time_zone.clone(),
+        roles: person.roles.clone(),
+        tutor_id: person.tutor_id.map(|id| id.0),
     };
-    (etag(holder.version), axum::Json(me)).into_response()
+    (etag(person.version), axum::Json(me)).into_response()
 }
 
 /// Who am I?
@@ -101,8 +101,8 @@ pub async fn edit(
         time_zone: changes.time_zone,
     };
     service::user::update(&app, holder.user_id, version, changes.clone()).await?;
-    let before = Holder::clone(&holder);
-    Ok(answer(&Holder {
+    let before = Person::clone(&holder);
+    Ok(answer(&Person {
         name: changes.name.unwrap_or(before.name),
         time_zone: changes.time_zone.unwrap_or(before.time_zone),
         version: version + 1,

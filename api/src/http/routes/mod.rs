@@ -1,20 +1,27 @@
 //! The operations, one file per resource.
 
+mod app_keys;
 mod auth;
 mod bookings;
 mod calendar_connection;
+mod guardianships;
 mod health;
 mod holiday_calendars;
 mod holidays;
+mod invitations;
 mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod sessions;
 mod slot_search;
 mod slots;
 mod subjects;
+mod third_party_apps;
 mod time_off;
+mod token;
 mod tutors;
+mod users;
 mod weekly_rules;
 
 use crate::app::App;
@@ -28,7 +35,26 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::callback))
         .routes(routes!(auth::sign_out))
+        .routes(routes!(token::issue))
         .routes(routes!(me::get, me::edit))
+        .routes(routes!(sessions::list, sessions::end_all))
+        .routes(routes!(sessions::end))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get))
+        .routes(routes!(users::set_roles))
+        .routes(routes!(users::suspend))
+        .routes(routes!(users::reinstate))
+        .routes(routes!(users::end_sessions))
+        .routes(routes!(guardianships::list, guardianships::create))
+        .routes(routes!(guardianships::delete))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::decline))
+        .routes(routes!(invitations::withdraw))
+        .routes(routes!(third_party_apps::list, third_party_apps::create))
+        .routes(routes!(third_party_apps::get, third_party_apps::edit))
+        .routes(routes!(app_keys::list, app_keys::create))
+        .routes(routes!(app_keys::revoke))
         .routes(routes!(subjects::list))
         .routes(routes!(tutors::list))
         .routes(routes!(tutors::get, tutors::edit))
@@ -59,6 +85,7 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
+        .routes(routes!(bookings::reassign))
         .routes(routes!(
             calendar_connection::get,
             calendar_connection::connect,

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{EditedTutor, SignedIn},
+        auth::{Allowed, EditedTutor},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         object,
@@ -80,11 +80,11 @@ impl From<&[tutor::Offer]> for OfferList {
         NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let tutor = service::tutor::get(&app, holder.viewer(), id).await?;
+    let tutor = service::tutor::get(&app, &caller, id).await?;
     let offers = OfferList::from(&tutor.offers[..]);
     Ok((etag(tutor.profile.version), axum::Json(offers)).into_response())
 }

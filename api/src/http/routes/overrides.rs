@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{EditedTutor, SignedIn},
+        auth::{Allowed, EditedTutor},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         local_time::{self, LocalHours},
@@ -80,7 +80,7 @@ pub struct OverrideParams {
         NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     Query(params): Query<OverrideParams>,
 ) -> Result<Response, Error> {
@@ -95,7 +95,7 @@ pub async fn list(
         ));
     }
     let dates = local_time::dates(from, to.min(validate::LAST_DATE), "to")?;
-    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let profile = service::tutor::profile(&app, &caller, id).await?;
     let items = service::date_override::list(&app, id, dates).await?;
     let list = OverrideList {
         time_zone: profile.time_zone,
@@ -140,11 +140,11 @@ impl OverridePath {
         NotSignedIn, NotFound, Faults))]
 pub async fn get(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path((id, date)): Path<(TutorId, NaiveDate)>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let profile = service::tutor::profile(&app, &caller, id).await?;
     let found = service::date_override::get(&app, id, OverridePath { date }.date()?).await?;
     Ok((etag(profile.version), axum::Json(Override::from(found))).into_response())
 }

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{Admin, EditedTutor, SignedIn},
+        auth::{Admin, Allowed, EditedTutor},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Precondition},
@@ -155,7 +155,7 @@ fn own_anchor<Other, Anchor: From<Other>>(anchor: Option<Other>) -> Option<Ancho
     responses((status = 200, description = "The centre's policy.", body = Policy, headers(("ETag" = String))), NotSignedIn, Faults))]
 pub async fn get_centre(
     State(app): State<App>,
-    _: SignedIn,
+    _: Allowed,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
     let (policy, version) = service::policy::of_centre(&app).await?;
@@ -200,11 +200,11 @@ pub struct TutorPolicy {
         NotSignedIn, NotFound, Faults))]
 pub async fn get_tutor(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let profile = service::tutor::profile(&app, &caller, id).await?;
     let (own, effective) = service::policy::of_tutor(&app, id).await?;
     let policy = TutorPolicy {
         own: own.into(),

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        auth::Allowed,
         cursor,
         extract::Query,
         json::json,
@@ -13,8 +13,8 @@ use crate::{
         validate,
     },
     service::{
-        self, TutorId,
-        session::Viewer,
+        self, TutorId, UserId,
+        caller::Caller,
         slot_search,
         slot_search::{Found, FoundSlot, RankedTutor, Wanted},
     },
@@ -75,13 +75,13 @@ pub struct SlotTutor {
 }
 
 impl SlotTutor {
-    fn new(ranked: &RankedTutor, viewer: Viewer) -> Self {
+    fn new(ranked: &RankedTutor, caller: &Caller) -> Self {
         let load = ranked.standing.load;
         Self {
             id: ranked.tutor.profile.id.0,
             name: ranked.tutor.profile.name.clone(),
             time_zone: ranked.tutor.profile.time_zone.clone(),
-            load_minutes: viewer.is_admin.then(|| load.num_minutes()),
+            load_minutes: caller.is_admin().then(|| load.num_minutes()),
             lessons_together: ranked.standing.lessons_together,
         }
     }
@@ -114,7 +114,7 @@ fn listed<'a>(
     found: &'a Found,
     ids: &'a [Box<RawValue>],
     zone: Tz,
-    viewer: Viewer,
+    caller: &Caller,
 ) -> (Vec<SharedSlot<'a>>, Vec<SlotTutor>) {
     let mut stands = vec![false; found.tutors.len()];
     for place in found.slots.iter().flat_map(|(_, places)| places) {
@@ -130,7 +130,7 @@ fn listed<'a>(
         .iter()
         .zip(stands)
         .filter(|(_, stands)| *stands);
-    let tutors = standing.map(|(tutor, _)| SlotTutor::new(tutor, viewer));
+    let tutors = standing.map(|(tutor, _)| SlotTutor::new(tutor, caller));
     (items, tutors.collect())
 }
 
@@ -193,6 +193,11 @@ macro_rules! params {
             #[garde(custom(validate::optional_time_zone))]
             #[param(max_length = 64, example = "Europe/Berlin")]
             time_zone: Option<String>,
+            /// The student for whom it would be: the caller, or somebody whose guardian the caller is; for admins and
+            /// third-party apps with a scope for bookings, anybody.
+            #[garde(skip)]
+            #[param(value_type = Option<Uuid>, nullable = false)]
+            student_id: Option<UserId>,
             $($window)*
         }
 
@@ -275,18 +280,19 @@ impl TryFrom<String> for TutorIds {
     responses((status = 200, description = "Slots by start.", body = SharedSlotPage), NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Query(params): Query<SearchParams>,
 ) -> Result<Response, Error> {
     let wanted = params.wanted();
-    let (time_zone, zone) = zone(params.time_zone, &holder)?;
+    let (time_zone, zone) = zone(&app, params.time_zone, &caller)?;
     let after: Option<DateTime<Utc>> = cursor::read(params.cursor.as_deref())?;
     let (window, limit) = ((params.from, params.to), usize::from(params.limit));
-    let found = slot_search::search(&app, holder.user_id, &wanted, window, after, limit).await?;
+    let whose = (&caller, caller.student(&app, params.student_id).await?);
+    let found = slot_search::search(&app, whose, &wanted, window, after, limit).await?;
     let last = found.slots.last().filter(|_| found.more);
     let next_cursor = last.and_then(|(slot, _)| cursor::write(&slot.start()));
     let ids = written(&found.tutors)?;
-    let (items, tutors) = listed(&found, &ids, zone, holder.viewer());
+    let (items, tutors) = listed(&found, &ids, zone, &caller);
     let named = found.slots.iter().map(|(_, places)| places.len());
     let length = items.len() * slots::LENGTH + named.sum::<usize>() * ID_LENGTH;
     let page = SharedSlotPage {
@@ -319,15 +325,16 @@ pub struct NextSlot<'a> {
     responses((status = 200, description = "The next slot.", body = NextSlot), NotSignedIn, Faults))]
 pub async fn next(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Query(params): Query<NextParams>,
 ) -> Result<Response, Error> {
     let wanted = params.wanted();
-    let (time_zone, zone) = zone(params.time_zone, &holder)?;
+    let (time_zone, zone) = zone(&app, params.time_zone, &caller)?;
     let from = params.from.unwrap_or(app.clock.now());
-    let found = service::slot_search::next(&app, holder.user_id, &wanted, from).await?;
+    let whose = (&caller, caller.student(&app, params.student_id).await?);
+    let found = service::slot_search::next(&app, whose, &wanted, from).await?;
     let ids = written(&found.tutors)?;
-    let (items, tutors) = listed(&found, &ids, zone, holder.viewer());
+    let (items, tutors) = listed(&found, &ids, zone, &caller);
     let next = NextSlot {
         time_zone,
         slot: items.into_iter().next(),

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        auth::Allowed,
         extract::{Path, Query},
         instant,
         json::json,
@@ -13,8 +13,8 @@ use crate::{
         validate,
     },
     service::{
-        self, TutorId,
-        session::Holder,
+        self, TutorId, UserId,
+        caller::Caller,
         slot::{About, Search},
     },
 };
@@ -78,7 +78,7 @@ macro_rules! params {
         #[into_params(parameter_in = Query)]
         pub struct $name {
             $($time)*
-            /// IANA name of the zone of the local times; that of the account when left out.
+            /// IANA name of the zone of the local times; that of the account, or for a third-party app of the centre, when left out.
             #[garde(custom(validate::optional_time_zone))]
             #[param(max_length = 64, example = "Europe/Berlin")]
             time_zone: Option<String>,
@@ -90,6 +90,11 @@ macro_rules! params {
             #[garde(custom(validate::optional_text(1, 64)))]
             #[param(min_length = 1, max_length = 64, example = "Bachelor")]
             level: Option<String>,
+            /// The student for whom it would be: the caller, or somebody whose guardian the caller is; for admins and
+            /// third-party apps with a scope for bookings, anybody.
+            #[garde(skip)]
+            #[param(value_type = Option<Uuid>, nullable = false)]
+            student_id: Option<UserId>,
         }
 
         impl $name {
@@ -144,13 +149,13 @@ params! {
         NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<SlotParams>,
 ) -> Result<Response, Error> {
-    let viewer = holder.viewer();
+    let student = caller.student(&app, params.student_id).await?;
     let about = params.about();
-    let (name, zone) = zone(params.time_zone, &holder)?;
+    let (name, zone) = zone(&app, params.time_zone, &caller)?;
     let search = Search {
         tutor_id,
         about,
@@ -158,7 +163,7 @@ pub async fn list(
         to: params.to,
         minutes: params.minutes,
     };
-    let found = service::slot::search(&app, viewer, search).await?;
+    let found = service::slot::search(&app, &caller, student, search).await?;
     let list = SlotList {
         tutor_id: tutor_id.0,
         time_zone: name,
@@ -171,8 +176,12 @@ pub async fn list(
 }
 
 /// The zone that was asked for, or else that of the account, with its name.
-pub(super) fn zone(asked: Option<String>, holder: &Holder) -> Result<(String, Tz), Error> {
-    let name = asked.unwrap_or_else(|| holder.time_zone.clone());
+pub(super) fn zone(
+    app: &App,
+    asked: Option<String>,
+    caller: &Caller,
+) -> Result<(String, Tz), Error> {
+    let name = asked.unwrap_or_else(|| caller.time_zone(app));
     let zone = name
         .parse()
         .map_err(|_| Error::invalid("time_zone", "unknown_time_zone", "must be an IANA name"))?;
@@ -221,16 +230,16 @@ pub struct Explanation {
         NotSignedIn, NotFound, Faults))]
 pub async fn explain(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<ExplainParams>,
 ) -> Result<Json<Explanation>, Error> {
     let about = params.about();
-    let (name, zone) = zone(params.time_zone, &holder)?;
-    let viewer = holder.viewer();
-    let found =
-        service::slot::explain(&app, viewer, tutor_id, &about, params.start, params.minutes)
-            .await?;
+    let student = caller.student(&app, params.student_id).await?;
+    let (name, zone) = zone(&app, params.time_zone, &caller)?;
+    let whose = (&caller, student);
+    let found = service::slot::explain(&app, whose, tutor_id, &about, params.start, params.minutes);
+    let found = found.await?;
     let alternatives = found.alternatives.into_iter();
     Ok(Json(Explanation {
         tutor_id: tutor_id.0,

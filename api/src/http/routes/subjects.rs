@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
         extract::Query,
         openapi::{Faults, NotSignedIn},
@@ -76,11 +76,11 @@ pub struct PageParams {
     responses((status = 200, description = "Subjects by slug.", body = SubjectPage), NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
-    _: SignedIn,
+    Allowed(caller): Allowed,
     Query(params): Query<PageParams>,
 ) -> Result<Json<SubjectPage>, Error> {
     let after: Option<String> = cursor::read(params.cursor.as_deref())?;
-    let found = service::subject::list(&app, after.as_deref(), params.limit + 1).await?;
+    let found = service::subject::list(&app, &caller, after.as_deref(), params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |subject| subject.slug.clone());
     Ok(Json(SubjectPage {
         items: items.into_iter().map(Subject::from).collect(),

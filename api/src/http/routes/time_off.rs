@@ -108,7 +108,7 @@ pub async fn list(
     Query(params): Query<TimeOffParams>,
 ) -> Result<Response, Error> {
     let after = cursor::read(params.cursor.as_deref())?;
-    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let profile = service::tutor::profile(&app, &tutor.caller, tutor.id).await?;
     let found = time_off::list(&app, tutor.id, after, params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |off| off.id);
     let items = items.into_iter().map(TimeOff::from).collect();
@@ -189,7 +189,7 @@ pub async fn create(
     }
     let request = serde_json::json!(["create_time_off", tutor.id, &new]);
     let work = |claim| Box::pin(enter(app.clone(), tutor.id, time, new.note, claim));
-    key.once(&app, tutor.viewer.user_id, &request, work).await
+    key.once(&app, tutor.caller.id(), &request, work).await
 }
 
 async fn enter(
@@ -239,7 +239,7 @@ pub async fn get(
     Path(TimeOffPath { time_off_id }): Path<TimeOffPath>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let profile = service::tutor::profile(&app, &tutor.caller, tutor.id).await?;
     let found = time_off::get(&app, tutor.id, time_off_id).await?;
     Ok((etag(profile.version), axum::Json(TimeOff::from(found))).into_response())
 }

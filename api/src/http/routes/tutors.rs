@@ -9,7 +9,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{EditedTutor, SignedIn},
+        auth::{Allowed, EditedTutor},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
@@ -48,6 +48,8 @@ pub struct Tutor {
     time_zone: String,
     /// Whether students find this tutor.
     visible: bool,
+    /// Whether an admin has suspended this tutor, whom nobody finds or books then.
+    suspended: bool,
     /// The last date, in `time_zone`, on which the tutor teaches; null where no end is known.
     #[schema(required, example = "2027-06-30")]
     end_date: Option<NaiveDate>,
@@ -65,6 +67,7 @@ impl From<&service::tutor::Tutor> for Tutor {
             languages: profile.languages.clone(),
             time_zone: profile.time_zone.clone(),
             visible: profile.visible,
+            suspended: profile.suspended,
             end_date: profile.end_date,
             offers: tutor.offers.iter().map(Offer::from).collect(),
         }
@@ -84,6 +87,11 @@ pub struct TutorPage {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TutorParams {
+    /// For admins: also tutors whom students don't find, for being hidden or suspended.
+    #[garde(skip)]
+    #[serde(default)]
+    #[param(default = false)]
+    hidden: bool,
     /// Only tutors who teach the subject with this slug.
     #[garde(custom(validate::optional_text(1, 64)))]
     #[param(max_length = 64, min_length = 1, example = "mathematics")]
@@ -111,7 +119,7 @@ pub struct TutorParams {
     responses((status = 200, description = "Tutors.", body = TutorPage), NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
-    _: SignedIn,
+    Allowed(caller): Allowed,
     Query(params): Query<TutorParams>,
 ) -> Result<axum::Json<TutorPage>, Error> {
     if params.level.is_some() && params.subject.is_none() {
@@ -123,6 +131,7 @@ pub async fn list(
     }
     let after = cursor::read(params.cursor.as_deref())?;
     let TutorParams {
+        hidden,
         subject,
         level,
         limit,
@@ -130,7 +139,9 @@ pub async fn list(
     } = params;
     let found = service::tutor::list(
         &app,
+        &caller,
         Listing {
+            hidden,
             subject,
             level,
             after,
@@ -154,11 +165,11 @@ pub async fn list(
         NotSignedIn, NotFound, Faults))]
 pub async fn get(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let tutor = service::tutor::get(&app, holder.viewer(), id).await?;
+    let tutor = service::tutor::get(&app, &caller, id).await?;
     Ok((
         etag(tutor.profile.version),
         axum::Json(Tutor::from(&*tutor)),

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{EditedTutor, SignedIn},
+        auth::{Allowed, EditedTutor},
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         local_time, object,
@@ -153,11 +153,11 @@ impl WeeklyRuleList {
         NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn(holder): SignedIn,
+    Allowed(caller): Allowed,
     Path(id): Path<TutorId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let profile = service::tutor::profile(&app, holder.viewer(), id).await?;
+    let profile = service::tutor::profile(&app, &caller, id).await?;
     let rules = service::weekly_rule::list(&app, id).await?;
     let list = WeeklyRuleList::new(profile.time_zone, rules);
     Ok((etag(profile.version), axum::Json(list)).into_response())
@@ -196,7 +196,7 @@ pub async fn replace(
         .map(availability::WeeklyRule::from)
         .collect();
     let rules = service::weekly_rule::replace(&app, tutor.id, version, &rules, dry_run).await?;
-    let profile = service::tutor::profile(&app, tutor.viewer, tutor.id).await?;
+    let profile = service::tutor::profile(&app, &tutor.caller, tutor.id).await?;
     let list = WeeklyRuleList::new(profile.time_zone, rules);
     Ok(edited(version, dry_run, list))
 }

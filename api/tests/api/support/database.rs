@@ -1,6 +1,7 @@
 //! One Postgres per process, one database per test.
 
 use api::{config::Database, database, local::postgres::Postgres};
+use secrecy::ExposeSecret;
 use sqlx::{Connection, Executor, PgConnection};
 use std::sync::{
     OnceLock,
@@ -18,6 +19,19 @@ pub async fn fresh() -> Database {
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     create(&format!(
         "CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy"
+    ))
+    .await;
+    settings(&name)
+}
+
+/// A copy of a database to which nobody is connected.
+pub async fn copy_of(database: &Database) -> Database {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let origin: url::Url = database.url.expose_secret().parse().unwrap();
+    let origin = origin.path().trim_start_matches('/').to_owned();
+    let name = format!("copy_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    create(&format!(
+        "CREATE DATABASE {name} TEMPLATE {origin} STRATEGY file_copy"
     ))
     .await;
     settings(&name)

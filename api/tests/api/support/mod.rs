@@ -84,6 +84,23 @@ impl TestApp {
         base
     }
 
+    /// Another server, on a copy of the database, to which nobody may be connected any more.
+    pub async fn copy(&self) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let base = config::at(listener.local_addr().unwrap());
+        let mut config = self.app.config.clone();
+        config.database = database::copy_of(&config.database).await;
+        let db = api::database::connect(&config.database).await.unwrap();
+        let app = App::new(config, db, self.app.clock.clone()).unwrap();
+        let service = http::service(app.clone());
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self {
+            app,
+            google: self.google.clone(),
+            base,
+        }
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.app.clock.now()
     }
@@ -173,6 +190,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             public_url: config::at(bind),
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
+            session_idle: TimeDelta::days(30),
         },
         database,
         google: Some(Google {

@@ -13,6 +13,8 @@ pub struct Person {
     google: Sandbox,
     http: reqwest::Client,
     cookies: BTreeMap<String, String>,
+    /// What is sent as `Authorization: Bearer`.
+    bearer: Option<String>,
 }
 
 /// What the server answered.
@@ -58,6 +60,15 @@ impl Person {
             google: test.google.clone(),
             http,
             cookies: BTreeMap::new(),
+            bearer: None,
+        }
+    }
+
+    /// Somebody who sends this token, and no cookies.
+    pub fn with_bearer(test: &TestApp, token: &str) -> Self {
+        Self {
+            bearer: Some(token.to_owned()),
+            ..Self::new(test)
         }
     }
 
@@ -72,12 +83,16 @@ impl Person {
             google: self.google.clone(),
             http: google::http_client("test").unwrap(),
             cookies: self.cookies.clone(),
+            bearer: self.bearer.clone(),
         }
     }
 
     /// A request of this person, with the cookies that the server set.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, self.base.join(path).unwrap());
+        let mut request = self.http.request(method, self.base.join(path).unwrap());
+        if let Some(token) = &self.bearer {
+            request = request.bearer_auth(token);
+        }
         if self.cookies.is_empty() {
             return request;
         }
@@ -194,12 +209,19 @@ impl Person {
         self.follow(&callback).await
     }
 
-    fn keep_cookies(&mut self, answer: &Answer) {
+    /// Keeps the cookies that the server set.
+    pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
             self.cookies
                 .insert(cookie.name().to_owned(), cookie.value().to_owned());
         }
+    }
+
+    /// The id of the user, whatever they may ask.
+    pub async fn id(&self) -> String {
+        let me = self.get("/v1/me").await.expect(200);
+        me["id"].as_str().unwrap().to_owned()
     }
 
     /// The value of a cookie.

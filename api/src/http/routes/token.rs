@@ -1,0 +1,160 @@
+//! The token endpoint of OAuth 2.0 (RFC 6749). What it answers, and how it refuses, is said there.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        extract::{NoQuery, Query},
+        openapi::Faults,
+    },
+    service::app_key::{self, Issued, TOKEN_LIFETIME, TokenRefusal},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is asked of the token endpoint.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    #[schema(max_length = 100, example = "client_credentials")]
+    grant_type: String,
+    /// How the key begins; in the `Authorization: Basic` header or here.
+    #[schema(
+        nullable = false,
+        max_length = 100,
+        example = "tsk_AZMFoG8ufDqdQT-PahssPQ"
+    )]
+    client_id: Option<String>,
+    #[schema(value_type = Option<String>, nullable = false, max_length = 100)]
+    client_secret: Option<SecretString>,
+    /// Some of the scopes of the key, separated by spaces; all when left out.
+    #[schema(nullable = false, max_length = 500, example = "availability:read")]
+    scope: Option<String>,
+}
+
+/// An access token (RFC 6749 section 5.1).
+#[derive(Serialize, ToSchema)]
+pub struct TokenAnswer {
+    /// To be sent as `Authorization: Bearer`.
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds.
+    #[schema(example = 900)]
+    expires_in: i64,
+    /// What it is good for.
+    #[schema(example = "availability:read")]
+    scope: String,
+}
+
+/// Why there is none (RFC 6749 section 5.2).
+#[derive(Serialize, ToSchema)]
+pub struct TokenError {
+    /// `invalid_request`, `invalid_client`, `invalid_scope` or `unsupported_grant_type`.
+    #[schema(example = "invalid_client")]
+    error: &'static str,
+    error_description: &'static str,
+}
+
+/// Get an access token.
+///
+/// For third-party apps, as OAuth 2.0 clients with the grant `client_credentials` (RFC 6749 section 4.4): an access token
+/// for 15 minutes, instead of the key itself. It ends earlier if the key does. Errors are those of RFC 6749 section 5.2.
+#[utoipa::path(post, path = "/v1/auth/token", tag = "auth", operation_id = "issue_token", security(()),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "An access token.", body = TokenAnswer),
+        (status = 400, description = "It can't be issued.", body = TokenError),
+        (status = 401, description = "There is no such client, or its secret is another (`invalid_client`).", body = TokenError),
+        (status = 413, description = "The body is longer than 64 KiB.", body = crate::http::problem::Problem, content_type = "application/problem+json"),
+        Faults))]
+pub async fn issue(
+    State(app): State<App>,
+    headers: HeaderMap,
+    _: Query<NoQuery>,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let Some(request) = read(&headers, &body) else {
+        return Ok(refuse("invalid_request", "The form can't be read."));
+    };
+    if request.grant_type != "client_credentials" {
+        return Ok(refuse("unsupported_grant_type", "Use client_credentials."));
+    }
+    let client = match (basic(&headers), request.client_id, request.client_secret) {
+        (Some(client), None, None) => Some(client),
+        (None, Some(id), Some(secret)) => Some((id, secret)),
+        _ => None,
+    };
+    let Some((id, secret)) = client else {
+        let detail =
+            "Send client_id and client_secret, once: in the form or by Basic authentication.";
+        return Ok(refuse("invalid_request", detail));
+    };
+    let issued = app_key::issue_token(&app, &id, &secret, request.scope.as_deref()).await?;
+    Ok(match issued {
+        Ok(issued) => answer(&issued),
+        Err(TokenRefusal::InvalidScope) => {
+            refuse("invalid_scope", "The key does not have this scope.")
+        }
+        Err(TokenRefusal::InvalidClient) => (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, "Basic realm=\"token\"")],
+            Json(TokenError {
+                error: "invalid_client",
+                error_description: "There is no such client, or its secret is another.",
+            }),
+        )
+            .into_response(),
+    })
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Option<TokenRequest> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = content_type.split(';').next()?.trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return None;
+    }
+    serde_urlencoded::from_bytes(body).ok()
+}
+
+/// The client of `Authorization: Basic`, whose halves are percent-encoded (RFC 6749 section 2.3.1); ours need not be.
+fn basic(headers: &HeaderMap) -> Option<(String, SecretString)> {
+    let (scheme, encoded) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned().into()))
+}
+
+fn answer(issued: &Issued) -> Response {
+    let names: Vec<_> = issued.scopes.iter().map(|scope| scope.name()).collect();
+    Json(TokenAnswer {
+        access_token: issued.token.expose_secret().to_owned(),
+        token_type: "Bearer",
+        expires_in: TOKEN_LIFETIME.num_seconds(),
+        scope: names.join(" "),
+    })
+    .into_response()
+}
+
+fn refuse(error: &'static str, error_description: &'static str) -> Response {
+    let refusal = TokenError {
+        error,
+        error_description,
+    };
+    (StatusCode::BAD_REQUEST, Json(refusal)).into_response()
+}

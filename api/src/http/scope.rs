@@ -1,0 +1,33 @@
+//! Which operations third-party apps may call, and the scope that each needs. What is not here is closed to every key.
+
+use crate::service::app_key::Scope;
+use axum::http::Method;
+
+/// The scope of a request to this route. None: it is for people only.
+pub fn of(method: &Method, route: &str) -> Option<Scope> {
+    match (method, route) {
+        (
+            &Method::GET,
+            "/v1/subjects"
+            | "/v1/tutors"
+            | "/v1/tutors/{id}"
+            | "/v1/tutors/{id}/offers"
+            | "/v1/tutors/{id}/weekly-rules"
+            | "/v1/tutors/{id}/overrides"
+            | "/v1/tutors/{id}/overrides/{date}"
+            | "/v1/tutors/{id}/policy"
+            | "/v1/tutors/{id}/holiday-calendars"
+            | "/v1/tutors/{id}/slots"
+            | "/v1/tutors/{id}/slots/explain"
+            | "/v1/slots"
+            | "/v1/slots/next"
+            | "/v1/centre/policy"
+            | "/v1/holiday-calendars"
+            | "/v1/holiday-calendars/{id}"
+            | "/v1/holiday-calendars/{id}/holidays",
+        ) => Some(Scope::AvailabilityRead),
+        (&Method::GET, "/v1/bookings" | "/v1/bookings/{id}") => Some(Scope::BookingsRead),
+        (&Method::POST, "/v1/bookings" | "/v1/bookings/{id}/cancel") => Some(Scope::BookingsWrite),
+        _ => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! What users may be, and what follows when that changes: whoever has got or lost a role holds another token from then
+//! on, so that one that was seen before is worth nothing now.
+
+use super::{UserId, session, transaction::transaction};
+use crate::{app::App, error::Error, store};
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
+
+pub use crate::store::account::{Account, Filter};
+pub use ::entity::user_role::Role;
+
+/// Users, the newest first.
+pub async fn list(app: &App, filter: Filter) -> Result<Vec<Account>, Error> {
+    Ok(store::account::list(&app.db, filter).await?)
+}
+
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn get(app: &App, id: UserId) -> Result<Account, Error> {
+    let found = store::account::find(&app.db, id).await?;
+    found.ok_or(Error::not_found("user"))
+}
+
+async fn within(txn: &DatabaseTransaction, id: UserId) -> Result<Account, Error> {
+    let found = store::account::find(txn, id).await?;
+    found.ok_or(Error::not_found("user"))
+}
+
+/// Sets what a user is, if the user is still at `version`. A new tutor is hidden until the profile says otherwise, and one
+/// who is a tutor no longer is hidden again; lessons that are booked stay.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with `last_admin`.
+pub async fn set(app: &App, id: UserId, version: i32, roles: &[Role]) -> Result<Account, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, |txn| {
+        within(txn, id).await?;
+        let admins = store::account::lock_admins(txn).await?;
+        if !store::account::move_on(txn, id, version, now).await? {
+            return Err(Error::PreconditionFailed);
+        }
+        if !roles.contains(&Role::Admin) {
+            check_admin_left(&admins, id)?;
+        }
+        let before = store::account::roles(txn, id).await?;
+        for role in before.iter().filter(|role| !roles.contains(role)) {
+            take(txn, id, *role, now).await?;
+        }
+        for role in roles.iter().filter(|role| !before.contains(role)) {
+            give(txn, id, *role, now).await?;
+        }
+        if before.len() != roles.len() || before.iter().any(|role| !roles.contains(role)) {
+            store::session::delete_of_user(txn, id, None).await?;
+        }
+        within(txn, id).await
+    })
+}
+
+/// Gives a user a role; whether the user did not have it. Ends no sessions.
+pub(super) async fn give(
+    txn: &DatabaseTransaction,
+    id: UserId,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let is_new = store::user::grant_role(txn, id, role, now).await?;
+    if role == Role::Tutor {
+        store::tutor::insert_hidden(txn, id, now).await?;
+    }
+    Ok(is_new)
+}
+
+/// Takes a role from a user. Ends no sessions.
+pub(super) async fn take(
+    txn: &DatabaseTransaction,
+    id: UserId,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    store::account::take_role(txn, id, role).await?;
+    if role == Role::Tutor {
+        store::tutor::hide(txn, id, now).await?;
+    }
+    Ok(())
+}
+
+fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(), Error> {
+    if admins == [without] {
+        let detail = "This is the last admin. Make somebody else one first.";
+        return Err(Error::conflict("last_admin", detail));
+    }
+    Ok(())
+}
+
+/// Makes somebody an admin who signs in with this address, or has this id.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Conflict`] where several users sign in with the address.
+pub async fn grant_admin(
+    db: &DatabaseConnection,
+    person: &str,
+    now: DateTime<Utc>,
+) -> Result<Account, Error> {
+    let id = match person.parse() {
+        Ok(id) => id,
+        Err(_) => by_address(db, person).await?,
+    };
+    transaction!(*db, |txn| {
+        within(txn, id).await?;
+        if give(txn, id, Role::Admin, now).await? {
+            store::session::delete_of_user(txn, id, None).await?;
+        }
+        within(txn, id).await
+    })
+}
+
+async fn by_address(db: &DatabaseConnection, email: &str) -> Result<UserId, Error> {
+    let found = store::account::with_address(db, &email.to_lowercase()).await?;
+    match found[..] {
+        [] => Err(Error::not_found("user")),
+        [id] => Ok(id),
+        _ => {
+            let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
+            let detail = format!(
+                "Several users sign in with it; name one: {}",
+                ids.join(", ")
+            );
+            Err(Error::conflict("several_users", detail))
+        }
+    }
+}
+
+/// Suspends a user: all their sessions end, nobody finds or books them as a tutor, and they can't sign in. Lessons that are
+/// booked stay until somebody reassigns or cancels them.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Conflict`] with `last_admin` or `already_suspended`.
+pub async fn suspend(app: &App, id: UserId, reason: Option<&str>) -> Result<Account, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, |txn| {
+        let admins = store::account::lock_admins(txn).await?;
+        check_admin_left(&admins, id)?;
+        if within(txn, id).await?.suspended_at.is_some() {
+            let detail = "This user is suspended already.";
+            return Err(Error::conflict("already_suspended", detail));
+        }
+        store::account::set_suspended(txn, id, Some((now, reason)), now).await?;
+        store::session::delete_of_user(txn, id, None).await?;
+        within(txn, id).await
+    })
+}
+
+/// Ends a suspension.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Conflict`] with `not_suspended`.
+pub async fn reinstate(app: &App, id: UserId) -> Result<Account, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, |txn| {
+        if within(txn, id).await?.suspended_at.is_none() {
+            let detail = "This user is not suspended.";
+            return Err(Error::conflict("not_suspended", detail));
+        }
+        store::account::set_suspended(txn, id, None, now).await?;
+        within(txn, id).await
+    })
+}
+
+/// Ends all sessions of a user.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn end_sessions(app: &App, id: UserId) -> Result<(), Error> {
+    get(app, id).await?;
+    session::end_all(app, id, None).await
+}

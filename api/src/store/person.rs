@@ -1,0 +1,47 @@
+//! Who somebody is, and what they may do.
+
+use ::entity::id::{TutorId, UserId};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement};
+use uuid::Uuid;
+
+/// A user with all that decides what they may do.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Person {
+    pub user_id: UserId,
+    pub name: String,
+    pub email: String,
+    pub time_zone: String,
+    pub version: i32,
+    pub roles: Vec<String>,
+    /// The tutor that this person is.
+    pub tutor_id: Option<TutorId>,
+    /// For whom this person acts as a guardian, by id.
+    pub students: Vec<Uuid>,
+    /// How often the user had changed when this was read.
+    pub revision: i64,
+}
+
+/// What [`Person`] is selected by, from `users` and [`JOINS`].
+pub(super) const COLUMNS: &str = "users.id AS user_id, users.name, users.email, users.time_zone, users.version,
+       ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
+       tutors.id AS tutor_id,
+       ARRAY(SELECT student_id FROM guardianships WHERE guardian_id = users.id ORDER BY student_id) AS students,
+       coalesce(revisions.revision, 0) AS revision";
+
+pub(super) const JOINS: &str = "LEFT JOIN tutors ON tutors.user_id = users.id
+           AND EXISTS (SELECT FROM user_roles WHERE user_id = users.id AND role = 'tutor')
+       LEFT JOIN revisions ON revisions.id = users.id AND NOT of_time";
+
+/// A user who is not suspended.
+pub async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Person>, DbErr> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM users {JOINS} WHERE users.id = $1 AND users.suspended_at IS NULL"
+    );
+    Person::find_by_statement(Statement::from_sql_and_values(
+        DatabaseBackend::Postgres,
+        sql,
+        [id.into()],
+    ))
+    .one(db)
+    .await
+}

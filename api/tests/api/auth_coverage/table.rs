@@ -1,0 +1,390 @@
+//! Every operation with a request that looks valid, and what it answers to whom.
+
+use super::world::{Who, World};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// An operation.
+pub struct Row {
+    pub operation: &'static str,
+    pub method: Method,
+    /// With `{tutor}`, `{booking}` and others of [`World::fill`] for their ids.
+    pub path: &'static str,
+    /// A text is a calendar file, or a form where it has an `=`.
+    pub body: Option<Value>,
+    /// Whether the request says which version it edits.
+    pub edit: bool,
+    /// In the order of [`Who::ALL`].
+    pub answers: [u16; Who::ALL.len()],
+}
+
+impl Row {
+    /// Something that answers everybody alike, whether or not they are known.
+    pub fn open(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self {
+            operation,
+            method: Method::GET,
+            path,
+            body: None,
+            edit: false,
+            answers: [status; Who::ALL.len()],
+        }
+    }
+
+    /// Something for everybody who is signed in; no third-party app may.
+    pub fn signed_in(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self::open(operation, path, status)
+            .but(401, &[Who::Anonymous, Who::Suspended, Who::ExpiredKey])
+            .but(403, &[Who::KeyWithoutScope, Who::KeyWithScope])
+    }
+
+    /// As [`Row::signed_in`], and for third-party apps with the scope.
+    pub fn scoped(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self::signed_in(operation, path, status).but(status, &[Who::KeyWithScope])
+    }
+
+    pub fn admins(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self::signed_in(operation, path, 403)
+            .but(401, &[Who::Anonymous, Who::Suspended, Who::ExpiredKey])
+            .but(status, &[Who::Admin])
+    }
+
+    /// For the tutor whom it is about, and for admins.
+    pub fn tutors_own(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self::admins(operation, path, status).but(status, &[Who::Tutor])
+    }
+
+    /// About a thing of the student's that is not there for those who have nothing to do with it.
+    pub fn students_own(operation: &'static str, path: &'static str, status: u16) -> Self {
+        Self::signed_in(operation, path, 404).but(status, &[Who::Student])
+    }
+
+    pub fn but(mut self, status: u16, whom: &[Who]) -> Self {
+        for (who, answer) in Who::ALL.iter().zip(&mut self.answers) {
+            if whom.contains(who) {
+                *answer = status;
+            }
+        }
+        self
+    }
+
+    pub fn sent(self, method: Method, body: Value) -> Self {
+        Self {
+            method,
+            body: Some(body),
+            ..self
+        }
+    }
+
+    pub fn edit(self, method: Method, body: Value) -> Self {
+        let row = self.sent(method, body);
+        Self { edit: true, ..row }
+    }
+
+    pub fn with(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    pub fn removal(self) -> Self {
+        Self {
+            method: Method::DELETE,
+            edit: true,
+            ..self
+        }
+    }
+
+    pub fn answer_to(&self, who: Who) -> u16 {
+        let place = Who::ALL.iter().position(|one| *one == who).unwrap();
+        self.answers[place]
+    }
+
+    pub fn is_safe(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Whether it asks for a session or a key.
+    pub fn is_open(&self) -> bool {
+        self.answer_to(Who::Anonymous) != 401
+    }
+}
+
+pub fn table(world: &World) -> Vec<Row> {
+    [
+        signing_in(),
+        people(),
+        third_party_apps(),
+        tutors(),
+        time_of_tutors(),
+        slots(),
+        centre(),
+        bookings(world),
+        calendar(),
+        // Last, for nobody is signed in afterwards.
+        vec![Row::signed_in("sign_out", "/v1/auth/sign-out", 204).with(Method::POST)],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn signing_in() -> Vec<Row> {
+    vec![
+        Row::open("livez", "/livez", 200),
+        Row::open("readyz", "/readyz", 200),
+        Row::open("sign_in", "/v1/auth/sign-in", 303),
+        Row::open("finish_sign_in", "/v1/auth/callback?state=a&code=b", 400),
+        Row::open("issue_token", "/v1/auth/token", 400)
+            .sent(Method::POST, json!("grant_type=password")),
+        Row::signed_in("list_sessions", "/v1/sessions", 200),
+        Row::students_own("end_session", "/v1/sessions/{session}", 204).with(Method::DELETE),
+        Row::signed_in("end_sessions", "/v1/sessions", 204).with(Method::DELETE),
+        Row::signed_in("get_me", "/v1/me", 200),
+        Row::signed_in("edit_me", "/v1/me", 200)
+            .edit(Method::PATCH, json!({"time_zone": "Europe/Rome"})),
+    ]
+}
+
+fn people() -> Vec<Row> {
+    let linked = json!({"guardian_id": "{other}", "student_id": "{student}"});
+    let invitation = json!({"role": "guardian", "email": "grandma@example.com"});
+    let nothing = || json!({});
+    vec![
+        Row::admins("list_users", "/v1/users", 200),
+        Row::admins("get_user", "/v1/users/{student}", 200),
+        Row::admins("set_roles", "/v1/users/{student}/roles", 200)
+            .edit(Method::PUT, json!({"roles": ["student", "tutor"]})),
+        Row::admins("suspend_user", "/v1/users/{student}/suspend", 200)
+            .sent(Method::POST, nothing()),
+        Row::admins("reinstate_user", "/v1/users/{suspended}/reinstate", 200)
+            .sent(Method::POST, nothing()),
+        Row::admins("end_user_sessions", "/v1/users/{student}/sessions", 204).with(Method::DELETE),
+        Row::signed_in("list_guardianships", "/v1/guardianships", 200),
+        Row::admins("create_guardianship", "/v1/guardianships", 201).sent(Method::POST, linked),
+        Row::students_own(
+            "delete_guardianship",
+            "/v1/guardianships/{guardian}/{student}",
+            204,
+        )
+        .but(204, &[Who::Guardian, Who::Admin])
+        .with(Method::DELETE),
+        Row::signed_in("list_invitations", "/v1/invitations", 200),
+        Row::signed_in("create_invitation", "/v1/invitations", 201).sent(Method::POST, invitation),
+        // It was sent to the student, by the admin.
+        Row::students_own(
+            "accept_invitation",
+            "/v1/invitations/{invitation}/accept",
+            204,
+        )
+        .sent(Method::POST, nothing()),
+        Row::students_own(
+            "decline_invitation",
+            "/v1/invitations/{invitation}/decline",
+            204,
+        )
+        .sent(Method::POST, nothing()),
+        Row::signed_in(
+            "withdraw_invitation",
+            "/v1/invitations/{invitation}/withdraw",
+            404,
+        )
+        .but(204, &[Who::Admin])
+        .sent(Method::POST, nothing()),
+    ]
+}
+
+fn third_party_apps() -> Vec<Row> {
+    let key = json!({"scopes": ["bookings:read"], "expires_at": "2027-12-01T00:00:00Z"});
+    vec![
+        Row::admins("list_third_party_apps", "/v1/third-party-apps", 200),
+        Row::admins("create_third_party_app", "/v1/third-party-apps", 201)
+            .sent(Method::POST, json!({"name": "Payroll"})),
+        Row::admins("get_third_party_app", "/v1/third-party-apps/{app}", 200),
+        Row::admins("edit_third_party_app", "/v1/third-party-apps/{app}", 200)
+            .edit(Method::PATCH, json!({"name": "Payroll"})),
+        Row::admins("list_app_keys", "/v1/third-party-apps/{app}/keys", 200),
+        Row::admins("create_app_key", "/v1/third-party-apps/{app}/keys", 201)
+            .sent(Method::POST, key),
+        Row::admins(
+            "revoke_app_key",
+            "/v1/third-party-apps/{app}/keys/{key}",
+            204,
+        )
+        .with(Method::DELETE),
+    ]
+}
+
+fn tutors() -> Vec<Row> {
+    let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
+    let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
+    vec![
+        Row::scoped("list_subjects", "/v1/subjects", 200),
+        Row::scoped("list_tutors", "/v1/tutors", 200),
+        Row::scoped("get_tutor", "/v1/tutors/{tutor}", 200),
+        Row::tutors_own("edit_tutor", "/v1/tutors/{tutor}", 200)
+            .edit(Method::PATCH, json!({"bio": "Patient."})),
+        Row::scoped("list_offers", "/v1/tutors/{tutor}/offers", 200),
+        Row::tutors_own("replace_offers", "/v1/tutors/{tutor}/offers", 200)
+            .edit(Method::PUT, json!({"offers": [offer]})),
+        Row::scoped("list_weekly_rules", "/v1/tutors/{tutor}/weekly-rules", 200),
+        Row::tutors_own(
+            "replace_weekly_rules",
+            "/v1/tutors/{tutor}/weekly-rules",
+            200,
+        )
+        .edit(Method::PUT, json!({"rules": [rule]})),
+    ]
+}
+
+/// When a tutor is there.
+fn time_of_tutors() -> Vec<Row> {
+    let day = json!({"first_date": "2027-04-01", "last_date": "2027-04-01"});
+    vec![
+        Row::scoped("list_overrides", "/v1/tutors/{tutor}/overrides", 200),
+        Row::tutors_own("put_override", "/v1/tutors/{tutor}/overrides/{date}", 200)
+            .edit(Method::PUT, json!({"hours": []})),
+        Row::scoped("get_override", "/v1/tutors/{tutor}/overrides/{date}", 200),
+        Row::tutors_own(
+            "delete_override",
+            "/v1/tutors/{tutor}/overrides/{date}",
+            204,
+        )
+        .removal(),
+        Row::tutors_own("list_time_off", "/v1/tutors/{tutor}/time-off", 200),
+        Row::tutors_own("create_time_off", "/v1/tutors/{tutor}/time-off", 201)
+            .sent(Method::POST, day),
+        Row::tutors_own(
+            "get_time_off",
+            "/v1/tutors/{tutor}/time-off/{time_off}",
+            200,
+        ),
+        Row::tutors_own(
+            "delete_time_off",
+            "/v1/tutors/{tutor}/time-off/{time_off}",
+            204,
+        )
+        .removal(),
+        Row::scoped("get_tutor_policy", "/v1/tutors/{tutor}/policy", 200),
+        Row::tutors_own("replace_tutor_policy", "/v1/tutors/{tutor}/policy", 200)
+            .edit(Method::PUT, json!({"horizon_days": 70})),
+        Row::scoped(
+            "list_followed_holiday_calendars",
+            "/v1/tutors/{tutor}/holiday-calendars",
+            200,
+        ),
+        Row::tutors_own(
+            "replace_followed_holiday_calendars",
+            "/v1/tutors/{tutor}/holiday-calendars",
+            200,
+        )
+        .edit(Method::PUT, json!({"calendar_ids": []})),
+    ]
+}
+
+fn slots() -> Vec<Row> {
+    vec![
+        Row::scoped(
+            "list_slots",
+            "/v1/tutors/{tutor}/slots?from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60",
+            200,
+        ),
+        Row::scoped(
+            "explain_slot",
+            "/v1/tutors/{tutor}/slots/explain?start=2027-03-02T09:00:00Z&minutes=60",
+            200,
+        ),
+        Row::scoped(
+            "search_slots",
+            "/v1/slots?subject=mathematics&from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60",
+            200,
+        ),
+        Row::scoped(
+            "next_slot",
+            "/v1/slots/next?subject=mathematics&minutes=60",
+            200,
+        ),
+    ]
+}
+
+/// What only admins edit.
+fn centre() -> Vec<Row> {
+    let policy = json!({
+        "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
+        "buffer_before_minutes": 0, "buffer_after_minutes": 0,
+    });
+    vec![
+        Row::scoped("get_centre_policy", "/v1/centre/policy", 200),
+        Row::admins("replace_centre_policy", "/v1/centre/policy", 200).edit(Method::PUT, policy),
+        Row::scoped("list_holiday_calendars", "/v1/holiday-calendars", 200),
+        Row::admins("create_holiday_calendar", "/v1/holiday-calendars", 201)
+            .sent(Method::POST, json!({"name": "Hesse", "centre_wide": false})),
+        Row::scoped(
+            "get_holiday_calendar",
+            "/v1/holiday-calendars/{calendar}",
+            200,
+        ),
+        Row::admins(
+            "edit_holiday_calendar",
+            "/v1/holiday-calendars/{calendar}",
+            200,
+        )
+        .edit(Method::PATCH, json!({"centre_wide": true})),
+        Row::scoped(
+            "list_holidays",
+            "/v1/holiday-calendars/{calendar}/holidays",
+            200,
+        ),
+        Row::admins(
+            "replace_holidays",
+            "/v1/holiday-calendars/{calendar}/holidays",
+            200,
+        )
+        .edit(Method::PUT, json!({"holidays": []})),
+        Row::admins(
+            "import_holidays",
+            "/v1/holiday-calendars/{calendar}/import",
+            200,
+        )
+        .edit(
+            Method::POST,
+            json!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"),
+        ),
+        Row::admins(
+            "delete_holiday_calendar",
+            "/v1/holiday-calendars/{calendar}",
+            204,
+        )
+        .removal(),
+    ]
+}
+
+fn bookings(world: &World) -> Vec<Row> {
+    let mut wanted = world.tutor.lesson("2027-03-02T10:00:00Z", 60);
+    wanted["student_id"] = json!("{student}");
+    let of_booking = |operation, path| {
+        Row::students_own(operation, path, 200).but(
+            200,
+            &[Who::Guardian, Who::Tutor, Who::Admin, Who::KeyWithScope],
+        )
+    };
+    vec![
+        Row::scoped("list_bookings", "/v1/bookings", 200),
+        // For the student.
+        Row::students_own("create_booking", "/v1/bookings", 201)
+            .but(201, &[Who::Guardian, Who::Admin, Who::KeyWithScope])
+            .sent(Method::POST, wanted),
+        of_booking("get_booking", "/v1/bookings/{booking}"),
+        of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
+        Row::admins("reassign_booking", "/v1/bookings/{booking}/reassign", 200)
+            .sent(Method::POST, json!({"tutor_id": "{other_tutor}"})),
+    ]
+}
+
+fn calendar() -> Vec<Row> {
+    vec![
+        Row::signed_in("get_calendar_connection", "/v1/calendar/connection", 200),
+        Row::signed_in("connect_calendar", "/v1/calendar/connection", 403)
+            .but(200, &[Who::Tutor, Who::OtherTutor])
+            .sent(Method::POST, json!({})),
+        Row::signed_in("disconnect_calendar", "/v1/calendar/connection", 204).with(Method::DELETE),
+    ]
+}

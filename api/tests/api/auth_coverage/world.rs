@@ -1,0 +1,296 @@
+//! A centre with one of everybody, of which any number of copies can be made.
+
+use super::table::Row;
+use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, email};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    Anonymous,
+    Student,
+    OtherStudent,
+    Tutor,
+    OtherTutor,
+    Guardian,
+    ForeignGuardian,
+    Admin,
+    Suspended,
+    KeyWithoutScope,
+    KeyWithScope,
+    ExpiredKey,
+}
+
+impl Who {
+    pub const ALL: [Self; 12] = [
+        Self::Anonymous,
+        Self::Student,
+        Self::OtherStudent,
+        Self::Tutor,
+        Self::OtherTutor,
+        Self::Guardian,
+        Self::ForeignGuardian,
+        Self::Admin,
+        Self::Suspended,
+        Self::KeyWithoutScope,
+        Self::KeyWithScope,
+        Self::ExpiredKey,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Student => "student",
+            Self::OtherStudent => "other student",
+            Self::Tutor => "tutor",
+            Self::OtherTutor => "other tutor",
+            Self::Guardian => "guardian",
+            Self::ForeignGuardian => "foreign guardian",
+            Self::Admin => "admin",
+            Self::Suspended => "suspended",
+            Self::KeyWithoutScope => "key without scope",
+            Self::KeyWithScope => "key with scope",
+            Self::ExpiredKey => "expired key",
+        }
+    }
+}
+
+const SCOPES: [&str; 3] = ["availability:read", "bookings:read", "bookings:write"];
+
+pub struct World {
+    pub test: TestApp,
+    pub tutor: TutorAtCentre,
+    people: BTreeMap<Who, Person>,
+    /// Keys with one scope each, and keys with all others, in the order of [`SCOPES`].
+    keys: Vec<(Person, Person)>,
+    /// What stands in paths and bodies for ids, by name.
+    ids: BTreeMap<&'static str, String>,
+}
+
+/// The id of what was created.
+fn id(created: Answer) -> String {
+    created.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+/// The scope that an operation asks of a key, by the document.
+fn scope(operation: &str) -> Option<String> {
+    let document = serde_json::to_value(api::http::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let mut operations = paths.flat_map(|item| item.as_object().unwrap().values());
+    let found = operations.find(|found| found["operationId"] == operation)?;
+    let security = found["security"].as_array()?;
+    let scope = security.iter().find_map(|one| one["app_key"][0].as_str())?;
+    Some(scope.to_owned())
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let test = TestApp::start().await;
+        let centre = Centre::open(&test).await;
+        let tutor = centre.tutor(&test, "Tina").await;
+        let other_tutor = centre.tutor(&test, "Theo").await;
+        let admin = test.admin("Ada").await;
+        let [student, other, suspended] = [
+            test.student("Sam").await,
+            test.student("Olga").await,
+            test.student("Ute").await,
+        ];
+        let guardian = guardian(&test, &admin, "Gita", &student).await;
+        let foreign_guardian = guardian_of_another(&test, &admin, &other).await;
+        let mut ids = BTreeMap::from([
+            ("tutor", tutor.id.to_string()),
+            ("other_tutor", other_tutor.id.to_string()),
+            ("student", student.id().await),
+            ("other", other.id().await),
+            ("guardian", guardian.id().await),
+            ("suspended", suspended.id().await),
+            ("date", "2027-03-20".to_owned()),
+        ]);
+        let (keys, expired) = keys(&test, &admin, &mut ids).await;
+        let people = BTreeMap::from([
+            (Who::Anonymous, test.stranger()),
+            (Who::Student, student),
+            (Who::OtherStudent, other),
+            (Who::Tutor, tutor.person.at(&test.base)),
+            (Who::OtherTutor, other_tutor.person),
+            (Who::Guardian, guardian),
+            (Who::ForeignGuardian, foreign_guardian),
+            (Who::Admin, admin),
+            (Who::Suspended, suspended),
+            (Who::ExpiredKey, expired),
+        ]);
+        let mut world = Self {
+            test,
+            tutor,
+            people,
+            keys,
+            ids,
+        };
+        world.fill_centre().await;
+        world
+    }
+
+    /// Makes what the operations are about.
+    async fn fill_centre(&mut self) {
+        let student = &self.people[&Who::Student];
+        let admin = &self.people[&Who::Admin];
+        let wanted = self.tutor.lesson("2027-03-02T08:00:00Z", 60);
+        let booked = id(student.post("/v1/bookings", &wanted).await);
+        let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
+        let of_tutor = self.tutor.path("/time-off");
+        let off = id(self.tutor.person.post(&of_tutor, &day).await);
+        self.tutor.put_override("2027-03-20", &[]).await.expect(200);
+        let calendar = json!({"name": "Berlin", "centre_wide": false});
+        let calendar = id(admin.post("/v1/holiday-calendars", &calendar).await);
+        let invitation = json!({"role": "tutor", "email": email("Sam")});
+        let invitation = id(admin.post("/v1/invitations", &invitation).await);
+        let second = self.test.sign_in(&email("Sam")).await;
+        let sessions = second.get("/v1/sessions").await.expect(200);
+        let session = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/users/{}/suspend", self.ids["suspended"]);
+        admin.post(&path, &json!({})).await.expect(200);
+        self.ids.extend([
+            ("booking", booked),
+            ("time_off", off),
+            ("calendar", calendar),
+            ("invitation", invitation),
+            ("session", session),
+        ]);
+    }
+
+    /// The same, on a copy of the database: what is done to it, this one does not see.
+    pub async fn copy(&self) -> Self {
+        let test = self.test.copy().await;
+        let at = |person: &Person| person.at(&test.base);
+        Self {
+            tutor: TutorAtCentre {
+                person: at(&self.tutor.person),
+                id: self.tutor.id,
+                email: self.tutor.email.clone(),
+            },
+            people: self
+                .people
+                .iter()
+                .map(|(who, person)| (*who, at(person)))
+                .collect(),
+            keys: self.keys.iter().map(|(a, b)| (at(a), at(b))).collect(),
+            ids: self.ids.clone(),
+            test,
+        }
+    }
+
+    /// Who asks for an operation.
+    pub fn person(&self, who: Who, operation: &str) -> &Person {
+        let place = || {
+            let scope = scope(operation);
+            let place = scope.map(|scope| SCOPES.iter().position(|one| *one == scope).unwrap());
+            place.unwrap_or_default()
+        };
+        match who {
+            Who::KeyWithScope => &self.keys[place()].0,
+            Who::KeyWithoutScope => &self.keys[place()].1,
+            who => &self.people[&who],
+        }
+    }
+
+    /// Puts ids for their names in braces.
+    pub fn fill(&self, text: &str) -> String {
+        self.ids.iter().fold(text.to_owned(), |text, (name, id)| {
+            text.replace(&format!("{{{name}}}"), id)
+        })
+    }
+
+    /// What is read to learn the version that a row edits.
+    fn versioned(&self, row: &Row) -> String {
+        let of = [
+            "/v1/tutors/{tutor}",
+            "/v1/holiday-calendars/{calendar}",
+            "/v1/users/{student}",
+        ];
+        let of = of.into_iter().find(|of| row.path.starts_with(of));
+        self.fill(of.unwrap_or(row.path))
+    }
+
+    /// Asks as somebody; whoever edits knows the version, even if they could not have read it.
+    pub async fn ask(&self, who: Who, row: &Row) -> Answer {
+        let person = self.person(who, row.operation);
+        self.ask_as(person, row).await
+    }
+
+    pub async fn ask_as(&self, person: &Person, row: &Row) -> Answer {
+        let mut request = person.request(row.method.clone(), &self.fill(row.path));
+        if row.edit {
+            let reader = if row.path == "/v1/me" {
+                person
+            } else {
+                &self.people[&Who::Admin]
+            };
+            let seen = reader.get(&self.versioned(row)).await;
+            let etag = seen.headers.get("etag").cloned();
+            let none = reqwest::header::HeaderValue::from_static("\"1\"");
+            request = request.header("if-match", etag.unwrap_or(none));
+        }
+        match &row.body {
+            Some(Value::String(form)) if form.contains('=') => {
+                let form_type = "application/x-www-form-urlencoded";
+                request = request.header("content-type", form_type);
+                request = request.body(form.clone());
+            }
+            Some(Value::String(file)) => {
+                request = request.header("content-type", "text/calendar");
+                request = request.body(file.clone());
+            }
+            Some(body) => {
+                let body: Value = serde_json::from_str(&self.fill(&body.to_string())).unwrap();
+                request = request.json(&body);
+            }
+            None => {}
+        }
+        person.send(request).await
+    }
+}
+
+async fn guardian(test: &TestApp, admin: &Person, name: &str, of: &Person) -> Person {
+    let guardian = test.student(name).await.id().await;
+    let link = json!({"guardian_id": guardian, "student_id": of.id().await});
+    admin.post("/v1/guardianships", &link).await.expect(201);
+    test.sign_in(&email(name)).await
+}
+
+async fn guardian_of_another(test: &TestApp, admin: &Person, of: &Person) -> Person {
+    guardian(test, admin, "Frieda", of).await
+}
+
+/// Keys with each scope and with all others, and one that has expired.
+async fn keys(
+    test: &TestApp,
+    admin: &Person,
+    ids: &mut BTreeMap<&'static str, String>,
+) -> (Vec<(Person, Person)>, Person) {
+    let app = json!({"name": "Kiosk"});
+    let app = id(admin.post("/v1/third-party-apps", &app).await);
+    let path = format!("/v1/third-party-apps/{app}/keys");
+    ids.insert("app", app);
+    let expires_at = test.now() + TimeDelta::days(30);
+    let make = async |scopes: &[&str]| {
+        let new = json!({"scopes": scopes, "expires_at": expires_at});
+        admin.post(&path, &new).await.expect(201)
+    };
+    let key = |made: &Value| Person::with_bearer(test, made["key"].as_str().unwrap());
+    let mut keys = Vec::new();
+    for scope in SCOPES {
+        let others: Vec<_> = SCOPES.into_iter().filter(|other| *other != scope).collect();
+        keys.push((key(&make(&[scope]).await), key(&make(&others).await)));
+    }
+    let expired = make(&SCOPES).await;
+    let expired_id = expired["id"].as_str().unwrap();
+    test.execute(&format!(
+        "UPDATE app_keys SET expires_at = '{}' WHERE id = '{expired_id}'",
+        test.now()
+    ))
+    .await;
+    ids.insert("key", expired_id.to_owned());
+    (keys, key(&expired))
+}

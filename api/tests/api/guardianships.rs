@@ -1,0 +1,141 @@
+//! Guardians book and cancel for their students, and see nothing else.
+
+use crate::support::{Centre, Person, TestApp, email};
+use serde_json::json;
+
+/// Ada links Gita to Sam; Gita signs in again.
+async fn link(test: &TestApp, admin: &Person, guardian: &str, student: &Person) -> Person {
+    let guardian_person = test.student(guardian).await;
+    let new = json!({"guardian_id": guardian_person.id().await, "student_id": student.id().await});
+    admin.post("/v1/guardianships", &new).await.expect(201);
+    test.sign_in(&email(guardian)).await
+}
+
+#[tokio::test]
+async fn a_guardian_books_and_cancels_for_the_student_and_for_nobody_else() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let (sam, olga) = (test.student("Sam").await, test.student("Olga").await);
+    let gita = link(&test, &admin, "Gita", &sam).await;
+    assert_eq!(
+        gita.get("/v1/me").await.expect(200)["roles"],
+        json!(["guardian", "student"])
+    );
+    let sams = sam.id().await;
+    let mut wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    wanted["student_id"] = json!(sams);
+    let booked = gita.post("/v1/bookings", &wanted).await.expect(201);
+    assert_eq!(booked["student"]["name"], "Sam");
+    let path = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    for person in [&gita, &sam] {
+        person.get(&path).await.expect(200);
+    }
+    let listed = format!("/v1/bookings?student_id={sams}");
+    let listed = gita.get(&listed).await.expect(200);
+    assert_eq!(listed["items"][0]["id"], booked["id"]);
+    assert_eq!(
+        gita.get("/v1/bookings").await.expect(200)["items"],
+        json!([])
+    );
+    let slots = "from=2027-03-02T08:00:00Z&to=2027-03-02T09:00:00Z&minutes=60";
+    for path in [
+        tutor.path(&format!("/slots?{slots}")),
+        format!("/v1/slots?subject=mathematics&{slots}"),
+    ] {
+        let found = gita.get(&format!("{path}&student_id={sams}")).await;
+        assert_eq!(found.expect(200)["items"], json!([]), "Sam has a lesson");
+    }
+
+    // Of a student who is not theirs they learn nothing.
+    let others = olga
+        .post("/v1/bookings", &tutor.lesson("2027-03-02T10:00:00Z", 60))
+        .await
+        .expect(201);
+    let others = format!("/v1/bookings/{}", others["id"].as_str().unwrap());
+    gita.get(&others).await.expect_problem(404, "not_found");
+    for id in [olga.id().await, uuid::Uuid::now_v7().to_string()] {
+        wanted["student_id"] = json!(id);
+        gita.post("/v1/bookings", &wanted)
+            .await
+            .expect_problem(404, "not_found");
+        let query = format!("student_id={id}&{slots}");
+        for path in [
+            format!("/v1/bookings?student_id={id}"),
+            tutor.path(&format!("/slots?{query}")),
+            format!("/v1/slots?subject=mathematics&{query}"),
+            format!("/v1/slots/next?subject=mathematics&minutes=60&student_id={id}"),
+            tutor.path(&format!(
+                "/slots/explain?start=2027-03-02T08:00:00Z&minutes=60&student_id={id}"
+            )),
+        ] {
+            gita.get(&path).await.expect_problem(404, "not_found");
+        }
+    }
+    let cancel = gita.post(&format!("{path}/cancel"), &json!({})).await;
+    assert_eq!(cancel.expect(200)["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn either_side_ends_a_guardianship_and_then_the_guardian_sees_nothing() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let (sam, olga) = (test.student("Sam").await, test.student("Olga").await);
+    let gita = link(&test, &admin, "Gita", &sam).await;
+    let booked = sam
+        .post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
+        .await
+        .expect(201);
+    let booking = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    gita.get(&booking).await.expect(200);
+    let (guardian, student) = (gita.id().await, sam.id().await);
+    for person in [&gita, &sam] {
+        let listed = person.get("/v1/guardianships").await.expect(200);
+        assert_eq!(listed["items"][0]["student"]["name"], "Sam");
+    }
+    let none = olga.get("/v1/guardianships").await.expect(200);
+    assert_eq!(none["items"], json!([]));
+    let path = format!("/v1/guardianships/{guardian}/{student}");
+    let mirrored = format!("/v1/guardianships/{student}/{guardian}");
+    olga.delete(&path).await.expect_problem(404, "not_found");
+    sam.delete(&mirrored).await.expect_problem(404, "not_found");
+    sam.delete(&path).await.expect(204);
+    gita.get(&booking).await.expect_problem(404, "not_found");
+    assert_eq!(
+        gita.get("/v1/me").await.expect(200)["roles"],
+        json!(["student"])
+    );
+    let again = json!({"guardian_id": guardian, "student_id": student});
+    admin.post("/v1/guardianships", &again).await.expect(201);
+    admin
+        .post("/v1/guardianships", &again)
+        .await
+        .expect_problem(409, "already_guardian");
+    let gita = test.sign_in(&email("Gita")).await;
+    gita.delete(&path).await.expect(204);
+}
+
+#[tokio::test]
+async fn only_admins_link_people_and_only_people_there_are() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let (sam, olga) = (test.student("Sam").await, test.student("Olga").await);
+    let (a, b) = (sam.id().await, olga.id().await);
+    let new = json!({"guardian_id": a, "student_id": b});
+    sam.post("/v1/guardianships", &new)
+        .await
+        .expect_problem(403, "not_an_admin");
+    let same = json!({"guardian_id": a, "student_id": a});
+    admin
+        .post("/v1/guardianships", &same)
+        .await
+        .expect_problem(422, "invalid_fields");
+    let unknown = json!({"guardian_id": a, "student_id": uuid::Uuid::now_v7()});
+    let refused = admin.post("/v1/guardianships", &unknown).await;
+    let refused = refused.expect_problem(422, "invalid_fields");
+    assert_eq!(refused["errors"][0]["field"], "student_id");
+    assert_eq!(refused["errors"][0]["code"], "unknown_user");
+}

@@ -1,0 +1,320 @@
+//! Admins and the people of the centre: roles, suspension, and what becomes of lessons.
+
+use crate::support::{Centre, Person, TestApp, email};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+fn path(id: &str, below: &str) -> String {
+    format!("/v1/users/{id}{below}")
+}
+
+async fn set_roles(admin: &Person, id: &str, roles: &Value) -> crate::support::Answer {
+    let etag = admin.get(&path(id, "")).await.etag();
+    let body = json!({"roles": roles});
+    admin
+        .edit(Method::PUT, &path(id, "/roles"), &etag, &body)
+        .await
+}
+
+#[tokio::test]
+async fn admins_find_people() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    for name in ["Mia Keller", "Milan_Kellerman", "100% Tom"] {
+        let address = email(&name.replace(' ', "."));
+        test.google.add_account(google_sandbox::Account {
+            email: address.clone(),
+            name: name.to_owned(),
+            time_zone: chrono_tz::Europe::Berlin,
+        });
+        test.sign_in(&address).await;
+    }
+    let names = async |query: &str| {
+        let found = admin.get(&format!("/v1/users?{query}")).await.expect(200);
+        let items = found["items"].as_array().unwrap().clone();
+        let names = items.iter().map(|user| user["name"].as_str().unwrap());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("text=keller").await,
+        ["Milan_Kellerman", "Mia Keller"]
+    );
+    assert_eq!(names("text=mia.KELLER%40example").await, ["Mia Keller"]);
+    assert_eq!(names("text=00%25").await, ["100% Tom"]);
+    assert_eq!(names("text=%25%25%25").await, [] as [&str; 0]);
+    assert_eq!(names("text=n_K").await, ["Milan_Kellerman"]);
+    assert_eq!(names("role=admin").await, ["Ada"]);
+    assert_eq!(names("role=tutor").await, [] as [&str; 0]);
+    assert_eq!(names("suspended=true").await, [] as [&str; 0]);
+    let all = admin.pages_of_one("/v1/users?suspended=false").await;
+    assert_eq!(all.len(), 4);
+    admin
+        .get("/v1/users?text=ab")
+        .await
+        .expect_problem(422, "invalid_fields");
+}
+
+#[tokio::test]
+async fn a_change_of_role_ends_all_sessions_of_the_person_and_of_nobody_else() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let sam = test.student("Sam").await;
+    let other = test.student("Olga").await;
+    let id = sam.id().await;
+    let user = set_roles(&admin, &id, &json!(["student", "tutor"])).await;
+    let user = user.expect(200);
+    assert_eq!(user["roles"], json!(["student", "tutor"]));
+    sam.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    other.get("/v1/me").await.expect(200);
+
+    let sam = test.sign_in(&email("Sam")).await;
+    let me = sam.get("/v1/me").await.expect(200);
+    assert_eq!(me["tutor_id"], user["tutor_id"]);
+    let tutor = format!("/v1/tutors/{}", me["tutor_id"].as_str().unwrap());
+    assert_eq!(sam.get(&tutor).await.expect(200)["visible"], false);
+    other.get(&tutor).await.expect_problem(404, "not_found");
+
+    // The same roles again change nothing.
+    let same = set_roles(&admin, &id, &json!(["tutor", "student"])).await;
+    same.expect(200);
+    sam.get("/v1/me").await.expect(200);
+
+    set_roles(&admin, &id, &json!(["student"]))
+        .await
+        .expect(200);
+    let sam = test.sign_in(&email("Sam")).await;
+    let me = sam.get("/v1/me").await.expect(200);
+    assert_eq!(me["tutor_id"], Value::Null);
+    let etag = admin.get(&tutor).await.etag();
+    sam.edit(Method::PATCH, &tutor, &etag, &json!({"visible": true}))
+        .await
+        .expect_problem(403, "not_your_profile");
+}
+
+#[tokio::test]
+async fn there_is_always_an_admin() {
+    let test = TestApp::start().await;
+    let ada = test.admin("Ada").await;
+    let id = ada.id().await;
+    set_roles(&ada, &id, &json!(["student"]))
+        .await
+        .expect_problem(409, "last_admin");
+    ada.post(&path(&id, "/suspend"), &json!({}))
+        .await
+        .expect_problem(409, "last_admin");
+    let bea = test.admin("Bea").await;
+    // Two admins who take the role from each other at once.
+    let (a, b) = (ada.id().await, bea.id().await);
+    let none = json!(["student"]);
+    let (of_ada, of_bea) = tokio::join!(set_roles(&ada, &b, &none), set_roles(&bea, &a, &none));
+    let statuses = [of_ada.status.as_u16(), of_bea.status.as_u16()];
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert_eq!(
+        test.count("SELECT count(*) FROM user_roles WHERE role = 'admin'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn who_is_suspended_is_out_at_once_and_stays_out_until_reinstated() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let student = test.student("Sam").await;
+    let booked = student
+        .post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
+        .await
+        .expect(201);
+    let id = tutor.person.id().await;
+    student.get(&tutor.path("")).await.expect(200);
+
+    let why = json!({"reason": "Left."});
+    let user = admin.post(&path(&id, "/suspend"), &why).await.expect(200);
+    assert_eq!(user["suspended_at"], "2027-03-01T07:00:00Z");
+    assert_eq!(user["suspension_reason"], "Left.");
+    admin
+        .post(&path(&id, "/suspend"), &why)
+        .await
+        .expect_problem(409, "already_suspended");
+    tutor
+        .person
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let mut again = test.stranger();
+    let target = again.start_sign_in().await;
+    let callback = test
+        .google
+        .authorize(&target, &tutor.email, google_sandbox::Consent::All)
+        .unwrap();
+    again.follow(&callback).await;
+    assert_eq!(again.cookie("session"), None);
+
+    // Nobody finds or books them; admins still see them.
+    student
+        .get(&tutor.path(""))
+        .await
+        .expect_problem(404, "not_found");
+    let listed = student.get("/v1/tutors").await.expect(200);
+    assert_eq!(listed["items"], json!([]));
+    let slots = "/v1/slots?subject=mathematics&minutes=60&from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+    assert_eq!(student.get(slots).await.expect(200)["items"], json!([]));
+    let wanted = tutor.lesson("2027-03-02T10:00:00Z", 60);
+    student
+        .post("/v1/bookings", &wanted)
+        .await
+        .expect_problem(404, "not_found");
+    admin
+        .post("/v1/bookings", &wanted)
+        .await
+        .expect_problem(409, "tutor_suspended");
+    assert_eq!(
+        admin.get(&tutor.path("")).await.expect(200)["suspended"],
+        true
+    );
+    student
+        .get("/v1/tutors?hidden=true")
+        .await
+        .expect_problem(403, "not_an_admin");
+    let hidden = admin.get("/v1/tutors?hidden=true").await.expect(200);
+    assert_eq!(hidden["items"].as_array().unwrap().len(), 1);
+
+    // What is booked waits for another tutor.
+    let waiting = "/v1/bookings?as=centre&tutor_suspended=true&status=confirmed";
+    let waiting = admin.get(waiting).await.expect(200);
+    assert_eq!(waiting["items"][0]["id"], booked["id"]);
+
+    admin
+        .post(&path(&id, "/reinstate"), &json!({}))
+        .await
+        .expect(200);
+    admin
+        .post(&path(&id, "/reinstate"), &json!({}))
+        .await
+        .expect_problem(409, "not_suspended");
+    test.sign_in(&tutor.email)
+        .await
+        .get("/v1/me")
+        .await
+        .expect(200);
+    student.get(&tutor.path("")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_booking_is_handed_over_to_another_tutor_and_moves_from_calendar_to_calendar() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let before = centre.connected_tutor(&test, "Tina").await;
+    let after = centre.connected_tutor(&test, "Theo").await;
+    let busy = centre.tutor(&test, "Bo").await;
+    let admin = test.admin("Ada").await;
+    let student = test.student("Sam").await;
+    let booked = student
+        .post("/v1/bookings", &before.lesson("2027-03-01T09:00:00Z", 60))
+        .await
+        .expect(201);
+    let other = test.student("Olga").await;
+    other
+        .post("/v1/bookings", &busy.lesson("2027-03-01T09:00:00Z", 60))
+        .await
+        .expect(201);
+    test.run_jobs().await;
+    let booking = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    let reassign = format!("{booking}/reassign");
+    // Half an hour before, which is too late for anybody but the centre.
+    test.set_clock(crate::support::at("2027-03-01T08:30:00Z"));
+    let to = |id: &dyn ToString| json!({"tutor_id": id.to_string()});
+    student
+        .post(&reassign, &to(&after.id))
+        .await
+        .expect_problem(403, "not_an_admin");
+    before
+        .person
+        .post(&reassign, &to(&after.id))
+        .await
+        .expect_problem(403, "not_an_admin");
+    admin
+        .post(&reassign, &to(&before.id))
+        .await
+        .expect_problem(409, "same_tutor");
+    let refused = admin.post(&reassign, &to(&busy.id)).await;
+    let refused = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(refused["conflicts"][0]["code"], "lesson");
+    admin
+        .post(&reassign, &to(&uuid::Uuid::now_v7()))
+        .await
+        .expect_problem(404, "not_found");
+
+    let moved = admin.post(&reassign, &to(&after.id)).await.expect(200);
+    assert_eq!(moved["id"], booked["id"]);
+    assert_eq!(moved["tutor"]["name"], "Theo");
+    assert_eq!(moved["status"], "confirmed");
+    test.run_jobs().await;
+    let events = |tutor: &str| test.google.events(tutor);
+    let standing = |tutor: &str| {
+        events(tutor)
+            .into_iter()
+            .filter(|event| event["status"] != "cancelled")
+            .count()
+    };
+    assert_eq!(standing(&before.email), 0);
+    assert_eq!(standing(&after.email), 1);
+    assert_eq!(
+        student.get(&booking).await.expect(200)["calendar"],
+        "current"
+    );
+    before
+        .person
+        .get(&booking)
+        .await
+        .expect_problem(404, "not_found");
+    after.person.get(&booking).await.expect(200);
+    // The time of the first tutor is free again.
+    let free = before.path("/slots/explain?start=2027-03-01T09:00:00Z&minutes=60");
+    let reasons = before.person.get(&free).await.expect(200)["reasons"].clone();
+    assert_eq!(reasons, json!([{"code": "notice"}]));
+}
+
+#[tokio::test]
+async fn admins_book_and_cancel_for_anybody() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let student = test.student("Sam").await;
+    let id = student.id().await;
+    let mut wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    wanted["student_id"] = json!(id);
+    let booked = admin.post("/v1/bookings", &wanted).await.expect(201);
+    assert_eq!(booked["student"]["name"], "Sam");
+    let path = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    student.get(&path).await.expect(200);
+    admin.get(&path).await.expect(200);
+    // Asked for the student, the time is taken by the student's own lesson too.
+    let explain = tutor.path("/slots/explain?start=2027-03-02T08:00:00Z&minutes=60");
+    let codes = |body: &Value| {
+        let reasons = body["reasons"].as_array().unwrap().iter();
+        let codes = reasons.map(|reason| reason["code"].as_str().unwrap().to_owned());
+        codes.collect::<Vec<_>>()
+    };
+    let found = admin.get(&explain).await.expect(200);
+    assert_eq!(codes(&found), ["lesson"]);
+    let found = admin.get(&format!("{explain}&student_id={id}")).await;
+    assert_eq!(codes(&found.expect(200)), ["lesson", "student_busy"]);
+    let of_student = format!("/v1/bookings?as=centre&student_id={id}");
+    let listed = admin.get(&of_student).await.expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    student
+        .get(&of_student)
+        .await
+        .expect_problem(403, "not_an_admin");
+    let cancelled = admin.post(&format!("{path}/cancel"), &json!({})).await;
+    assert_eq!(cancelled.expect(200)["status"], "cancelled");
+    wanted["student_id"] = json!(uuid::Uuid::now_v7());
+    admin
+        .post("/v1/bookings", &wanted)
+        .await
+        .expect_problem(404, "not_found");
+}
