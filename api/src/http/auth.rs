@@ -5,6 +5,7 @@ use crate::{
     app::App,
     error::Error,
     http::rate_limit::Meter,
+    origin::{self, Actor},
     service::{
         self, TutorId, UserId,
         session::{Holder, Viewer},
@@ -78,6 +79,7 @@ impl FromRequestParts<App> for SignedIn {
             .read(app, &jar)
             .ok_or(Error::Unauthenticated)?;
         let holder = service::session::holder(app, &SecretString::from(token)).await?;
+        origin::act_as(Actor::Person(Some(holder.user_id.0)));
         if let Some(meter) = parts.extensions.get::<Meter>() {
             meter.count_person(holder.user_id)?;
         }
@@ -142,7 +144,7 @@ impl FromRequestParts<App> for Admin {
         }
         Err(Error::Forbidden {
             code: "not_an_admin",
-            detail: "Only an admin edits this.".into(),
+            detail: "Only an admin may do this.".into(),
         })
     }
 }

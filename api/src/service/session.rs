@@ -1,16 +1,17 @@
 //! Sign-in sessions: opaque tokens, of which only hashes are stored.
 
-use super::UserId;
+use super::{UserId, transaction::transaction};
 use crate::{
     app::App,
     error::Error,
+    origin::{self, Actor},
     store::{
         self,
         session::{NewSession, TokenHash},
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -57,18 +58,32 @@ pub async fn begin(
             .take(USER_AGENT_LENGTH)
             .collect()
     });
-    let new = NewSession {
-        user_id,
-        token_hash: hash(&token),
-        user_agent: user_agent.as_deref(),
-        lifetime: app.config.server.session_lifetime,
-    };
     let now = app.clock.now();
-    store::session::insert(&app.db, new, now).await?;
-    if let Err(error) = store::session::delete_expired(&app.db, now).await {
+    origin::act_as(Actor::Person(Some(user_id.0)));
+    transaction!(app.db, |txn| {
+        let new = NewSession {
+            user_id,
+            token_hash: hash(&token),
+            user_agent: user_agent.as_deref(),
+            lifetime: app.config.server.session_lifetime,
+        };
+        Ok(store::session::insert(txn, new, now).await?)
+    })?;
+    if let Err(error) = forget_expired(app, now).await {
         tracing::warn!(%error, "expired sessions are left for the next sign-in");
     }
     Ok(token)
+}
+
+/// Sessions end by themselves: nobody ends those that have expired.
+async fn forget_expired(app: &App, now: DateTime<Utc>) -> Result<(), Error> {
+    let by_itself = app.origin(Actor::Job, Some("forget_expired_sessions".into()));
+    origin::scope(by_itself, async {
+        transaction!(app.db, |txn| {
+            Ok(store::session::delete_expired(txn, now).await?)
+        })
+    })
+    .await
 }
 
 /// Who holds the session with this token. What is read for them afterwards is no older than this call.
@@ -91,7 +106,9 @@ pub async fn holder(app: &App, token: &SecretString) -> Result<Arc<Holder>, Erro
 
 /// Ends a session.
 pub async fn end(app: &App, holder: &Holder) -> Result<(), Error> {
-    Ok(store::session::delete(&app.db, holder.session_id).await?)
+    transaction!(app.db, |txn| {
+        Ok(store::session::delete(txn, holder.session_id).await?)
+    })
 }
 
 fn hash(token: &SecretString) -> TokenHash {

@@ -1,5 +1,6 @@
 //! Bookings.
 
+use super::conditions::Conditions;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryFilter, Statement, Value, raw_sql,
+    FromQueryResult, QueryFilter, Statement, raw_sql,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -154,35 +155,6 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     ))
     .all(db)
     .await
-}
-
-/// Conditions that all must hold. Only those that are asked for are written, so that each question gets
-/// the plan that its indexes allow.
-#[derive(Default)]
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Adds a condition with a `?` for each of its values.
-    fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
-        if !self.sql.is_empty() {
-            self.sql.push_str(" AND ");
-        }
-        debug_assert_eq!(condition.matches('?').count(), N, "{condition}");
-        let mut number = self.values.len();
-        for part in condition.split_inclusive('?') {
-            let Some(text) = part.strip_suffix('?') else {
-                self.sql.push_str(part);
-                continue;
-            };
-            number += 1;
-            self.sql.push_str(text);
-            self.sql.extend(["$", &number.to_string()]);
-        }
-        self.values.extend(values);
-    }
 }
 
 /// A booking that this user may see, as the student or as the tutor.

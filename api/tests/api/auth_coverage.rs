@@ -171,6 +171,7 @@ fn centre() -> Vec<Row> {
         Row::read("replace_centre_policy", "/v1/centre/policy")
             .edit(Method::PUT, policy)
             .of_admin(200),
+        Row::read("list_audit_entries", "/v1/audit-entries").of_admin(200),
         Row::read("list_holiday_calendars", "/v1/holiday-calendars"),
         Row::read("create_holiday_calendar", "/v1/holiday-calendars")
             .sent(Method::POST, json!({"name": "Hesse", "centre_wide": false}))

@@ -196,6 +196,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
                 load: 1,
                 continuity: 2,
             },
+            audit_days: 730,
         },
         jobs: Jobs {
             workers: 0,
