@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// An operation with a request that looks valid, and what it answers to whom.
-struct Row {
-    operation: &'static str,
-    method: Method,
+pub struct Row {
+    pub operation: &'static str,
+    pub method: Method,
     /// With `{tutor}`, `{booking}` and others of [`World::path`] for their ids.
-    path: &'static str,
+    pub path: &'static str,
     /// A text is a calendar file.
-    body: Option<Value>,
+    pub body: Option<Value>,
     /// Whether the request says which version it edits.
     edit: bool,
     /// Who owns what the request is about.
-    owner: Owner,
+    pub owner: Owner,
     stranger: u16,
     /// A student who has nothing to do with it.
-    other: u16,
-    owned: u16,
+    pub other: u16,
+    pub owned: u16,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Owner {
+pub enum Owner {
     Student,
     /// An admin may too.
     Tutor,
@@ -104,7 +104,7 @@ impl Row {
     }
 }
 
-fn table(tutor: &TutorAtCentre) -> Vec<Row> {
+pub fn table(tutor: &TutorAtCentre) -> Vec<Row> {
     [time_of_tutors(), centre(), others(tutor)]
         .into_iter()
         .flatten()
@@ -259,15 +259,15 @@ fn others(tutor: &TutorAtCentre) -> Vec<Row> {
     ]
 }
 
-struct World {
-    test: TestApp,
-    tutor: TutorAtCentre,
-    student: Person,
-    other: Person,
-    admin: Person,
+pub struct World {
+    pub test: TestApp,
+    pub tutor: TutorAtCentre,
+    pub student: Person,
+    pub other: Person,
+    pub admin: Person,
     booking: String,
     time_off: String,
-    calendar: String,
+    pub calendar: String,
 }
 
 /// The id of what was created.
@@ -276,7 +276,7 @@ fn id(created: Answer) -> String {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let test = TestApp::start().await;
         let centre = Centre::open(&test).await;
         let tutor = centre.tutor(&test, "Tina").await;
@@ -321,7 +321,7 @@ impl World {
         self.fill(of.unwrap_or(row.path))
     }
 
-    async fn ask(&self, person: &Person, row: &Row) -> Answer {
+    pub async fn ask(&self, person: &Person, row: &Row) -> Answer {
         let path = self.path(row);
         let mut request = person.request(row.method.clone(), &path);
         if row.edit {
