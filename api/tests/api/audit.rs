@@ -331,15 +331,36 @@ async fn what_the_server_does_by_itself_is_remembered_as_done_by_a_job() {
     test.run_jobs().await;
     let news = trail.news().await;
     let [dead] = news.try_into().unwrap();
-    assert_eq!(
-        dead["actor"],
-        json!({"kind": "job", "id": null, "name": null})
-    );
+    let job = json!({"kind": "job", "id": null, "name": null});
+    assert_eq!(dead["actor"], job);
     assert_eq!(dead["operation"], "read_busy_time");
     assert_eq!(dead["table"], "google_grants");
     assert_eq!(dead["address"], json!(null));
     assert_eq!(dead["before"][0]["state"], "live");
     assert_eq!(dead["after"][0]["state"], "dead");
+}
+
+/// Google is asked on a task of its own, which may outlive the request.
+#[tokio::test]
+async fn what_a_booking_finds_out_at_google_is_remembered_as_found_out_by_it() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.connected_tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    let admin = test.admin("Ada").await;
+    test.google.revoke_grants(&tutor.email);
+    test.pass(TimeDelta::hours(1));
+    let mut trail = Trail::from_now_on(&admin).await;
+    let lesson = tutor.lesson("2027-03-02T09:00:00Z", 60);
+    let booked = sam.post("/v1/bookings", &lesson).await;
+    let news = trail.news().await;
+    let tables: Vec<_> = news.iter().map(|entry| &entry["table"]).collect();
+    assert_eq!(tables, ["google_grants", "bookings"]);
+    for entry in &news {
+        assert_eq!(entry["actor"]["name"], "Sam");
+        assert_eq!(entry["operation"], "create_booking");
+        assert_eq!(entry["request_id"], request_id(&booked));
+    }
 }
 
 #[tokio::test]
