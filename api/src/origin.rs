@@ -77,6 +77,7 @@ impl Origin {
         }
     }
 
+    #[must_use]
     pub fn of_request(self, sender: Sender) -> Self {
         Self {
             sender: Some(sender),

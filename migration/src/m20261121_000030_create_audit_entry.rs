@@ -20,15 +20,21 @@ impl MigrationTrait for Migration {
 }
 
 const ENTRIES: &str = r"
+-- What the server tells of itself with set_config('audit.…', …, true) in each of its transactions. Whoever tells
+-- nothing is an operator.
+CREATE FUNCTION audit_origin(field text) RETURNS text LANGUAGE sql STABLE
+    RETURN nullif(current_setting('audit.' || field, true), '');
+
 CREATE TABLE audit_entries (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_entries_pkey PRIMARY KEY,
-    at timestamptz NOT NULL,
-    actor_kind text NOT NULL
+    at timestamptz NOT NULL DEFAULT coalesce(audit_origin('at')::timestamptz, now()),
+    actor_kind text NOT NULL DEFAULT coalesce(audit_origin('actor_kind'), 'operator')
         CONSTRAINT audit_entries_actor_kind_known CHECK (actor_kind IN ('person', 'key', 'job', 'operator')),
-    actor_id uuid CONSTRAINT audit_entries_actor_is_known CHECK (actor_id IS NULL OR actor_kind IN ('person', 'key')),
-    operation text,
-    address inet,
-    request_id text,
+    actor_id uuid DEFAULT audit_origin('actor_id')::uuid
+        CONSTRAINT audit_entries_actor_is_known CHECK (actor_id IS NULL OR actor_kind IN ('person', 'key')),
+    operation text DEFAULT audit_origin('operation'),
+    address inet DEFAULT audit_origin('address')::inet,
+    request_id text DEFAULT audit_origin('request_id'),
     subject_kind text NOT NULL,
     subject_id uuid,
     table_name text NOT NULL,
@@ -36,7 +42,7 @@ CREATE TABLE audit_entries (
         CONSTRAINT audit_entries_action_known CHECK (action IN ('insert', 'update', 'delete', 'truncate')),
     before jsonb CONSTRAINT audit_entries_before_is_list CHECK (jsonb_typeof(before) = 'array'),
     after jsonb CONSTRAINT audit_entries_after_is_list CHECK (jsonb_typeof(after) = 'array'),
-    keep_until timestamptz NOT NULL
+    keep_until timestamptz NOT NULL DEFAULT coalesce(audit_origin('keep_until')::timestamptz, now() + interval '730 days')
 );
 COMMENT ON TABLE audit_entries IS 'who changed what; written by triggers, in the transaction that makes the change';
 COMMENT ON COLUMN audit_entries.actor_id IS 'of a person, the user; none while they had not said yet who they are. Refers to nothing, so that it outlives whom it names';
@@ -83,29 +89,15 @@ CREATE TRIGGER audit_entries_truncate_guard BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION guard_audit_entries();
 ";
 
-/// Trigger arguments: the kind of the subject, the column of its id, the columns that are left out, and those that
+/// All else that an entry says is a default of its column. Trigger arguments: the kind of the subject, the column of its id, the columns that are left out, and those that
 /// tell a row from others of the subject.
 const WRITING: &str = r"
--- By whom, of which the server tells with set_config('audit.origin', …, true) in each of its transactions. Whoever
--- tells nothing is an operator.
-CREATE FUNCTION write_audit_entry(kind text, subject uuid, changed_table text, done text, was jsonb, is_now jsonb)
-    RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    origin jsonb := coalesce(nullif(current_setting('audit.origin', true), ''), '{}');
-    made_at timestamptz := coalesce((origin ->> 'at')::timestamptz, now());
-BEGIN
-    INSERT INTO audit_entries (at, actor_kind, actor_id, operation, address, request_id, subject_kind, subject_id,
-        table_name, action, before, after, keep_until)
-    VALUES (made_at, coalesce(origin ->> 'actor_kind', 'operator'), (origin ->> 'actor_id')::uuid, origin ->> 'operation',
-        (origin ->> 'address')::inet, origin ->> 'request_id', kind, subject, changed_table, done, was, is_now,
-        made_at + make_interval(days => coalesce((origin ->> 'keep_days')::integer, 730)));
-END $$;
-
 -- One entry for each subject whose rows a statement has inserted or deleted.
 CREATE FUNCTION audit_rows() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
 BEGIN
-    PERFORM write_audit_entry(TG_ARGV[0], subject, TG_TABLE_NAME, lower(TG_OP),
-        CASE WHEN TG_OP = 'DELETE' THEN rows END, CASE WHEN TG_OP = 'INSERT' THEN rows END)
+    INSERT INTO audit_entries (subject_kind, subject_id, table_name, action, before, after)
+    SELECT TG_ARGV[0], subject, TG_TABLE_NAME, lower(TG_OP),
+        CASE WHEN TG_OP = 'DELETE' THEN rows END, CASE WHEN TG_OP = 'INSERT' THEN rows END
     FROM (
         SELECT (content ->> TG_ARGV[1])::uuid AS subject, jsonb_agg(jsonb_strip_nulls(content - TG_ARGV[2]::text[])) AS rows
         FROM changed, to_jsonb(changed) AS content
@@ -122,7 +114,8 @@ DECLARE
 BEGIN
     IF was <> is_now THEN
         keys := ARRAY(SELECT key FROM jsonb_each(was) WHERE value <> is_now -> key) || TG_ARGV[3]::text[];
-        PERFORM write_audit_entry(TG_ARGV[0], (is_now ->> TG_ARGV[1])::uuid, TG_TABLE_NAME, 'update',
+        INSERT INTO audit_entries (subject_kind, subject_id, table_name, action, before, after)
+        VALUES (TG_ARGV[0], (is_now ->> TG_ARGV[1])::uuid, TG_TABLE_NAME, 'update',
             jsonb_build_array((SELECT jsonb_object_agg(key, value) FROM jsonb_each(was) WHERE key = ANY(keys))),
             jsonb_build_array((SELECT jsonb_object_agg(key, value) FROM jsonb_each(is_now) WHERE key = ANY(keys))));
     END IF;
@@ -131,7 +124,7 @@ END $$;
 
 CREATE FUNCTION audit_truncate() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM write_audit_entry(TG_ARGV[0], NULL, TG_TABLE_NAME, 'truncate', NULL, NULL);
+    INSERT INTO audit_entries (subject_kind, table_name, action) VALUES (TG_ARGV[0], TG_TABLE_NAME, 'truncate');
     RETURN NULL;
 END $$;
 ";
@@ -214,7 +207,7 @@ SELECT audit_table('bookings', 'booking', 'id', '{}');
 
 const DOWN: &str = r"
 DROP FUNCTION audit_rows, audit_update, audit_truncate CASCADE;
-DROP FUNCTION audit_table, forget_person_in_audit, write_audit_entry;
+DROP FUNCTION audit_table, forget_person_in_audit;
 DROP TABLE audit_entries;
-DROP FUNCTION guard_audit_entries;
+DROP FUNCTION guard_audit_entries, audit_origin;
 ";

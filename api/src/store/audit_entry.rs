@@ -2,27 +2,29 @@
 
 use super::conditions::Conditions;
 use crate::origin::Origin;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Tells on whose behalf the rest of this transaction is.
 pub async fn tell(txn: &impl ConnectionTrait, origin: &Origin) -> Result<(), DbErr> {
-    let (actor, sender) = (origin.actor(), origin.sender.as_ref());
-    let told = json!({
-        "at": origin.now(),
-        "actor_kind": actor.kind(),
-        "actor_id": actor.id(),
-        "operation": origin.operation.as_deref(),
-        "address": sender.map(|sender| sender.address),
-        "request_id": sender.and_then(|sender| sender.request_id.as_deref()),
-        "keep_days": origin.keep_days,
-    })
-    .to_string();
-    txn.query_one_raw(raw_sql!(
+    let (actor, now) = (origin.actor(), origin.now());
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let kind = actor.kind();
+    let id = text(actor.id().map(|id| id.to_string()));
+    let operation = text(origin.operation.as_deref().map(str::to_owned));
+    let sender = origin.sender.as_ref();
+    let address = text(sender.map(|sender| sender.address.to_string()));
+    let request_id = text(sender.and_then(|sender| sender.request_id.clone()));
+    let keep_until = (now + TimeDelta::days(origin.keep_days.into())).to_rfc3339();
+    let now = now.to_rfc3339();
+    txn.execute_raw(raw_sql!(
         Postgres,
-        r#"SELECT set_config('audit.origin', {told}, true)"#
+        r#"SELECT set_config('audit.at', {now}, true), set_config('audit.keep_until', {keep_until}, true),
+                  set_config('audit.actor_kind', {kind}, true), set_config('audit.actor_id', {id}, true),
+                  set_config('audit.operation', {operation}, true), set_config('audit.address', {address}, true),
+                  set_config('audit.request_id', {request_id}, true)"#
     ))
     .await
     .map(|_| ())
