@@ -13,7 +13,7 @@ pub async fn regularly(app: App, stop: CancellationToken) {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(%error, "old entries of the audit trail are left for later")
+                tracing::warn!(%error, "old entries of the audit trail are left for later");
             }
         }
         tokio::select! {
