@@ -89,8 +89,8 @@ CREATE TRIGGER audit_entries_truncate_guard BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION guard_audit_entries();
 ";
 
-/// All else that an entry says is a default of its column. Trigger arguments: the kind of the subject, the column of its id, the columns that are left out, and those that
-/// tell a row from others of the subject.
+/// What an entry says beside this is in the defaults of its columns. Trigger arguments: the kind of the subject, the
+/// column of its id, the columns that are left out, and those that tell a row from others of the subject.
 const WRITING: &str = r"
 -- One entry for each subject whose rows a statement has inserted or deleted.
 CREATE FUNCTION audit_rows() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
