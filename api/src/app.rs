@@ -1,6 +1,12 @@
 //! What every request and every job works with.
 
-use crate::{clock::Clock, config::Config, store::cache::Cache, turns::Turns};
+use crate::{
+    clock::Clock,
+    config::Config,
+    origin::{Actor, Origin},
+    store::cache::Cache,
+    turns::Turns,
+};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
@@ -52,6 +58,12 @@ impl App {
             google,
             work_enqueued: Notify::new(),
         })))
+    }
+
+    /// What the audit trail says of who does what comes next.
+    pub fn origin(&self, actor: Actor, operation: Option<Arc<str>>) -> Origin {
+        let keep_days = self.config.centre.audit_days;
+        Origin::new(actor, operation, keep_days, self.clock.clone())
     }
 }
 

@@ -12,6 +12,7 @@ mod layers;
 mod local_time;
 mod object;
 mod openapi;
+mod origin;
 mod problem;
 mod rate_limit;
 mod routes;
@@ -26,6 +27,7 @@ use axum::{
     middleware,
     response::IntoResponse,
 };
+use origin::Operations;
 use problem::Problem;
 use rate_limit::Limiter;
 use std::{net::SocketAddr, sync::Arc};
@@ -54,6 +56,8 @@ fn router(app: App) -> Router {
         let limit = middleware::from_fn_with_state(Arc::new(limiter), rate_limit::limit);
         router = router.route_layer(limit);
     }
+    let known = (app.clone(), Arc::new(Operations::of(&document)));
+    router = router.route_layer(middleware::from_fn_with_state(known, origin::note));
     let docs = Config::from("/openapi.json")
         // Without the bar on top, which asks for the address of a document.
         .use_base_layout()

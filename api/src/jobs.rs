@@ -1,11 +1,13 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
+mod forget_audit_entries;
 mod read_busy_time;
 mod sync_lesson_event;
 
 use crate::{
     app::App,
     error::Error,
+    origin::{self, Actor},
     service::queue::{self, Job, Outcome, Work},
 };
 use tokio::task::JoinSet;
@@ -16,6 +18,9 @@ pub async fn work(app: App, stop: CancellationToken) {
     let mut workers = JoinSet::new();
     for _ in 0..app.config.jobs.workers {
         workers.spawn(worker(app.clone(), stop.clone()));
+    }
+    if app.config.jobs.workers > 0 {
+        workers.spawn(forget_audit_entries::regularly(app, stop));
     }
     while workers.join_next().await.is_some() {}
 }
@@ -57,9 +62,10 @@ async fn idle(app: &App, stop: &CancellationToken) {
 
 async fn run(app: &App, job: &Job) {
     let time_limit = app.config.jobs.time_limit();
+    let origin = app.origin(Actor::Job, Some(job.work.kind().into()));
     let running = tokio::spawn(tokio::time::timeout(
         time_limit,
-        dispatch(app.clone(), job.work),
+        origin::scope(origin, dispatch(app.clone(), job.work)),
     ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,

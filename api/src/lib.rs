@@ -17,6 +17,7 @@ pub mod http;
 pub mod jobs;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod origin;
 pub mod seal;
 pub mod server;
 pub mod service;

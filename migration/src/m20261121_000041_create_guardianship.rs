@@ -36,6 +36,8 @@ CREATE TRIGGER guardianships_moves_revision AFTER INSERT OR UPDATE OR DELETE ON 
     FOR EACH ROW EXECUTE FUNCTION guardianship_changed();
 CREATE TRIGGER guardianships_truncate_moves_revision AFTER TRUNCATE ON guardianships
     FOR EACH STATEMENT EXECUTE FUNCTION all_changed();
+
+SELECT audit_table('guardianships', 'user', 'student_id', '{}');
 ";
 
 const DOWN: &str = r"

@@ -37,6 +37,8 @@ CREATE TABLE invitations (
 COMMENT ON COLUMN invitations.other_id IS 'for a guardian, the student; for a student, the guardian';
 CREATE UNIQUE INDEX invitations_open_key ON invitations (email, role, other_id) NULLS NOT DISTINCT WHERE state = 'open';
 CREATE INDEX invitations_invited_by_idx ON invitations (invited_by, id);
+
+SELECT audit_table('invitations', 'invitation', 'id', '{}');
 ";
 
 const DOWN: &str = r"

@@ -61,6 +61,9 @@ BEGIN
 END $$;
 CREATE TRIGGER third_party_apps_moves_revision AFTER UPDATE ON third_party_apps
     FOR EACH ROW EXECUTE FUNCTION third_party_app_changed();
+
+SELECT audit_table('third_party_apps', 'third_party_app', 'id', '{}');
+SELECT audit_table('app_keys', 'third_party_app', 'app_id', '{secret_hash,last_used_at}');
 ";
 
 const DOWN: &str = r"

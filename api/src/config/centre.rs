@@ -10,12 +10,15 @@ pub struct Centre {
     pub time_zone: Tz,
     /// What decides which tutors a search names first.
     pub ranking: Weights,
+    /// For how many days the audit trail is kept.
+    pub audit_days: u32,
 }
 
 impl Centre {
     /// `TIME_ZONE`: IANA name of the centre's zone; UTC when not set.
     /// `RANK_LOAD`: how much each hour that a tutor teaches already counts against them; 1 when not set.
     /// `RANK_CONTINUITY`: how much each lesson that student and tutor have had together counts for them; 2 when not set.
+    /// `AUDIT_DAYS`: for how many days it is remembered who changed what; 730 when not set.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {
             time_zone: vars.parsed(
@@ -27,6 +30,7 @@ impl Centre {
                 load: vars.number("RANK_LOAD", 1, 0..=1000),
                 continuity: vars.number("RANK_CONTINUITY", 2, 0..=1000),
             },
+            audit_days: vars.number("AUDIT_DAYS", 730, 1..=3650),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     error::Error,
     http::{rate_limit::Meter, scope},
+    origin::{self, Actor},
     service::{
         self, TutorId, UserId,
         app_key::{self, Access},
@@ -119,6 +120,7 @@ impl Credentials {
 
 async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Holder>, Error> {
     let holder = service::session::holder(app, token).await?;
+    origin::act_as(Actor::Person(Some(holder.user_id.0)));
     if let Some(meter) = parts.extensions.get::<Meter>() {
         meter.count_person(holder.user_id)?;
     }
@@ -127,6 +129,7 @@ async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Ho
 
 async fn access(app: &App, parts: &Parts, token: &SecretString) -> Result<Access, Error> {
     let access = app_key::access(app, token).await?;
+    origin::act_as(Actor::Key(access.key_id().0));
     if let Some(meter) = parts.extensions.get::<Meter>() {
         meter.count_person(UserId(access.key_id().0))?;
     }
@@ -242,7 +245,7 @@ impl FromRequestParts<App> for Admin {
         }
         Err(Error::Forbidden {
             code: "not_an_admin",
-            detail: "Only an admin may.".into(),
+            detail: "Only an admin may do this.".into(),
         })
     }
 }

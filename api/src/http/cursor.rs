@@ -70,6 +70,13 @@ impl Key for DateTime<Utc> {
     }
 }
 
+/// Of the audit trail.
+impl Key for (DateTime<Utc>, i64) {
+    fn is_possible(&self) -> bool {
+        validate::instant(&self.0, &()).is_ok()
+    }
+}
+
 impl Key for (DateTime<Utc>, BookingId) {
     fn is_possible(&self) -> bool {
         validate::instant(&self.0, &()).is_ok()

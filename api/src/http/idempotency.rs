@@ -4,6 +4,7 @@ use super::etag::etag;
 use crate::{
     app::App,
     error::Error,
+    origin,
     service::idempotency::{self, Claim, Claimed},
 };
 use axum::{
@@ -141,7 +142,7 @@ impl IdempotencyKey {
                 (outcome, _) => outcome,
             }
         };
-        tokio::spawn(done.in_current_span())
+        tokio::spawn(origin::carried(done).in_current_span())
             .await
             .map_err(Error::internal)?
     }

@@ -57,6 +57,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "tutors", description = "Who teaches what, and when."),
         (name = "bookings", description = "Places in lessons."),
         (name = "calendar", description = "The tutor's Google Calendar."),
+        (name = "audit", description = "Who changed what."),
         (name = "health", description = "For probes."),
     ),
     components(schemas(Problem)),
@@ -78,7 +79,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// The operations on a path, and their methods.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let operations = [
         (Method::GET, &mut item.get),
         (Method::PUT, &mut item.put),
@@ -141,7 +142,7 @@ problems! {
     }
     /// For changes that only admins may make.
     NotAdmin {
-        FORBIDDEN "not_an_admin" "Only an admin may change this; or a page of another site asked for it."
+        FORBIDDEN "not_an_admin" "Only an admin may do this; or a page of another site asked for it."
     }
     /// For operations with a JSON body.
     BadBody {

@@ -3,7 +3,7 @@
 //! `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers) where the caller stands.
 
 mod budget;
-mod client;
+pub mod client;
 
 use crate::{clock::Clock, config, error::Error, service::UserId};
 use axum::{

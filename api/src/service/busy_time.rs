@@ -4,6 +4,7 @@ use super::{TutorId, calendar_connection, policy, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
+    origin,
     store::{self, google_grant::BusyReadClaim},
 };
 use ::entity::id::GrantId;
@@ -29,12 +30,12 @@ const PAST: TimeDelta = TimeDelta::days(1);
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
     let owned = app.clone();
     // On a task of its own, so that it comes to its end also when nobody waits for it any more.
-    let reading = tokio::spawn(async move {
+    let reading = tokio::spawn(origin::carried(async move {
         let now = owned.clock.now();
         let before = now - STALE_AFTER;
         let claim = store::google_grant::claim_stale_busy_read(&owned.db, tutor_id, before, now);
         read(&owned, tutor_id, claim.await?, now).await
-    });
+    }));
     let read = match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(panic)) => Ok(Err(Error::internal(panic))),

@@ -202,8 +202,10 @@ async fn access_token(
         Ok(token) => Ok(token),
         Err(TokenError::Provider(google::Error::GrantDead)) => {
             tracing::warn!(grant = %id, "Google no longer honours the grant");
-            let noted = store::google_grant::mark_dead(&app.db, id, now).await;
-            noted.map_err(|error| unreadable(&error.into()))?;
+            let noted = transaction!(app.db, |txn| {
+                Ok(store::google_grant::mark_dead(txn, id, now).await?)
+            });
+            noted.map_err(|error| unreadable(&error))?;
             Err(google::Error::GrantDead)
         }
         Err(TokenError::Provider(error)) => Err(error),

@@ -1,6 +1,7 @@
 //! The use cases: a transaction, the rules of `scheduling`, the store, the queue. No HTTP here.
 
 pub mod app_key;
+pub mod audit_entry;
 pub mod booking;
 pub mod busy_time;
 pub mod calendar_connection;

@@ -4,6 +4,7 @@ use super::{UserId, transaction::transaction};
 use crate::{
     app::App,
     error::Error,
+    origin::{self, Actor},
     store::{
         self,
         session::{NewSession, TokenHash},
@@ -44,6 +45,7 @@ pub async fn begin(
             .take(USER_AGENT_LENGTH)
             .collect()
     });
+    origin::act_as(Actor::Person(Some(user_id.0)));
     transaction!(app.db, |txn| {
         if store::person::find(txn, user_id).await?.is_none() {
             return Err(Error::Forbidden {
@@ -60,10 +62,21 @@ pub async fn begin(
         store::session::insert(txn, new, now).await?;
         Ok(store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?)
     })?;
-    if let Err(error) = store::session::delete_expired(&app.db, now).await {
+    if let Err(error) = forget_expired(app, now).await {
         tracing::warn!(%error, "expired sessions are left for the next sign-in");
     }
     Ok(token)
+}
+
+/// Sessions end by themselves: nobody ends those that have expired.
+async fn forget_expired(app: &App, now: DateTime<Utc>) -> Result<(), Error> {
+    let by_itself = app.origin(Actor::Job, Some("forget_expired_sessions".into()));
+    origin::scope(by_itself, async {
+        transaction!(app.db, |txn| {
+            Ok(store::session::delete_expired(txn, now).await?)
+        })
+    })
+    .await
 }
 
 fn new_token() -> SecretString {

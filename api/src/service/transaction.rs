@@ -1,7 +1,7 @@
 //! Transactions that are tried again when Postgres asks for it.
 
-use crate::error::Error;
-use sea_orm::DatabaseTransaction;
+use crate::{error::Error, origin, store};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use std::time::Duration;
 
 const TRIES: u32 = 4;
@@ -12,6 +12,8 @@ const TRIES: u32 = 4;
 /// Where it is told that this is a dry run, what the block did is undone, so that the outcome is that of the real
 /// thing, and nothing is written.
 ///
+/// It begins by telling PostgreSQL on whose behalf it is, for the audit trail.
+///
 /// A macro because a closure that borrows both the transaction and its surroundings makes a future that
 /// can't be shown to be `Send`.
 macro_rules! transaction {
@@ -21,9 +23,9 @@ macro_rules! transaction {
     ($db:expr, $dry_run:expr, |$txn:ident| $body:expr) => {{
         let mut tries = 1;
         loop {
-            let transaction = match sea_orm::TransactionTrait::begin(&$db).await {
+            let transaction = match $crate::service::transaction::begin(&$db).await {
                 Ok(transaction) => transaction,
-                Err(error) => break Err($crate::error::Error::from(error)),
+                Err(error) => break Err(error),
             };
             let $txn = &transaction;
             let outcome: Result<_, $crate::error::Error> = async { $body }.await;
@@ -36,6 +38,14 @@ macro_rules! transaction {
 }
 
 pub(super) use transaction;
+
+pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
+    let txn = db.begin().await?;
+    if let Some(origin) = origin::current() {
+        store::audit_entry::tell(&txn, &origin).await?;
+    }
+    Ok(txn)
+}
 
 /// Commits or rolls back, by the outcome.
 pub(super) async fn end<T>(

@@ -1,6 +1,6 @@
 //! The signed-in person's own account.
 
-use super::UserId;
+use super::{UserId, transaction::transaction};
 use crate::{app::App, error::Error, store};
 
 /// What a person changes of the own account; what is None stays.
@@ -13,10 +13,11 @@ pub struct Changes {
 /// Edits the account if it is still at `version`.
 pub async fn update(app: &App, id: UserId, version: i32, changes: Changes) -> Result<(), Error> {
     let changes = (changes.name.as_deref(), changes.time_zone.as_deref());
-    let updated = store::user::update(&app.db, id, version, changes, app.clock.now()).await?;
-    if updated {
-        Ok(())
-    } else {
-        Err(Error::PreconditionFailed)
-    }
+    transaction!(app.db, |txn| {
+        if store::user::update(txn, id, version, changes, app.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed)
+        }
+    })
 }

@@ -1,5 +1,6 @@
 //! Bookings.
 
+use super::conditions::Conditions;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, ExprTrait,
-    FromQueryResult, QueryFilter, Statement, Value, raw_sql, sea_query::Expr,
+    FromQueryResult, QueryFilter, Statement, raw_sql, sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -135,7 +136,7 @@ LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id";
 
 /// Bookings by start, the earliest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detail>, DbErr> {
-    let mut conditions = Conditions::of(filter.side);
+    let mut conditions = filter.side.conditions();
     if let Some(id) = filter.student {
         conditions.add("bookings.student_id = ?", [id.into()]);
     }
@@ -178,28 +179,20 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     .await
 }
 
-/// Conditions that all must hold. Only those that are asked for are written, so that each question gets
-/// the plan that its indexes allow.
-#[derive(Default)]
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    fn of(side: Side) -> Self {
-        let mut conditions = Self::default();
-        match side {
-            Side::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
-            Side::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
-            Side::Person { students, tutor } => {
+impl Side {
+    fn conditions(self) -> Conditions {
+        let mut conditions = Conditions::default();
+        match self {
+            Self::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
+            Self::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
+            Self::Person { students, tutor } => {
                 let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
                 conditions.add(
                     "(bookings.student_id = ANY(?) OR tutors.user_id = ?)",
                     [students.into(), tutor.into()],
                 );
             }
-            Side::Centre { tutors, subjects } => {
+            Self::Centre { tutors, subjects } => {
                 conditions.add("true", []);
                 if let Some(ids) = tutors {
                     let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
@@ -211,25 +204,6 @@ impl Conditions {
             }
         }
         conditions
-    }
-
-    /// Adds a condition with a `?` for each of its values.
-    fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
-        if !self.sql.is_empty() {
-            self.sql.push_str(" AND ");
-        }
-        debug_assert_eq!(condition.matches('?').count(), N, "{condition}");
-        let mut number = self.values.len();
-        for part in condition.split_inclusive('?') {
-            let Some(text) = part.strip_suffix('?') else {
-                self.sql.push_str(part);
-                continue;
-            };
-            number += 1;
-            self.sql.push_str(text);
-            self.sql.extend(["$", &number.to_string()]);
-        }
-        self.values.extend(values);
     }
 }
 

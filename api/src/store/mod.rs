@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod app_key;
+pub mod audit_entry;
 pub mod batch;
 pub mod booking;
 pub mod busy_span;
 pub mod cache;
 pub mod centre;
+mod conditions;
 pub mod date_override;
 pub mod google_grant;
 pub mod guardianship;
@@ -51,11 +53,13 @@ pub async fn lock_time_of(txn: &impl ConnectionTrait, people: &[UserId]) -> Resu
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    for key in keys {
-        txn.query_one_raw(raw_sql!(Postgres, r#"SELECT pg_advisory_xact_lock({key})"#))
-            .await?;
-    }
-    Ok(())
+    // In one statement, which takes them in the order of the list.
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"SELECT pg_advisory_xact_lock(key) FROM unnest({keys}::bigint[]) AS key"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// The random half of a `UUIDv7`.

@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::json;
 use std::{collections::BTreeSet, fmt::Write, path::Path};
-use table::{Row, table};
-use world::{Who, World};
+pub use table::{Row, table};
+pub use world::{Who, World};
 
 /// Each operation as `method path`, with its id and whether it needs a session.
 fn documented() -> Vec<(String, String, bool)> {

@@ -188,6 +188,8 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("RANK_LOAD", "-1"),
         ("RANK_LOAD", "1001"),
         ("RANK_CONTINUITY", "much"),
+        ("AUDIT_DAYS", "0"),
+        ("AUDIT_DAYS", "3651"),
         ("TIME_ZONE", "Europe/Atlantis"),
         ("JOB_WORKERS", "65"),
         ("JOB_POLL_SECONDS", "0"),

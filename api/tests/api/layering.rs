@@ -22,7 +22,7 @@ const LIBRARIES: [&str; 5] = [
     "scheduling",
 ];
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule {
         part: "api/src/http",
         forbidden: &[
@@ -89,6 +89,16 @@ const RULES: [Rule; 8] = [
     Rule {
         part: "api/src/error",
         forbidden: &["crate::service", "crate::http", "axum", "http"],
+    },
+    Rule {
+        part: "api/src/origin",
+        forbidden: &[
+            "crate::store",
+            "crate::service",
+            "crate::http",
+            "crate::jobs",
+            "axum",
+        ],
     },
     Rule {
         part: "scheduling/src",

@@ -1,6 +1,7 @@
 //! The operations, one file per resource.
 
 mod app_keys;
+mod audit_entries;
 mod auth;
 mod bookings;
 mod calendar_connection;
@@ -78,6 +79,7 @@ pub fn all() -> OpenApiRouter<App> {
             holiday_calendars::followed,
             holiday_calendars::follow
         ))
+        .routes(routes!(audit_entries::list))
         .routes(routes!(slots::list))
         .routes(routes!(slots::explain))
         .routes(routes!(slot_search::list))

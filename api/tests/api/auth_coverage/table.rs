@@ -149,6 +149,7 @@ fn people() -> Vec<Row> {
     let invitation = json!({"role": "guardian", "email": "grandma@example.com"});
     let nothing = || json!({});
     vec![
+        Row::admins("list_audit_entries", "/v1/audit-entries", 200),
         Row::admins("list_users", "/v1/users", 200),
         Row::admins("get_user", "/v1/users/{student}", 200),
         Row::admins("set_roles", "/v1/users/{student}/roles", 200)

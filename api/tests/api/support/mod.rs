@@ -214,6 +214,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
                 load: 1,
                 continuity: 2,
             },
+            audit_days: 730,
         },
         jobs: Jobs {
             workers: 0,
