@@ -15,7 +15,7 @@ async fn with_token(
     let request = sign_in.authorization_request(Ask::SignIn).await?;
     let token = forge(&stored(&request.pending, "nonce"));
     stage.on("/token", [Answer::json(200, &token_answer(&token))]);
-    sign_in.exchange("the-code", &request.pending, now()).await
+    sign_in.exchange(THE_CODE, &request.pending, now()).await
 }
 
 /// Signs in with proper claims but for one.
@@ -137,7 +137,7 @@ async fn an_answer_without_a_token_is_refused() {
     let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
     let answer = json!({ "access_token": "a", "token_type": "Bearer", "expires_in": 3599 });
     stage.on("/token", [Answer::json(200, &answer)]);
-    let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+    let outcome = sign_in.exchange(THE_CODE, &request.pending, now()).await;
     assert!(matches!(outcome, Err(Error::IdToken(_))));
 }
 
