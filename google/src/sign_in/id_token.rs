@@ -144,8 +144,10 @@ impl Expected<'_> {
 
 fn read(claims: &Claims) -> Result<Profile, Failure> {
     let subject = claims.subject().as_str();
-    if subject.is_empty() {
-        return Err(Failure::Unacceptable("it has no subject".to_owned()));
+    // OpenID Connect Core 1.0 §2: at most 255 ASCII characters.
+    let is_subject = (1..=255).contains(&subject.len()) && subject.is_ascii();
+    if !is_subject || subject.contains(|c: char| c.is_control()) {
+        return Err(Failure::Unacceptable("it has no usable subject".to_owned()));
     }
     Ok(Profile {
         subject: subject.to_owned(),

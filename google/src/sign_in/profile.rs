@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::Identity;
 use crate::Error;
 
+/// In bytes (RFC 5321 §4.5.3.1: 64 before the @ and 255 after it).
+const LONGEST_EMAIL: usize = 320;
+
 /// What is known of somebody whose subject is proven.
 #[derive(Debug)]
 pub(super) struct Profile {
@@ -73,6 +76,11 @@ impl Profile {
     }
 }
 
+/// An address as far as can be told without writing to it.
 fn email(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
+    let text = text.map(str::trim)?;
+    let is_address = (3..=LONGEST_EMAIL).contains(&text.len())
+        && text.contains('@')
+        && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    is_address.then_some(text)
 }

@@ -67,6 +67,11 @@ pub struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
+    /// The `state` that was sent out: what tells this sign-in from others of the same browser.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
     /// Whether the `state` that came back is the one sent out, compared in constant time.
     ///
     /// If not, somebody else's answer is being slipped in (RFC 6749 §10.12): stop.

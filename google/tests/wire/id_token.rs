@@ -53,8 +53,15 @@ async fn claims_that_do_not_fit_are_refused() {
         ("iat", in_seconds(61)),
         ("sub", json!("")),
         ("sub", Value::Null),
+        ("sub", json!("x".repeat(256))),
+        ("sub", json!("a\0b")),
+        ("sub", json!("zoë")),
         ("email", Value::Null),
         ("email", json!(" ")),
+        ("email", json!("ada")),
+        ("email", json!("ada@example.edu\0")),
+        ("email", json!("ada@example.edu\r\nBcc: eve@evil.example")),
+        ("email", json!(format!("{}@example.edu", "x".repeat(320)))),
         ("at_hash", json!("another-access-token")),
     ] {
         let outcome = with_claim(name, value.clone()).await;
@@ -73,6 +80,7 @@ async fn claims_that_need_not_fit_exactly() {
         ("iat", in_seconds(59)),
         ("azp", Value::Null),
         ("aud", json!([CLIENT_ID])),
+        ("sub", json!("x".repeat(255))),
         ("name", Value::Null),
         ("hd", Value::Null),
     ] {
