@@ -15,6 +15,8 @@ mod openapi;
 mod problem;
 mod rate_limit;
 mod routes;
+mod sign_in_cookie;
+mod sign_in_page;
 mod validate;
 
 use crate::app::App;

@@ -32,14 +32,15 @@ use utoipa_axum::router::OpenApiRouter;
             | status | `code` |\n| --- | --- |\n\
             | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
-            | 403 | `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor`, `other_person`, `email_not_verified`, `no_lasting_access` |\n\
+            | 403 | `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
-            | 409 | `slot_unavailable`, `own_lesson`, `already_cancelled`, `already_started`, `request_in_progress` |\n\
+            | 409 | `slot_unavailable`, `own_lesson`, `already_cancelled`, `already_started`, `request_in_progress`, \
+            `no_calendars`, `identity_taken`, `last_identity` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
             | 413 | `body_too_large` |\n\
             | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
-            `unknown_cursor`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
+            `unknown_cursor`, `unknown_provider`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
             `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_calendar`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `idempotency_key_reused` |\n\

@@ -8,6 +8,7 @@ pub mod health;
 pub mod holiday_calendar;
 mod holiday_import;
 pub mod idempotency;
+pub mod identity;
 pub mod lesson_event;
 pub mod policy;
 pub mod queue;
@@ -22,4 +23,6 @@ pub mod tutor;
 pub mod user;
 pub mod weekly_rule;
 
-pub use ::entity::id::{BookingId, HolidayCalendarId, LessonId, TimeOffId, TutorId, UserId};
+pub use ::entity::id::{
+    BookingId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
+};

@@ -9,6 +9,7 @@ pub mod date_override;
 pub mod google_grant;
 pub mod holiday_calendar;
 pub mod idempotency_key;
+pub mod identity;
 pub mod job;
 pub mod lesson;
 pub mod occupied;

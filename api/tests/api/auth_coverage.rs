@@ -210,6 +210,26 @@ fn others(tutor: &TutorAtCentre) -> Vec<Row> {
         Row::open("readyz", "/readyz", 200),
         Row::open("sign_in", "/v1/auth/sign-in", 303),
         Row::open("finish_sign_in", "/v1/auth/callback?state=a&code=b", 400),
+        Row::open(
+            "finish_sign_in_at_provider",
+            "/v1/auth/callback/{provider}?state=a&code=b",
+            400,
+        ),
+        Row::open("list_providers", "/v1/auth/providers", 200),
+        Row::read("list_identities", "/v1/me/identities"),
+        Row::read("link_identity", "/v1/me/identities")
+            .sent(Method::POST, json!({"provider": "google"})),
+        Row {
+            method: Method::POST,
+            ..Row::read("confirm_identity", "/v1/me/identities/{identity}/confirm")
+        }
+        .answers(404, 200),
+        // The only one by which its user signs in.
+        Row {
+            method: Method::DELETE,
+            ..Row::read("unlink_identity", "/v1/me/identities/{identity}")
+        }
+        .answers(404, 409),
         Row::read("get_me", "/v1/me"),
         Row::read("edit_me", "/v1/me").edit(Method::PATCH, json!({"time_zone": "Europe/Rome"})),
         Row::read("list_subjects", "/v1/subjects"),
@@ -267,6 +287,8 @@ struct World {
     booking: String,
     time_off: String,
     calendar: String,
+    /// By which the student signs in.
+    identity: String,
 }
 
 /// The id of what was created.
@@ -289,6 +311,7 @@ impl World {
         let off = tutor.person.post(&tutor.path("/time-off"), &day).await;
         let calendar = json!({"name": "Berlin", "centre_wide": false});
         let calendar = admin.post("/v1/holiday-calendars", &calendar).await;
+        let identities = student.get("/v1/me/identities").await.expect(200);
         Self {
             test,
             tutor,
@@ -298,6 +321,7 @@ impl World {
             booking: id(booked),
             time_off: id(off),
             calendar: id(calendar),
+            identity: identities["items"][0]["id"].as_str().unwrap().to_owned(),
         }
     }
 
@@ -310,6 +334,7 @@ impl World {
             .replace("{booking}", &self.booking)
             .replace("{time_off}", &self.time_off)
             .replace("{calendar}", &self.calendar)
+            .replace("{identity}", &self.identity)
             .replace("{date}", "2027-03-20")
     }
 
@@ -370,7 +395,7 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
     let template = |row: &Row| {
         let path = row.path.split('?').next().unwrap();
         let path = path.replace("{time_off}", "{time_off_id}");
-        let path = ["{tutor}", "{booking}", "{calendar}"]
+        let path = ["{tutor}", "{booking}", "{calendar}", "{identity}"]
             .iter()
             .fold(path, |path, id| path.replace(id, "{id}"));
         let method = row.method.as_str().to_lowercase();
@@ -450,7 +475,8 @@ async fn a_stranger_is_told_to_sign_in_whatever_is_asked_for() {
             .path
             .replace("{tutor}", "x")
             .replace("{calendar}", "x")
-            .replace("{booking}", &uuid::Uuid::nil().to_string());
+            .replace("{booking}", &uuid::Uuid::nil().to_string())
+            .replace("{identity}", "x");
         let path = format!("{}?nonsense=1", path.split('?').next().unwrap());
         let request = stranger.request(row.method.clone(), &path).body("{");
         let answer = stranger.send(request).await;

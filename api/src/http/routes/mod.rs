@@ -6,6 +6,7 @@ mod calendar_connection;
 mod health;
 mod holiday_calendars;
 mod holidays;
+mod identities;
 mod me;
 mod offers;
 mod overrides;
@@ -27,8 +28,13 @@ pub fn all() -> OpenApiRouter<App> {
         .route("/", axum::routing::get(health::home))
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::callback))
+        .routes(routes!(auth::provider_callback))
+        .routes(routes!(auth::providers))
         .routes(routes!(auth::sign_out))
         .routes(routes!(me::get, me::edit))
+        .routes(routes!(identities::list, identities::link))
+        .routes(routes!(identities::unlink))
+        .routes(routes!(identities::confirm))
         .routes(routes!(subjects::list))
         .routes(routes!(tutors::list))
         .routes(routes!(tutors::get, tutors::edit))
