@@ -27,6 +27,7 @@ BEYOND_THE_SCHEMA = {
     "unknown_calendar",
     "unknown_cursor",
     "unknown_level",
+    "unknown_provider",
     "unknown_subject",
     "unknown_time_zone",
     "window_too_long",

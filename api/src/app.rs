@@ -2,17 +2,18 @@
 
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{self, Config, GOOGLE},
     origin::{Actor, Origin},
     store::cache::Cache,
     turns::Turns,
 };
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use google::{AccessTokens, Calendar, ProviderConfig, SignIn};
+use google::{AccessTokens, Calendar, Limits, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
+use url::Url;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -28,10 +29,22 @@ pub struct Inner {
     /// What was last found out about readiness, and when; none if it can do its work, else why not. For
     /// [`crate::service::health`].
     pub readiness: Mutex<Option<(DateTime<Utc>, Option<String>)>>,
-    /// None where nobody can sign in.
+    /// None where nobody can connect a calendar.
     pub google: Option<Google>,
+    /// Where people sign in, Google first; none of them where nobody can.
+    pub providers: Vec<Provider>,
     /// Wakes a worker of this instance after work was enqueued.
     pub work_enqueued: Notify,
+}
+
+/// Where people sign in.
+pub struct Provider {
+    /// Stable, for programs and in addresses.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    pub sign_in: SignIn,
+    issuer: Url,
 }
 
 /// Sign-in and Calendar of Google, or of whoever speaks like it.
@@ -48,6 +61,7 @@ impl App {
             .as_ref()
             .map(|settings| Google::new(settings, &config))
             .transpose()?;
+        let providers = providers(&config, google.as_ref())?;
         Ok(Self(Arc::new(Inner {
             config,
             cache: Cache::new(&db, &clock),
@@ -56,6 +70,7 @@ impl App {
             turns: Turns::default(),
             readiness: Mutex::default(),
             google,
+            providers,
             work_enqueued: Notify::new(),
         })))
     }
@@ -64,6 +79,10 @@ impl App {
     pub fn origin(&self, actor: Actor, operation: Option<Arc<str>>) -> Origin {
         let keep_days = self.config.centre.audit_days;
         Origin::new(actor, operation, keep_days, self.clock.clone())
+    }
+
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.id == id)
     }
 }
 
@@ -75,8 +94,59 @@ impl std::ops::Deref for App {
     }
 }
 
+impl Provider {
+    /// The issuer, without the slash that parsing a bare host adds.
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_str().trim_end_matches('/')
+    }
+
+    pub fn is_google(&self) -> bool {
+        self.id == GOOGLE
+    }
+
+    fn new(settings: &config::Provider, config: &Config) -> anyhow::Result<Self> {
+        // One for each: that is how an answer of another provider is known (RFC 9700 section 4.4.2).
+        let path = format!("v1/auth/callback/{}", settings.id);
+        let client = ProviderConfig {
+            issuer: settings.issuer.clone(),
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            redirect_url: config
+                .server
+                .public_url
+                .join(&path)
+                .context("redirect URL")?,
+        };
+        Ok(Self {
+            id: settings.id.clone(),
+            name: settings.name.clone(),
+            sign_in: sign_in(client, settings.limits)?,
+            issuer: settings.issuer.clone(),
+        })
+    }
+}
+
+fn providers(config: &Config, google: Option<&Google>) -> anyhow::Result<Vec<Provider>> {
+    let google = google
+        .zip(config.google.as_ref())
+        .map(|(google, settings)| Provider {
+            id: GOOGLE.to_owned(),
+            name: "Google".to_owned(),
+            sign_in: google.sign_in.clone(),
+            issuer: settings.issuer.clone(),
+        });
+    let others = config.sign_in.providers.iter();
+    let others = others.map(|settings| Provider::new(settings, config));
+    google.map(Ok).into_iter().chain(others).collect()
+}
+
+fn sign_in(client: ProviderConfig, limits: Limits) -> anyhow::Result<SignIn> {
+    let http = google::http_client(USER_AGENT)?;
+    Ok(SignIn::with_limits(client, http, limits))
+}
+
 impl Google {
-    fn new(settings: &crate::config::Google, config: &Config) -> anyhow::Result<Self> {
+    fn new(settings: &config::Google, config: &Config) -> anyhow::Result<Self> {
         let redirect_url = config
             .server
             .public_url
@@ -88,11 +158,7 @@ impl Google {
             client_secret: settings.client_secret.clone(),
             redirect_url,
         };
-        let sign_in = SignIn::with_limits(
-            provider,
-            google::http_client(USER_AGENT)?,
-            settings.sign_in_limits,
-        );
+        let sign_in = sign_in(provider, settings.sign_in_limits)?;
         Ok(Self {
             calendar: Calendar::with_limits(
                 &settings.calendar_url,

@@ -17,6 +17,8 @@ mod problem;
 mod rate_limit;
 mod routes;
 mod scope;
+mod sign_in_cookie;
+mod sign_in_page;
 mod validate;
 
 use crate::app::App;

@@ -8,7 +8,7 @@ use crate::{
     admin,
     app::App,
     clock::Clock,
-    config::{self, Centre, Config, Database, Google, Jobs, RateLimits, Server, Vars},
+    config::{self, Centre, Config, Database, Google, Jobs, RateLimits, Server, SignIn, Vars},
     database,
     seal::Keyring,
     server,
@@ -34,6 +34,8 @@ pub struct Settings {
     data_dir: PathBuf,
     /// Where the stand-in for Google listens.
     google_port: u16,
+    /// Providers beside the stand-in for Google.
+    sign_in: SignIn,
     centre: Centre,
     rate_limits: RateLimits,
 }
@@ -51,6 +53,7 @@ impl Settings {
                 bind.port().wrapping_add(1),
                 "a port number",
             ),
+            sign_in: SignIn::load(vars),
             centre: Centre::load(vars),
             rate_limits: RateLimits::load(vars),
         }
@@ -172,6 +175,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             sign_in_limits: Limits::SIGN_IN,
             calendar_limits: Limits::CALENDAR,
         }),
+        sign_in: settings.sign_in.clone(),
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
         centre: settings.centre.clone(),
         rate_limits: settings.rate_limits.clone(),

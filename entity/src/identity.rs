@@ -13,12 +13,14 @@ pub struct Model {
     pub user_id: UserId,
     /// The OpenID Connect issuer.
     pub issuer: String,
-    /// The `sub` claim, unique within the issuer and never given to another account.
+    /// The `sub` claim, never given to another account of the issuer. Unique among those that are confirmed.
     pub subject: String,
     /// The address that the provider last told.
     pub email: String,
     pub created_at: DateTimeUtc,
     pub last_sign_in_at: Option<DateTimeUtc>,
+    /// When the user said, signed in, that this account is theirs. None: it is only asked for, and signs nobody in.
+    pub confirmed_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

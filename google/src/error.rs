@@ -79,6 +79,10 @@ pub enum Error {
     #[error("the ID token is not acceptable: {0}")]
     IdToken(String),
 
+    /// The authorization response is not this provider's (RFC 9207 §2.4). Never go on with it.
+    #[error("the authorization response is not this provider's")]
+    OtherIssuer,
+
     /// The answer, or the configuration, is not what the protocol says.
     #[error("protocol error: {0}")]
     Protocol(String),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use oauth2::http::Response;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use url::Url;
 
@@ -54,21 +54,34 @@ impl Http {
 
     /// Fetches a JSON document, with retries. Gives its bytes and for how long they may be kept.
     pub(crate) async fn document(&self, url: &Url) -> Result<(Vec<u8>, Duration), Error> {
+        let answer = self.get(url, None).await?;
+        let keep = max_age(answer.headers());
+        Ok((answer.into_body(), keep))
+    }
+
+    /// Fetches the JSON document that the holder of this access token is shown (RFC 6750 §2.1), with retries.
+    pub(crate) async fn document_for(&self, url: &Url, token: &str) -> Result<Vec<u8>, Error> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| Error::protocol("the access token is none"))?;
+        bearer.set_sensitive(true);
+        Ok(self.get(url, Some(bearer)).await?.into_body())
+    }
+
+    async fn get(&self, url: &Url, bearer: Option<HeaderValue>) -> Result<HttpResponse, Error> {
         with_retries(&self.limits, || async {
-            let request = self
+            let mut request = self
                 .client
                 .get(url.clone())
                 .header(ACCEPT, "application/json");
-            let answer = self.send(request.build().map_err(|e| failed(&e))?).await?;
-            if answer.status() != StatusCode::OK {
-                return Err(Error::protocol(format!(
-                    "{} answered {}",
-                    url.path(),
-                    answer.status()
-                )));
+            if let Some(bearer) = &bearer {
+                request = request.header(AUTHORIZATION, bearer.clone());
             }
-            let keep = max_age(answer.headers());
-            Ok((answer.into_body(), keep))
+            let answer = self.send(request.build().map_err(|e| failed(&e))?).await?;
+            if answer.status() == StatusCode::OK {
+                return Ok(answer);
+            }
+            let (path, status) = (url.path(), answer.status());
+            Err(Error::protocol(format!("{path} answered {status}")))
         })
         .await
     }

@@ -33,6 +33,6 @@ pub use error::Error;
 pub use http::http_client;
 pub use limits::Limits;
 pub use sign_in::{
-    AccessToken, Ask, AuthorizationRequest, Authorized, Identity, PendingAuthorization,
-    ProviderConfig, Refreshed, SignIn,
+    AccessToken, Ask, AuthorizationRequest, AuthorizationResponse, Authorized, Identity,
+    PendingAuthorization, ProviderConfig, Refreshed, SignIn,
 };

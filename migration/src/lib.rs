@@ -28,6 +28,7 @@ mod m20261121_000023_create_time_off;
 mod m20261121_000024_create_holiday;
 mod m20261121_000025_bound_lesson_length;
 mod m20261121_000026_create_revision;
+mod m20261121_000027_add_identity_confirmed_at;
 mod m20261121_000030_create_audit_entry;
 mod m20261121_000040_add_user_suspended_at;
 mod m20261121_000041_create_guardianship;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000024_create_holiday::Migration),
             Box::new(m20261121_000025_bound_lesson_length::Migration),
             Box::new(m20261121_000026_create_revision::Migration),
+            Box::new(m20261121_000027_add_identity_confirmed_at::Migration),
             Box::new(m20261121_000030_create_audit_entry::Migration),
             Box::new(m20261121_000040_add_user_suspended_at::Migration),
             Box::new(m20261121_000041_create_guardianship::Migration),

@@ -1,6 +1,6 @@
-//! Sign-in and Calendar.
+//! Google: sign-in and Calendar.
 
-use super::Vars;
+use super::{Vars, server::is_loopback};
 use google::Limits;
 use secrecy::SecretString;
 use url::Url;
@@ -21,15 +21,13 @@ pub struct Google {
 
 impl Google {
     /// `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`: the OAuth client ("Web application"), whose authorised
-    /// redirect URI is `PUBLIC_URL/v1/auth/callback`. Required unless `SIGN_IN=off`.
-    /// `SIGN_IN`: `off` starts the server without a way to sign in; `google` when not set.
+    /// redirect URI is `PUBLIC_URL/v1/auth/callback`. Required where there is no other provider, or `SIGN_IN=google`.
     /// `OIDC_ISSUER`: `https://accounts.google.com` when not set.
     /// `GOOGLE_CALENDAR_URL`: `https://www.googleapis.com` when not set.
-    pub fn load(vars: &mut Vars<'_>) -> Option<Self> {
-        match vars.text("SIGN_IN").as_deref() {
-            None | Some("google") => {}
-            Some("off") => return None,
-            Some(_) => vars.mistake("SIGN_IN", "must be google or off"),
+    pub fn load(vars: &mut Vars<'_>, is_optional: bool) -> Option<Self> {
+        let client = ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"];
+        if is_optional && client.iter().all(|name| vars.text(name).is_none()) {
+            return None;
         }
         let why = "the OAuth client from the Google Cloud console (SIGN_IN=off starts without one)";
         Some(Self {
@@ -46,9 +44,28 @@ impl Google {
 fn url(vars: &mut Vars<'_>, name: &str, default: &str) -> Url {
     let default = Url::parse(default).unwrap_or_else(|_| unreachable!("the default is a URL"));
     let url = vars.parsed(name, default.clone(), "a URL");
-    if url.scheme() == "https" {
+    if is_secure(&url) {
         return url;
     }
-    vars.mistake(name, "must be https");
+    vars.mistake(name, INSECURE);
     default
+}
+
+const INSECURE: &str = "must be https, or http on a loopback address";
+
+/// An address that must be given.
+pub(super) fn required_url(vars: &mut Vars<'_>, name: &str) -> Url {
+    let text = vars.required(name, "an address such as https://id.school.edu/realms/main");
+    let fallback = || Url::parse("https://invalid").unwrap_or_else(|_| unreachable!("a URL"));
+    match Url::parse(&text) {
+        Ok(url) if is_secure(&url) => return url,
+        _ if text.is_empty() => {}
+        Ok(_) => vars.mistake(name, INSECURE),
+        Err(_) => vars.mistake(name, "must be a URL"),
+    }
+    fallback()
+}
+
+fn is_secure(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }

@@ -7,6 +7,7 @@ mod google;
 mod jobs;
 mod rate_limit;
 mod server;
+mod sign_in;
 mod vars;
 
 pub use centre::Centre;
@@ -15,6 +16,7 @@ pub use google::Google;
 pub use jobs::Jobs;
 pub use rate_limit::{Budgets, RateLimits};
 pub use server::{Server, at};
+pub use sign_in::{GOOGLE, Provider, SignIn};
 pub use vars::{Mistakes, Vars};
 
 use crate::seal::Keyring;
@@ -24,8 +26,10 @@ use crate::seal::Keyring;
 pub struct Config {
     pub server: Server,
     pub database: Database,
-    /// None: nobody can sign in, and the sign-in page says what to set.
+    /// None: nobody can connect a calendar, nor sign in with Google.
     pub google: Option<Google>,
+    /// Where there is no provider either, nobody can sign in, and the sign-in page says what to set.
+    pub sign_in: SignIn,
     pub keys: Keyring,
     pub centre: Centre,
     pub jobs: Jobs,
@@ -75,8 +79,8 @@ impl Config {
         }
         let server = Server::load(&mut vars, bind);
         let database = Database::load(&mut vars);
-        let google = Google::load(&mut vars);
-        let keys = keys(&mut vars, google.is_some());
+        let (google, sign_in) = providers(&mut vars);
+        let keys = keys(&mut vars, google.is_some() || !sign_in.providers.is_empty());
         let centre = Centre::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
         let rate_limits = RateLimits::load(&mut vars);
@@ -85,6 +89,7 @@ impl Config {
                 server,
                 database,
                 google,
+                sign_in,
                 keys,
                 centre,
                 jobs,
@@ -92,6 +97,24 @@ impl Config {
             }))
         })
     }
+}
+
+/// `SIGN_IN`: `off` starts the server without a way to sign in, whatever else is set; `google` insists on Google.
+fn providers(vars: &mut Vars<'_>) -> (Option<Google>, SignIn) {
+    let needs_google = match vars.text("SIGN_IN").as_deref() {
+        None => false,
+        Some("google") => true,
+        Some("off") => return (None, SignIn::default()),
+        Some(_) => {
+            vars.mistake("SIGN_IN", "must be google or off");
+            false
+        }
+    };
+    let sign_in = SignIn::load(vars);
+    let is_optional = !needs_google && vars.text("OIDC_PROVIDERS").is_some();
+    let google = Google::load(vars, is_optional);
+    sign_in.check_issuers(vars, google.as_ref());
+    (google, sign_in)
 }
 
 /// `ENCRYPTION_KEYS`: `id:base64 of 32 random bytes`, several separated by commas, the newest first.

@@ -91,7 +91,7 @@ fn public_url(vars: &mut Vars<'_>, text: &str) -> Option<Url> {
     None
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         host == "localhost"
             || host

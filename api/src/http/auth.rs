@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     error::Error,
-    http::{rate_limit::Meter, scope},
+    http::{rate_limit::Meter, scope, sign_in_cookie::Attempt},
     origin::{self, Actor},
     service::{
         self, TutorId, UserId,
@@ -29,21 +29,30 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub enum CookieName {
     Session,
-    SignIn,
+    /// Each attempt to sign in has its own, so that tabs don't disturb each other.
+    SignIn(Attempt),
 }
 
 impl CookieName {
-    fn text(self, app: &App) -> &'static str {
-        match (self, app.config.server.is_https()) {
-            (Self::Session, true) => "__Host-session",
-            (Self::Session, false) => "session",
-            (Self::SignIn, true) => "__Host-sign-in",
-            (Self::SignIn, false) => "sign-in",
+    fn text(self, app: &App) -> String {
+        let prefix = Self::prefix(app);
+        match self {
+            Self::Session => format!("{prefix}session"),
+            Self::SignIn(attempt) => format!("{prefix}sign-in-{attempt}"),
+        }
+    }
+
+    /// What the names of all cookies begin with.
+    pub fn prefix(app: &App) -> &'static str {
+        if app.config.server.is_https() {
+            "__Host-"
+        } else {
+            ""
         }
     }
 
     pub fn read(self, app: &App, jar: &CookieJar) -> Option<String> {
-        jar.get(self.text(app))
+        jar.get(&self.text(app))
             .map(|cookie| cookie.value().to_owned())
     }
 

@@ -42,7 +42,11 @@ impl Class {
     /// Of a request to this route. None: it is not limited.
     pub fn of(method: &Method, route: &str) -> Option<Self> {
         match route {
-            "/v1/auth/sign-in" | "/v1/auth/callback" | "/v1/auth/token" => Some(Self::SignIn),
+            "/v1/auth/providers"
+            | "/v1/auth/sign-in"
+            | "/v1/auth/callback"
+            | "/v1/auth/callback/{provider}"
+            | "/v1/auth/token" => Some(Self::SignIn),
             "/v1/slots"
             | "/v1/slots/next"
             | "/v1/tutors/{id}/slots"

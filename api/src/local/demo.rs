@@ -4,7 +4,7 @@ mod people;
 mod plans;
 
 use crate::{
-    app::App,
+    app::{App, Provider},
     service::{
         self, TutorId, UserId,
         booking::Wanted,
@@ -16,6 +16,7 @@ use crate::{
     },
     store::{
         self,
+        identity::Account as NewIdentity,
         seed::{NewSubject, NewTutor},
         user::NewUser,
     },
@@ -95,7 +96,8 @@ fn account(person: &Person) -> anyhow::Result<Account> {
 /// Fills an empty database; leaves one alone that has subjects.
 pub async fn fill(app: &App, sandbox: &Sandbox) -> anyhow::Result<()> {
     let issuer = sandbox.issuer();
-    store::seed::move_loopback_identities(&app.db, &issuer).await?;
+    let others: Vec<_> = app.providers.iter().map(Provider::issuer).collect();
+    store::seed::move_loopback_identities(&app.db, &issuer, &others).await?;
     if !store::subject::list(&app.db, None, None, 1)
         .await?
         .is_empty()
@@ -169,13 +171,12 @@ async fn insert_user(
         time_zone: person.time_zone,
     };
     let user_id = store::user::insert(txn, new, roles, now).await?;
-    store::user::insert_identity(
-        txn,
-        user_id,
-        (issuer, &subject(person.email), person.email),
-        now,
-    )
-    .await?;
+    let account = NewIdentity {
+        issuer,
+        subject: &subject(person.email),
+        email: person.email,
+    };
+    store::identity::insert(txn, user_id, account, Some(now), now).await?;
     Ok(user_id)
 }
 

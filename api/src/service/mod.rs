@@ -12,6 +12,7 @@ pub mod health;
 pub mod holiday_calendar;
 mod holiday_import;
 pub mod idempotency;
+pub mod identity;
 pub mod invitation;
 pub mod lesson_event;
 pub mod policy;
@@ -29,4 +30,6 @@ pub mod tutor;
 pub mod user;
 pub mod weekly_rule;
 
-pub use ::entity::id::{BookingId, HolidayCalendarId, LessonId, TimeOffId, TutorId, UserId};
+pub use ::entity::id::{
+    BookingId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
+};

@@ -146,6 +146,14 @@ pub async fn end(app: &App, user_id: UserId, id: SessionId) -> Result<(), Error>
     }
 }
 
+/// Ends the session of this holder, unless it has ended.
+pub async fn end_if_any(app: &App, holder: &Holder) -> Result<(), Error> {
+    match end(app, holder.user_id, holder.session_id).await {
+        Err(Error::NotFound { .. }) => Ok(()),
+        outcome => outcome,
+    }
+}
+
 /// Ends all sessions of a user but one.
 pub async fn end_all(app: &App, user_id: UserId, but: Option<SessionId>) -> Result<(), Error> {
     transaction!(app.db, |txn| {

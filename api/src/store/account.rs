@@ -190,7 +190,7 @@ pub async fn addresses(db: &impl ConnectionTrait, id: UserId) -> Result<Vec<Stri
     }
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT DISTINCT lower(email) AS email FROM identities WHERE user_id = {id}"#
+        r#"SELECT DISTINCT lower(email) AS email FROM identities WHERE user_id = {id} AND confirmed_at IS NOT NULL"#
     ))
     .all(db)
     .await?;
@@ -206,7 +206,7 @@ pub async fn with_address(db: &impl ConnectionTrait, email: &str) -> Result<Vec<
     let email = email.to_owned();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} ORDER BY user_id LIMIT 100"#
+        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} AND confirmed_at IS NOT NULL ORDER BY user_id LIMIT 100"#
     ))
     .all(db)
     .await?;

@@ -14,6 +14,7 @@ pub mod google_grant;
 pub mod guardianship;
 pub mod holiday_calendar;
 pub mod idempotency_key;
+pub mod identity;
 pub mod invitation;
 pub mod job;
 pub mod lesson;

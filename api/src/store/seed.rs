@@ -76,10 +76,12 @@ pub async fn insert_tutor(
     Ok(id)
 }
 
-/// Makes identities at a stand-in for Google that has moved to another port belong to where it is now.
+/// Makes identities at a stand-in for Google that has moved to another port belong to where it is now. Those of
+/// other providers on this machine stay.
 pub async fn move_loopback_identities(
     db: &impl ConnectionTrait,
     issuer: &str,
+    others: &[&str],
 ) -> Result<(), DbErr> {
     identity::Entity::update_many()
         .set(identity::ActiveModel {
@@ -88,6 +90,7 @@ pub async fn move_loopback_identities(
         })
         .filter(identity::COLUMN.issuer.starts_with("http://127.0.0.1:"))
         .filter(identity::COLUMN.issuer.ne(issuer))
+        .filter(identity::COLUMN.issuer.is_not_in(others.iter().copied()))
         .exec(db)
         .await
         .map(|_| ())

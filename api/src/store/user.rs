@@ -1,29 +1,15 @@
-//! Users, their roles and identities.
+//! Users and their roles.
 
 use ::entity::{
-    id::{IdentityId, UserId},
-    identity, user,
+    id::UserId,
+    user,
     user_role::{self, Role},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
 };
-
-/// The identity of an account at a provider.
-pub async fn identity(
-    db: &impl ConnectionTrait,
-    issuer: &str,
-    subject: &str,
-) -> Result<Option<identity::Model>, DbErr> {
-    identity::Entity::find()
-        .filter(identity::COLUMN.issuer.eq(issuer))
-        .filter(identity::COLUMN.subject.eq(subject))
-        .one(db)
-        .await
-}
 
 /// A user to be made.
 pub struct NewUser<'a> {
@@ -80,60 +66,6 @@ pub async fn grant_role(
         .exec_without_returning(txn)
         .await?;
     Ok(inserted == 1)
-}
-
-pub async fn insert_identity(
-    txn: &impl ConnectionTrait,
-    user_id: UserId,
-    account: (&str, &str, &str),
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let (issuer, subject, email) = account;
-    let row = identity::ActiveModel {
-        id: Set(IdentityId::generate()),
-        user_id: Set(user_id),
-        issuer: Set(issuer.to_owned()),
-        subject: Set(subject.to_owned()),
-        email: Set(email.to_owned()),
-        created_at: Set(now),
-        last_sign_in_at: Set(None),
-    };
-    identity::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await
-        .map(|_| ())
-}
-
-/// Notes a sign-in, and the address that the provider now tells.
-pub async fn note_sign_in(
-    txn: &impl ConnectionTrait,
-    identity: &identity::Model,
-    email: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let row = identity::ActiveModel {
-        id: Unchanged(identity.id),
-        email: Set(email.to_owned()),
-        last_sign_in_at: Set(Some(now)),
-        ..Default::default()
-    };
-    identity::Entity::update(row).exec(txn).await?;
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::Version,
-            Expr::col(user::Column::Version).add(1),
-        )
-        .set(user::ActiveModel {
-            email: Set(email.to_owned()),
-            updated_at: Set(now),
-            ..Default::default()
-        })
-        .filter(user::COLUMN.id.eq(identity.user_id))
-        .filter(user::COLUMN.email.eq(identity.email.as_str()))
-        .filter(user::COLUMN.email.ne(email))
-        .exec(txn)
-        .await
-        .map(|_| ())
 }
 
 /// Edits the user if it is still at `version`; whether it was.

@@ -239,7 +239,13 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
                 method: row.method.clone(),
                 ..row
             };
-            let own = ["{booking}", "{session}", "{invitation}", "{guardian}"];
+            let own = [
+                "{booking}",
+                "{session}",
+                "{invitation}",
+                "{guardian}",
+                "{identity}",
+            ];
             let path = own.iter().fold(row.path.to_owned(), |path, name| {
                 path.replace(name, &nowhere)
             });

@@ -130,6 +130,155 @@ fn with_sign_in_a_google_client_and_a_key_are_needed() {
     }
 }
 
+const SCHOOL: [(&str, &str); 5] = [
+    ("OIDC_PROVIDERS", "my-school"),
+    ("OIDC_MY_SCHOOL_NAME", "My School"),
+    ("OIDC_MY_SCHOOL_ISSUER", "https://id.school.edu/realms/main"),
+    ("OIDC_MY_SCHOOL_CLIENT_ID", "tutoring"),
+    ("OIDC_MY_SCHOOL_CLIENT_SECRET", "hush-school"),
+];
+
+/// Production with a provider beside Google, and these.
+fn with_school<'a>(
+    key: &'a str,
+    more: &[(&'static str, &'static str)],
+) -> Vec<(&'static str, &'a str)> {
+    let mut all = vec![DATABASE, PUBLIC, ("ENCRYPTION_KEYS", key)];
+    all.extend(SCHOOL);
+    for (name, value) in more {
+        all.retain(|(other, _)| other != name);
+        all.push((name, value));
+    }
+    all
+}
+
+#[test]
+fn with_another_provider_google_is_optional() {
+    let keys = Keyring::generate();
+    let config = production(&with_school(
+        &keys,
+        &[("SIGN_UP_DOMAINS", " School.edu, b.org")],
+    ));
+    assert!(config.google.is_none());
+    let [school] = config.sign_in.providers.as_slice() else {
+        panic!("{:?}", config.sign_in);
+    };
+    assert_eq!(
+        (school.id.as_str(), school.name.as_str()),
+        ("my-school", "My School")
+    );
+    assert_eq!(school.issuer.path(), "/realms/main");
+    assert_eq!(config.sign_in.sign_up_domains, ["school.edu", "b.org"]);
+    assert!(!format!("{config:?}").contains("hush-school"));
+
+    let google = [("GOOGLE_CLIENT_ID", "id"), ("GOOGLE_CLIENT_SECRET", "x")];
+    let config = production(&with_school(&keys, &google));
+    assert!(config.google.is_some());
+    // Half of a client, or insisting on one, is a mistake all the same.
+    for (more, missing) in [
+        (("GOOGLE_CLIENT_ID", "id"), 1),
+        (("GOOGLE_CLIENT_SECRET", "x"), 1),
+        (("SIGN_IN", "google"), 2),
+    ] {
+        let mistakes = refused(&with_school(&keys, &[more]));
+        assert_eq!(mistakes.len(), missing, "{mistakes:?}");
+    }
+    let config = production(&with_school(&keys, &[("SIGN_IN", "off")]));
+    assert!(config.google.is_none() && config.sign_in.providers.is_empty());
+}
+
+#[test]
+fn everything_about_a_provider_must_be_given_and_good() {
+    let keys = Keyring::generate();
+    for (name, _) in SCHOOL.iter().skip(1) {
+        let mistakes = refused(&with_school(&keys, &[(name, "")]));
+        assert_eq!(names(&mistakes), [*name]);
+    }
+    for issuer in [
+        "id.school.edu",
+        "http://id.school.edu",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1.evil.example",
+    ] {
+        let mistakes = refused(&with_school(&keys, &[("OIDC_MY_SCHOOL_ISSUER", issuer)]));
+        assert_eq!(names(&mistakes), ["OIDC_MY_SCHOOL_ISSUER"], "{issuer}");
+    }
+    for issuer in [
+        "http://127.0.0.1:3000",
+        "http://localhost:3000/realms/a",
+        "http://[::1]:1",
+    ] {
+        production(&with_school(&keys, &[("OIDC_MY_SCHOOL_ISSUER", issuer)]));
+    }
+    for ids in [
+        "My-School",
+        "my_school",
+        "google",
+        "my-school,my-school",
+        "my-school,,",
+        "my-school,a/b",
+        "a-provider-whose-id-is-long",
+    ] {
+        let mistakes = refused(&with_school(&keys, &[("OIDC_PROVIDERS", ids)]));
+        assert!(
+            names(&mistakes).contains(&"OIDC_PROVIDERS"),
+            "{ids}: {mistakes:?}"
+        );
+    }
+    for domains in [
+        "school",
+        "@school.edu",
+        "*.edu",
+        "school.edu,,b.org",
+        "a@b.edu",
+        ".edu",
+    ] {
+        let mistakes = refused(&with_school(&keys, &[("SIGN_UP_DOMAINS", domains)]));
+        assert_eq!(names(&mistakes), ["SIGN_UP_DOMAINS"], "{domains}");
+    }
+    let name = [("OIDC_MY_SCHOOL_NAME", "a\nb")];
+    assert_eq!(
+        names(&refused(&with_school(&keys, &name))),
+        ["OIDC_MY_SCHOOL_NAME"]
+    );
+}
+
+#[test]
+fn no_two_providers_share_an_issuer() {
+    let keys = Keyring::generate();
+    let all = [
+        ("GOOGLE_CLIENT_ID", "id"),
+        ("GOOGLE_CLIENT_SECRET", "x"),
+        ("OIDC_MY_SCHOOL_ISSUER", "https://accounts.google.com"),
+    ];
+    let mistakes = refused(&with_school(&keys, &all));
+    assert_eq!(names(&mistakes), ["OIDC_MY_SCHOOL_ISSUER"]);
+    // A slash more does not make it another one.
+    let again = [
+        ("OIDC_PROVIDERS", "my-school,b"),
+        ("OIDC_B_NAME", "B"),
+        ("OIDC_B_ISSUER", "https://id.school.edu/realms/main/"),
+        ("OIDC_B_CLIENT_ID", "b"),
+        ("OIDC_B_CLIENT_SECRET", "b"),
+    ];
+    let mistakes = refused(&with_school(&keys, &again));
+    assert_eq!(names(&mistakes), ["OIDC_B_ISSUER"]);
+}
+
+#[test]
+fn providers_can_be_tried_in_the_local_mode() {
+    let Ok(Mode::Local(settings)) = load(&SCHOOL) else {
+        panic!("not the local mode");
+    };
+    let shown = format!("{settings:?}");
+    assert!(
+        shown.contains("My School") && !shown.contains("hush-school"),
+        "{shown}"
+    );
+    let mistakes = refused(&[("OIDC_PROVIDERS", "google")]);
+    assert_eq!(names(&mistakes), ["OIDC_PROVIDERS"]);
+}
+
 #[test]
 fn a_secret_is_never_shown() {
     let keys = Keyring::generate();

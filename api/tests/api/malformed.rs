@@ -113,6 +113,7 @@ const RULES: &str = "/v1/tutors/{tutor}/weekly-rules";
 const BOOKINGS: &str = "/v1/bookings";
 const CANCEL: &str = "/v1/bookings/{booking}/cancel";
 const CONNECTION: &str = "/v1/calendar/connection";
+const IDENTITIES: &str = "/v1/me/identities";
 const OVERRIDE: &str = "/v1/tutors/{tutor}/overrides/2027-03-02";
 const TIME_OFF: &str = "/v1/tutors/{tutor}/time-off";
 const POLICY: &str = "/v1/tutors/{tutor}/policy";
@@ -124,7 +125,7 @@ const HOLIDAYS: &str = "/v1/holiday-calendars/{calendar}/holidays";
 const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 
 /// Every operation that reads JSON, with a body that it would accept.
-fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 15] {
+fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 16] {
     let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
     [
@@ -135,6 +136,11 @@ fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value
         ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
         ("POST", CANCEL, json!({"reason": "ill"})),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
+        (
+            "POST",
+            IDENTITIES,
+            json!({"provider": "google", "return_to": "/docs/"}),
+        ),
         (
             "PUT",
             OVERRIDE,

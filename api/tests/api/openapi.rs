@@ -232,6 +232,33 @@ fn the_document_lists_every_reason_of_a_refusal() {
     }
 }
 
+/// Those of linking an account and of connecting a calendar stand there, the others at the sign-in.
+#[test]
+fn the_document_lists_every_way_in_which_a_sign_in_fails() {
+    let document = document();
+    let described = |path: &str, method: &str| {
+        let text = &document["paths"][path][method]["description"];
+        text.as_str().unwrap().to_owned()
+    };
+    let all = [
+        described("/v1/auth/sign-in", "get"),
+        described("/v1/me/identities", "post"),
+        described("/v1/calendar/connection", "post"),
+    ];
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service/sign_in/failure.rs");
+    let source = fs::read_to_string(path).unwrap();
+    let codes: Vec<_> = source
+        .split("=> \"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert_eq!(codes.len(), 10);
+    for code in codes {
+        let cell = format!("`{code}`");
+        assert!(all.iter().any(|text| text.contains(&cell)), "{code}");
+    }
+}
+
 #[test]
 fn the_document_says_how_far_alternatives_are_looked_for() {
     let document = document();

@@ -15,7 +15,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Identity;
+use super::profile::Profile;
 use crate::Error;
 use crate::error::foreign;
 
@@ -73,12 +73,12 @@ type IdToken = openidconnect::IdToken<
 >;
 
 impl Expected<'_> {
-    /// The identity that `token` proves by a signature of one of `keys`.
-    pub(super) fn identity(
+    /// Whom `token` proves by a signature of one of `keys`.
+    pub(super) fn profile(
         &self,
         token: &str,
         keys: &CoreJsonWebKeySet,
-    ) -> Result<Identity, Failure> {
+    ) -> Result<Profile, Failure> {
         let mut verifier = CoreIdTokenVerifier::new_public_client(
             self.client_id.clone(),
             self.issuer.clone(),
@@ -107,7 +107,7 @@ impl Expected<'_> {
         let claims = token.claims(&verifier, self.nonce).map_err(refused)?;
         self.check_authorized_party(claims)?;
         self.check_access_token(&token, claims, &verifier)?;
-        self.read(claims)
+        read(claims)
     }
 
     /// Issued for us, and not only mentioning us.
@@ -140,33 +140,30 @@ impl Expected<'_> {
             )),
         }
     }
+}
 
-    fn read(&self, claims: &Claims) -> Result<Identity, Failure> {
-        let email = claims.email().map(|email| email.as_str().trim());
-        let Some(email) = email.filter(|email| !email.is_empty()) else {
-            return Err(Failure::Unacceptable("it has no e-mail address".to_owned()));
-        };
-        let subject = claims.subject().as_str();
-        if subject.is_empty() {
-            return Err(Failure::Unacceptable("it has no subject".to_owned()));
-        }
-        Ok(Identity {
-            issuer: self.issuer.to_string(),
-            subject: subject.to_owned(),
-            email: email.to_owned(),
-            email_verified: claims.email_verified().unwrap_or(false),
-            name: claims
-                .name()
-                .and_then(|n| n.get(None))
-                .map(|n| n.to_string()),
-            picture: claims
-                .picture()
-                .and_then(|p| p.get(None))
-                .map(|p| p.to_string()),
-            locale: claims.locale().map(ToString::to_string),
-            hosted_domain: claims.additional_claims().hd.clone(),
-        })
+fn read(claims: &Claims) -> Result<Profile, Failure> {
+    let subject = claims.subject().as_str();
+    // OpenID Connect Core 1.0 §2: at most 255 ASCII characters.
+    let is_subject = (1..=255).contains(&subject.len()) && subject.is_ascii();
+    if !is_subject || subject.contains(|c: char| c.is_control()) {
+        return Err(Failure::Unacceptable("it has no usable subject".to_owned()));
     }
+    Ok(Profile {
+        subject: subject.to_owned(),
+        email: claims.email().map(|email| email.to_string()),
+        email_verified: claims.email_verified().unwrap_or(false),
+        name: claims
+            .name()
+            .and_then(|n| n.get(None))
+            .map(|n| n.to_string()),
+        picture: claims
+            .picture()
+            .and_then(|p| p.get(None))
+            .map(|p| p.to_string()),
+        locale: claims.locale().map(ToString::to_string),
+        hosted_domain: claims.additional_claims().hd.clone(),
+    })
 }
 
 fn refused(error: ClaimsVerificationError) -> Failure {

@@ -2,6 +2,7 @@
 
 mod cached;
 mod id_token;
+mod profile;
 mod provider;
 mod tokens;
 mod types;
@@ -19,8 +20,8 @@ use serde::Deserialize;
 use tracing::instrument;
 
 pub use types::{
-    AccessToken, Ask, AuthorizationRequest, Authorized, Identity, PendingAuthorization,
-    ProviderConfig, Refreshed,
+    AccessToken, Ask, AuthorizationRequest, AuthorizationResponse, Authorized, Identity,
+    PendingAuthorization, ProviderConfig, Refreshed,
 };
 
 use crate::error::foreign;
@@ -28,6 +29,7 @@ use crate::http::Http;
 use crate::retry::with_retries;
 use crate::{Error, Limits, scope};
 use id_token::{Expected, Failure};
+use profile::Profile;
 use provider::{Announcement, Provider};
 
 /// One OpenID Connect provider and us as its client. Cheap to clone; clones share what was discovered.
@@ -104,24 +106,27 @@ impl SignIn {
     }
 
     /// Turns the code that came back into a proven identity and tokens. Check the state first
-    /// ([`PendingAuthorization::state_matches`]). The code is sent once and no more, for it works once.
+    /// ([`PendingAuthorization::state_matches`]). The code is sent once and no more, for it works once; and not at all
+    /// where the answer is another provider's.
     ///
     /// # Errors
     ///
+    /// [`Error::OtherIssuer`] where the answer does not say that it is this provider's, though it should;
     /// [`Error::Refused`] with the provider's code, `invalid_grant` for a code that is used, expired or not ours;
     /// [`Error::IdToken`] if the answer does not prove an identity with an e-mail address; [`Error::Unavailable`],
     /// [`Error::RateLimited`] and [`Error::Protocol`] as everywhere. After any of them the sign-in starts anew.
     #[instrument(name = "google.exchange", skip_all)]
     pub async fn exchange(
         &self,
-        code: &str,
+        response: AuthorizationResponse<'_>,
         pending: &PendingAuthorization,
         now: DateTime<Utc>,
     ) -> Result<Authorized, Error> {
         let announcement = self.announcement().await?;
+        announcement.check_issuer(response.issuer)?;
         let client = tokens::client(&self.inner.config, &announcement);
         let answer = client
-            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .exchange_code(AuthorizationCode::new(response.code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier.clone()))
             .request_async(&self.inner.http)
             .await
@@ -215,7 +220,7 @@ impl SignIn {
         provider.announcement(http, &config.issuer).await
     }
 
-    /// Who the ID token says it is, with newer keys if the ones at hand don't have the token's.
+    /// Who it is by the ID token, and by userinfo where that has no e-mail address.
     async fn identity(
         &self,
         announcement: &Announcement,
@@ -223,6 +228,25 @@ impl SignIn {
         pending: &PendingAuthorization,
         now: DateTime<Utc>,
     ) -> Result<Identity, Error> {
+        let mut profile = self.profile(announcement, answer, pending, now).await?;
+        if profile.lacks_email()
+            && let Some(url) = &announcement.userinfo
+        {
+            let token = answer.access_token().secret();
+            let told = self.inner.http.document_for(url, token).await?;
+            profile = profile.completed_by(&told)?;
+        }
+        profile.into_identity(announcement.issuer.as_str())
+    }
+
+    /// Who the ID token says it is, with newer keys if the ones at hand don't have the token's.
+    async fn profile(
+        &self,
+        announcement: &Announcement,
+        answer: &tokens::Answer,
+        pending: &PendingAuthorization,
+        now: DateTime<Utc>,
+    ) -> Result<Profile, Error> {
         let Some(token) = &answer.extra_fields().id_token else {
             return Err(Error::IdToken("there is none".to_owned()));
         };
@@ -236,10 +260,10 @@ impl SignIn {
         };
         let Inner { http, provider, .. } = &*self.inner;
         let keys = provider.keys(http, announcement).await?;
-        match expected.identity(token, &keys) {
+        match expected.profile(token, &keys) {
             Err(Failure::UnknownKey) => {
                 let keys = provider.newer_keys(http, announcement, &keys).await?;
-                Ok(expected.identity(token, &keys)?)
+                Ok(expected.profile(token, &keys)?)
             }
             done => Ok(done?),
         }

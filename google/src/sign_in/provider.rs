@@ -33,11 +33,14 @@ pub(super) struct Announcement {
     pub(super) authorization: AuthUrl,
     pub(super) token: TokenUrl,
     pub(super) revocation: Option<Url>,
+    pub(super) userinfo: Option<Url>,
     /// Whether the client secret goes into the body rather than into a header.
     pub(super) secret_in_body: bool,
     /// The signatures under ID tokens; none of them symmetric.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
     keys: Url,
+    /// Whether every authorization response says whose it is (RFC 9207 §3).
+    names_itself: bool,
 }
 
 impl Provider {
@@ -89,16 +92,18 @@ async fn fetch_keys(
     Ok((keys, keep))
 }
 
-/// Known to RFC 8414 rather than to OpenID Connect Discovery.
+/// Known to RFC 8414 and RFC 9207 rather than to OpenID Connect Discovery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Revocation {
+struct OfOAuth {
     revocation_endpoint: Option<Url>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
-impl AdditionalProviderMetadata for Revocation {}
+impl AdditionalProviderMetadata for OfOAuth {}
 
 type Document = ProviderMetadata<
-    Revocation,
+    OfOAuth,
     CoreAuthDisplay,
     CoreClientAuthMethod,
     CoreClaimName,
@@ -129,7 +134,9 @@ impl Announcement {
         let Some(token) = document.token_endpoint().cloned() else {
             return Err(Error::protocol("the provider announces no token endpoint"));
         };
-        let revocation = document.additional_metadata().revocation_endpoint.clone();
+        let of_oauth = document.additional_metadata();
+        let revocation = of_oauth.revocation_endpoint.clone();
+        let userinfo = document.userinfo_endpoint().map(|url| url.url().clone());
         for url in [
             document.authorization_endpoint().url(),
             token.url(),
@@ -137,6 +144,7 @@ impl Announcement {
         ]
         .into_iter()
         .chain(&revocation)
+        .chain(&userinfo)
         {
             require_secure(url, "an endpoint of the provider")?;
         }
@@ -146,6 +154,7 @@ impl Announcement {
             authorization: document.authorization_endpoint().clone(),
             token,
             revocation,
+            userinfo,
             secret_in_body: document
                 .token_endpoint_auth_methods_supported()
                 .is_some_and(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretPost)),
@@ -155,6 +164,16 @@ impl Announcement {
                 .cloned()
                 .collect(),
             keys: document.jwks_uri().url().clone(),
+            names_itself: of_oauth.authorization_response_iss_parameter_supported,
         })
+    }
+
+    /// Whether an authorization response that names this issuer, or none, can be ours (RFC 9207 §2.4).
+    pub(super) fn check_issuer(&self, named: Option<&str>) -> Result<(), Error> {
+        match named {
+            Some(issuer) if issuer == self.issuer.as_str() => Ok(()),
+            None if !self.names_itself => Ok(()),
+            _ => Err(Error::OtherIssuer),
+        }
     }
 }

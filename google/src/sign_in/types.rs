@@ -46,6 +46,16 @@ pub struct AuthorizationRequest {
     pub pending: PendingAuthorization,
 }
 
+/// What the provider sent the browser back with, where the person agreed (RFC 6749 §4.1.2).
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorizationResponse<'a> {
+    /// The parameter `code`.
+    pub code: &'a str,
+    /// The parameter `iss`: who answers (RFC 9207). Where there is one, it must be the issuer; and there must be one
+    /// where the provider announces that it says so. Else another provider's answer may have been slipped in.
+    pub issuer: Option<&'a str>,
+}
+
 /// The caller's half of a sign-in that is under way: keep it encrypted and bound to the browser, for a few minutes,
 /// and use it once.
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,6 +67,11 @@ pub struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
+    /// The `state` that was sent out: what tells this sign-in from others of the same browser.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
     /// Whether the `state` that came back is the one sent out, compared in constant time.
     ///
     /// If not, somebody else's answer is being slipped in (RFC 6749 §10.12): stop.
@@ -81,7 +96,7 @@ impl fmt::Debug for PendingAuthorization {
 /// A sign-in that came to a good end.
 #[derive(Clone, Debug)]
 pub struct Authorized {
-    /// Who it is, proven by the ID token.
+    /// Who it is; the subject is proven by the ID token.
     pub identity: Identity,
     /// What they granted, which may be less than asked (granular consent) or more (granted earlier).
     pub granted_scopes: BTreeSet<String>,
@@ -100,7 +115,7 @@ impl Authorized {
     }
 }
 
-/// Who signed in, as the verified ID token says.
+/// Who signed in, as the verified ID token says; and where that has no address, the userinfo endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The issuer, in its full form (`https://accounts.google.com`), whichever of its forms the token had.

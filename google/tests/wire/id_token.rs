@@ -15,7 +15,7 @@ async fn with_token(
     let request = sign_in.authorization_request(Ask::SignIn).await?;
     let token = forge(&stored(&request.pending, "nonce"));
     stage.on("/token", [Answer::json(200, &token_answer(&token))]);
-    sign_in.exchange("the-code", &request.pending, now()).await
+    sign_in.exchange(THE_CODE, &request.pending, now()).await
 }
 
 /// Signs in with proper claims but for one.
@@ -53,8 +53,15 @@ async fn claims_that_do_not_fit_are_refused() {
         ("iat", in_seconds(61)),
         ("sub", json!("")),
         ("sub", Value::Null),
+        ("sub", json!("x".repeat(256))),
+        ("sub", json!("a\0b")),
+        ("sub", json!("zoë")),
         ("email", Value::Null),
         ("email", json!(" ")),
+        ("email", json!("ada")),
+        ("email", json!("ada@example.edu\0")),
+        ("email", json!("ada@example.edu\r\nBcc: eve@evil.example")),
+        ("email", json!(format!("{}@example.edu", "x".repeat(320)))),
         ("at_hash", json!("another-access-token")),
     ] {
         let outcome = with_claim(name, value.clone()).await;
@@ -73,6 +80,7 @@ async fn claims_that_need_not_fit_exactly() {
         ("iat", in_seconds(59)),
         ("azp", Value::Null),
         ("aud", json!([CLIENT_ID])),
+        ("sub", json!("x".repeat(255))),
         ("name", Value::Null),
         ("hd", Value::Null),
     ] {
@@ -137,7 +145,7 @@ async fn an_answer_without_a_token_is_refused() {
     let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
     let answer = json!({ "access_token": "a", "token_type": "Bearer", "expires_in": 3599 });
     stage.on("/token", [Answer::json(200, &answer)]);
-    let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+    let outcome = sign_in.exchange(THE_CODE, &request.pending, now()).await;
     assert!(matches!(outcome, Err(Error::IdToken(_))));
 }
 

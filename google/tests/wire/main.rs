@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access_tokens;
+mod any_provider;
 mod busy;
 mod calendar;
 mod calendar_failures;

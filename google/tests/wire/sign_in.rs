@@ -26,7 +26,7 @@ async fn exchange(
         whole[field] = value.clone();
     }
     stage.on("/token", [Answer::json(200, &whole)]);
-    sign_in.exchange("the-code", &request.pending, now()).await
+    sign_in.exchange(THE_CODE, &request.pending, now()).await
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_code_is_never_sent_twice() {
         let (stage, sign_in) = provider(LIMITS).await;
         let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
         stage.on("/token", [answer]);
-        let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+        let outcome = sign_in.exchange(THE_CODE, &request.pending, now()).await;
         assert!(outcome.is_err());
         assert_eq!(stage.calls("/token").len(), 1);
         assert!(stage.calls("/elsewhere").is_empty());
@@ -186,7 +186,7 @@ async fn what_the_provider_says_to_a_code_is_told_apart() {
     let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
     let say = async |answer| {
         stage.on("/token", [answer]);
-        let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+        let outcome = sign_in.exchange(THE_CODE, &request.pending, now()).await;
         outcome.unwrap_err()
     };
     let refused = |code: &str| Error::Refused(code.to_owned());
@@ -219,7 +219,7 @@ async fn a_code_that_is_never_answered_is_given_up() {
     let (stage, sign_in) = provider(IMPATIENT).await;
     let request = sign_in.authorization_request(Ask::SignIn).await.unwrap();
     stage.on("/token", [Answer::Hangs]);
-    let outcome = sign_in.exchange("the-code", &request.pending, now()).await;
+    let outcome = sign_in.exchange(THE_CODE, &request.pending, now()).await;
     assert!(matches!(outcome, Err(Error::Unavailable { .. })));
     assert_eq!(stage.calls("/token").len(), 1);
 }

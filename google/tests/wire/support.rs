@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Response, Uri};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use google::{Limits, PendingAuthorization, ProviderConfig, SignIn};
+use google::{AuthorizationResponse, Limits, PendingAuthorization, ProviderConfig, SignIn};
 use rsa::sha2::{Digest, Sha256};
 use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
@@ -19,6 +19,12 @@ use url::Url;
 
 pub(crate) const CLIENT_ID: &str = "client-1";
 pub(crate) const CLIENT_SECRET: &str = "hush-client-secret-of-32-or-more-bytes";
+
+/// What a browser brings back from a provider that does not name itself.
+pub(crate) const THE_CODE: AuthorizationResponse<'_> = AuthorizationResponse {
+    code: "the-code",
+    issuer: None,
+};
 
 /// Short pauses, and long enough for a busy machine.
 pub(crate) const LIMITS: Limits = Limits {

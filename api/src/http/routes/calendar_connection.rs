@@ -4,15 +4,14 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{CookieName, SignedIn},
+        auth::SignedIn,
         extract::{Json, NoQuery, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn},
-        validate,
+        sign_in_cookie, validate,
     },
     service::{
         self,
         calendar_connection::{Connection, State as Standing},
-        sign_in::TIME_LIMIT,
     },
 };
 use axum::{
@@ -111,20 +110,24 @@ pub struct NewConnection {
 
 /// Where to go on.
 #[derive(Serialize, ToSchema)]
-pub struct ConnectionStarted {
+pub struct AuthorizationStarted {
     /// Open it in the same browser; it returns to `return_to`, within 15 minutes.
     #[schema(example = "https://accounts.google.com/o/oauth2/v2/auth?client_id=…")]
-    authorization_url: String,
+    pub authorization_url: String,
 }
 
 /// Connect my calendar.
 ///
 /// For tutors. Asks Google for `calendar.events.owned`, `calendar.freebusy` and `calendar.calendarlist.readonly`, and,
-/// beside who it is, nothing else. When the person says no, `return_to` gets the query parameter `sign_in_error=access_denied`.
+/// beside who it is, nothing else. When nothing comes of it, `return_to` gets the query parameter `sign_in_error`, as with
+/// `sign_in`: beside those codes, `other_person` (somebody else has signed in meanwhile) and `no_lasting_access` (Google
+/// has given access before: remove it at myaccount.google.com/permissions and connect again).
 #[utoipa::path(post, path = "/v1/calendar/connection", tag = "calendar", operation_id = "connect_calendar",
     security(("session" = [])), request_body = NewConnection,
-    responses((status = 200, description = "Go on at `authorization_url`.", body = ConnectionStarted),
+    responses((status = 200, description = "Go on at `authorization_url`.", body = AuthorizationStarted),
         (status = 403, description = "Only tutors connect a calendar (`not_a_tutor`); or a page of another site asked for it.",
+            body = crate::http::problem::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Google is not set up here (`no_calendars`).",
             body = crate::http::problem::Problem, content_type = "application/problem+json"),
         NotSignedIn, BadBody, Faults))]
 pub async fn connect(
@@ -136,14 +139,11 @@ pub async fn connect(
 ) -> Result<Response, Error> {
     let return_to = new.return_to.as_deref().unwrap_or("/docs/");
     let started = service::sign_in::start_calendar(&app, &holder, return_to).await?;
-    let jar = jar.add(CookieName::SignIn.make(&app, started.sealed, TIME_LIMIT.num_seconds()));
-    Ok((
-        jar,
-        axum::Json(ConnectionStarted {
-            authorization_url: started.authorization_url.into(),
-        }),
-    )
-        .into_response())
+    let answer = AuthorizationStarted {
+        authorization_url: started.authorization_url.to_string(),
+    };
+    let jar = sign_in_cookie::carry(&app, jar, started);
+    Ok((jar, axum::Json(answer)).into_response())
 }
 
 /// Disconnect my calendar.

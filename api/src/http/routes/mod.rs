@@ -9,6 +9,7 @@ mod guardianships;
 mod health;
 mod holiday_calendars;
 mod holidays;
+mod identities;
 mod invitations;
 mod me;
 mod offers;
@@ -35,6 +36,8 @@ pub fn all() -> OpenApiRouter<App> {
         .route("/", axum::routing::get(health::home))
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::callback))
+        .routes(routes!(auth::provider_callback))
+        .routes(routes!(auth::providers))
         .routes(routes!(auth::sign_out))
         .routes(routes!(token::issue))
         .routes(routes!(me::get, me::edit))
@@ -56,6 +59,9 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(third_party_apps::get, third_party_apps::edit))
         .routes(routes!(app_keys::list, app_keys::create))
         .routes(routes!(app_keys::revoke))
+        .routes(routes!(identities::list, identities::link))
+        .routes(routes!(identities::unlink))
+        .routes(routes!(identities::confirm))
         .routes(routes!(subjects::list))
         .routes(routes!(tutors::list))
         .routes(routes!(tutors::get, tutors::edit))

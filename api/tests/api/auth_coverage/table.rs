@@ -133,6 +133,24 @@ fn signing_in() -> Vec<Row> {
         Row::open("readyz", "/readyz", 200),
         Row::open("sign_in", "/v1/auth/sign-in", 303),
         Row::open("finish_sign_in", "/v1/auth/callback?state=a&code=b", 400),
+        Row::open(
+            "finish_sign_in_at_provider",
+            "/v1/auth/callback/{provider}?state=a&code=b",
+            400,
+        ),
+        Row::open("list_providers", "/v1/auth/providers", 200),
+        Row::signed_in("list_identities", "/v1/me/identities", 200),
+        Row::signed_in("link_identity", "/v1/me/identities", 200)
+            .sent(Method::POST, json!({"provider": "google"})),
+        Row::students_own(
+            "confirm_identity",
+            "/v1/me/identities/{identity}/confirm",
+            200,
+        )
+        .with(Method::POST),
+        // The only one by which its user signs in.
+        Row::students_own("unlink_identity", "/v1/me/identities/{identity}", 409)
+            .with(Method::DELETE),
         Row::open("issue_token", "/v1/auth/token", 400)
             .sent(Method::POST, json!("grant_type=password")),
         Row::signed_in("list_sessions", "/v1/sessions", 200),

@@ -149,6 +149,8 @@ impl World {
         let second = self.test.sign_in(&email("Sam")).await;
         let sessions = second.get("/v1/sessions").await.expect(200);
         let session = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+        let identities = student.get("/v1/me/identities").await.expect(200);
+        let identity = identities["items"][0]["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/users/{}/suspend", self.ids["suspended"]);
         admin.post(&path, &json!({})).await.expect(200);
         self.ids.extend([
@@ -157,6 +159,7 @@ impl World {
             ("calendar", calendar),
             ("invitation", invitation),
             ("session", session),
+            ("identity", identity),
         ]);
     }
 

@@ -196,6 +196,17 @@ pub fn others() -> Vec<Case> {
             "/v1/auth/callback?state=%00",
             &[("state", "control_character")],
         ),
+        query(
+            "/v1/auth/callback/school?iss=%00",
+            &[("iss", "control_character")],
+        ),
+        query(
+            "/v1/auth/sign-in?provider=nobody",
+            &[("provider", "unknown_provider")],
+        ),
+        query("/v1/auth/sign-in?provider=", &[("provider", "too_short")]),
+        query("/v1/auth/providers?a=1", &[("a", "unknown")]),
+        query("/v1/me/identities?a=1", &[("a", "unknown")]),
         query("/livez?a=1", &[("a", "unknown")]),
         query("/readyz?a=1", &[("a", "unknown")]),
         query("/v1/me?a=1", &[("a", "unknown")]),

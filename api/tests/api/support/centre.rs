@@ -156,7 +156,12 @@ async fn insert(test: &TestApp, name: &str, email: &str, time_zone: &str) -> Tut
         .await
         .unwrap();
     let issuer = test.google.issuer();
-    store::user::insert_identity(db, user_id, (&issuer, &subject(email), email), now)
+    let account = store::identity::Account {
+        issuer: &issuer,
+        subject: &subject(email),
+        email,
+    };
+    store::identity::insert(db, user_id, account, Some(now), now)
         .await
         .unwrap();
     let new = NewTutor {

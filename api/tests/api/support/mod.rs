@@ -6,6 +6,7 @@ mod database;
 pub mod lesson;
 pub mod opening;
 mod person;
+pub mod provider;
 pub mod race;
 mod raw;
 
@@ -207,6 +208,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
                 ..Limits::CALENDAR
             },
         }),
+        sign_in: config::SignIn::default(),
         keys: Keyring::generate().parse().unwrap(),
         centre: config::Centre {
             time_zone: chrono_tz::Europe::Berlin,

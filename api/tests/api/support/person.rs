@@ -47,6 +47,13 @@ impl Answer {
         body
     }
 
+    /// Where the browser is sent.
+    #[track_caller]
+    pub fn target(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{:#}", self.body);
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
     pub fn etag(&self) -> String {
         self.headers[header::ETAG].to_str().unwrap().to_owned()
     }
@@ -166,30 +173,21 @@ impl Person {
 
     /// Goes to the sign-in; the address of the provider to which the server sends the browser.
     pub async fn start_sign_in(&mut self) -> Url {
-        let sent = self
-            .follow(&self.base.join("v1/auth/sign-in?return_to=/docs/").unwrap())
-            .await;
-        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{:#}", sent.body);
-        sent.headers[header::LOCATION]
-            .to_str()
-            .unwrap()
-            .parse()
-            .unwrap()
+        self.start_at("/v1/auth/sign-in?provider=google&return_to=/docs/")
+            .await
+    }
+
+    /// Goes to a sign-in; the address to which the server sends the browser.
+    pub async fn start_at(&mut self, path: &str) -> Url {
+        let sent = self.follow(&self.base.join(path).unwrap()).await;
+        sent.target().parse().unwrap()
     }
 
     /// Opens an address of the server as a browser does, and keeps the cookies that it sets.
     pub async fn follow(&mut self, url: &Url) -> Answer {
         let path = &url[url::Position::BeforePath..];
         let answer = self.get(path).await;
-        for cookie in answer.headers.get_all(header::SET_COOKIE) {
-            let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
-            if cookie.max_age() == Some(cookie::time::Duration::ZERO) {
-                self.cookies.remove(cookie.name());
-            } else {
-                self.cookies
-                    .insert(cookie.name().to_owned(), cookie.value().to_owned());
-            }
-        }
+        self.keep_cookies(&answer);
         answer
     }
 
@@ -209,12 +207,16 @@ impl Person {
         self.follow(&callback).await
     }
 
-    /// Keeps the cookies that the server set.
+    /// Keeps the cookies that an answer sets, as a browser does.
     pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let cookie = cookie::Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
-            self.cookies
-                .insert(cookie.name().to_owned(), cookie.value().to_owned());
+            if cookie.max_age() == Some(cookie::time::Duration::ZERO) {
+                self.cookies.remove(cookie.name());
+            } else {
+                self.cookies
+                    .insert(cookie.name().to_owned(), cookie.value().to_owned());
+            }
         }
     }
 
@@ -227,6 +229,15 @@ impl Person {
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
+    }
+
+    /// The names and values of the cookies of sign-ins under way.
+    pub fn sign_ins(&self) -> Vec<(String, String)> {
+        let all = self
+            .cookies
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        all.filter(|(name, _)| name.contains("sign-in-")).collect()
     }
 
     pub fn set_cookie(&mut self, name: &str, value: &str) {
