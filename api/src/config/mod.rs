@@ -13,8 +13,10 @@ pub use centre::Centre;
 pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
-pub use rate_limit::{Budgets, RateLimits};
+pub use rate_limit::{Budgets, RateLimits, SharedBudgets};
 pub use server::{Server, at};
+#[cfg(feature = "local")]
+pub(crate) use server::{cors_origins, metrics_bind};
 pub use vars::{Mistakes, Vars};
 
 use crate::seal::Keyring;

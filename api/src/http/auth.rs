@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     error::Error,
-    http::rate_limit::Meter,
+    http::rate_limit::{Meter, Who},
     service::{
         self, TutorId, UserId,
         session::{Holder, Viewer},
@@ -79,7 +79,7 @@ impl FromRequestParts<App> for SignedIn {
             .ok_or(Error::Unauthenticated)?;
         let holder = service::session::holder(app, &SecretString::from(token)).await?;
         if let Some(meter) = parts.extensions.get::<Meter>() {
-            meter.count_person(holder.user_id)?;
+            meter.count(Who::Person(holder.user_id)).await?;
         }
         Ok(Self(holder))
     }
