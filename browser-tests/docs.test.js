@@ -102,13 +102,15 @@ browse('the docs run no script but their own, whoever got one into the page', as
   while (reported.length < 3) await page.waitForTimeout(50);
   assert.deepEqual(reported.toSorted(), ['script-src-attr', 'script-src-elem', 'script-src-elem']);
   assert.equal(await page.evaluate(() => globalThis.injected), undefined);
-  // As it would go on from a script: code out of text.
-  const evaluated = await page.evaluate(() => {
+  // Code out of text, after the call from here, which may do that, has ended.
+  const evaluate = () => {
     try {
-      return new Function('return 1')();
+      return `${new Function('return 1')()}`;
     } catch (error) {
       return error.name;
     }
-  });
+  };
+  const source = `new Promise((resolve) => setTimeout(() => resolve((${evaluate})())))`;
+  const evaluated = await page.evaluate(source);
   assert.equal(evaluated, 'EvalError');
 }, /Content Security Policy|data:text\/javascript/);
