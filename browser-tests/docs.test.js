@@ -19,7 +19,9 @@ after(async () => {
   await server?.stop();
 });
 
-const browse = (name, act) => test(name, (t) => inNewBrowser(browser, t.name.replaceAll(/\W+/g, '-'), act));
+// `expected`: what may go wrong in the browser, for that is what the test is about.
+const browse = (name, act, expected) =>
+  test(name, (t) => inNewBrowser(browser, t.name.replaceAll(/\W+/g, '-'), act, expected));
 
 browse('the front door leads to the docs', async (page) => {
   await docs.open(page, server);
@@ -80,3 +82,35 @@ browse('a lesson that a student books stands in the calendar of the tutor', asyn
   }
   assert.equal(await event.count(), 1);
 });
+
+browse('the docs run no script but their own, whoever got one into the page', async (page) => {
+  await docs.open(page, server);
+  const reported = [];
+  await page.exposeFunction('report', (violation) => reported.push(violation));
+  await page.evaluate(() => {
+    document.addEventListener('securitypolicyviolation', (event) => globalThis.report(event.effectiveDirective));
+    const script = document.createElement('script');
+    script.textContent = 'globalThis.injected = true';
+    document.body.append(script);
+    const image = document.createElement('div');
+    image.innerHTML = '<img src="data:," onerror="globalThis.injected = true">';
+    document.body.append(image);
+    const foreign = document.createElement('script');
+    foreign.src = 'data:text/javascript,globalThis.injected = true';
+    document.body.append(foreign);
+  });
+  while (reported.length < 3) await page.waitForTimeout(50);
+  assert.deepEqual(reported.toSorted(), ['script-src-attr', 'script-src-elem', 'script-src-elem']);
+  assert.equal(await page.evaluate(() => globalThis.injected), undefined);
+  // Code out of text, after the call from here, which may do that, has ended.
+  const evaluate = () => {
+    try {
+      return `${new Function('return 1')()}`;
+    } catch (error) {
+      return error.name;
+    }
+  };
+  const source = `new Promise((resolve) => setTimeout(() => resolve((${evaluate})())))`;
+  const evaluated = await page.evaluate(source);
+  assert.equal(evaluated, 'EvalError');
+}, /Content Security Policy|data:text\/javascript/);

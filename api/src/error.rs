@@ -28,6 +28,11 @@ pub enum Error {
         /// How much may be.
         kibibytes: usize,
     },
+    /// Took the caller too long to send.
+    TooSlow {
+        /// How long it may take.
+        seconds: u64,
+    },
     /// Well-formed, but not acceptable.
     Invalid(Vec<FieldError>),
     /// Clashes with what is there.
@@ -160,6 +165,7 @@ impl fmt::Display for Error {
             Self::NotFound { what } => write!(f, "not found: {what}"),
             Self::Malformed { code, .. } => write!(f, "malformed: {code}"),
             Self::TooLarge { kibibytes } => write!(f, "larger than {kibibytes} KiB"),
+            Self::TooSlow { seconds } => write!(f, "sent in more than {seconds} s"),
             Self::Invalid(fields) => {
                 write!(f, "invalid:")?;
                 fields

@@ -2,9 +2,12 @@
 //! [`crate::service`], and what comes back into answers.
 
 mod auth;
+mod cors;
+mod credentials;
 mod cursor;
 mod etag;
 mod extract;
+mod headers;
 mod idempotency;
 mod instant;
 mod json;
@@ -23,17 +26,13 @@ mod validate;
 
 use crate::app::App;
 use axum::{
-    Router,
-    extract::{DefaultBodyLimit, connect_info::IntoMakeServiceWithConnectInfo},
-    http::StatusCode,
-    middleware,
-    response::IntoResponse,
+    Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::IntoResponse,
 };
 use origin::Operations;
 use problem::Problem;
 use rate_limit::Limiter;
-use std::{net::SocketAddr, sync::Arc};
-use tower::ServiceBuilder;
+use std::sync::Arc;
+use tower::{ServiceBuilder, util::option_layer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -47,12 +46,9 @@ pub use openapi::document;
 /// The longest body of a request.
 const BODY_LIMIT: usize = extract::USUAL_KIB * 1024;
 
-/// The whole server. It has to know from which address a request comes.
-pub fn service(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
-    router(app).into_make_service_with_connect_info()
-}
-
-fn router(app: App) -> Router {
+/// All routes and layers. Requests must come with the address that they come from, in
+/// [`axum::extract::ConnectInfo`].
+pub fn router(app: App) -> Router {
     let (mut router, document) = openapi::routes().split_for_parts();
     if let Some(limiter) = Limiter::new(&app.config.rate_limits, &app.clock) {
         let limit = middleware::from_fn_with_state(Arc::new(limiter), rate_limit::limit);
@@ -60,6 +56,7 @@ fn router(app: App) -> Router {
     }
     let known = (app.clone(), Arc::new(Operations::of(&document)));
     router = router.route_layer(middleware::from_fn_with_state(known, origin::note));
+    let server = &app.config.server;
     let docs = Config::from("/openapi.json")
         // Without the bar on top, which asks for the address of a document.
         .use_base_layout()
@@ -78,12 +75,17 @@ fn router(app: App) -> Router {
         )
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn(layers::security_headers))
+        .layer(middleware::from_fn_with_state(
+            headers::Security::new(server),
+            headers::secure,
+        ))
+        .layer(option_layer(cors::layer(server)))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn(layers::time_limit))
+        .layer(middleware::from_fn(layers::head_limit))
         .layer(middleware::from_fn_with_state(
-            app.clone(),
-            layers::same_origin,
+            cors::Origins::new(server),
+            cors::check_origin,
         ))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     router

@@ -38,6 +38,8 @@ pub struct Settings {
     sign_in: SignIn,
     centre: Centre,
     rate_limits: RateLimits,
+    cors_origins: Vec<String>,
+    metrics_bind: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -56,6 +58,8 @@ impl Settings {
             sign_in: SignIn::load(vars),
             centre: Centre::load(vars),
             rate_limits: RateLimits::load(vars),
+            cors_origins: config::cors_origins(vars),
+            metrics_bind: config::metrics_bind(vars),
         }
     }
 }
@@ -162,6 +166,8 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
         server: Server {
             bind: settings.bind,
             public_url: config::at(settings.bind),
+            cors_origins: settings.cors_origins.clone(),
+            metrics_bind: settings.metrics_bind,
             shutdown_grace: Duration::from_secs(5),
             session_lifetime: chrono::TimeDelta::days(30),
             session_idle: chrono::TimeDelta::days(7),

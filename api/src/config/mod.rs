@@ -14,8 +14,10 @@ pub use centre::Centre;
 pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
-pub use rate_limit::{Budgets, RateLimits};
+pub use rate_limit::{Budgets, RateLimits, SharedBudgets};
 pub use server::{Server, at};
+#[cfg(feature = "local")]
+pub(crate) use server::{cors_origins, metrics_bind};
 pub use sign_in::{GOOGLE, Provider, SignIn};
 pub use vars::{Mistakes, Vars};
 

@@ -2,7 +2,10 @@
 
 use super::Vars;
 use ipnet::IpNet;
-use std::{net::IpAddr, num::NonZeroU32};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+
+/// How long a request waits for Redis.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct RateLimits {
@@ -10,6 +13,17 @@ pub struct RateLimits {
     pub budgets: Option<Budgets>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where all instances count together; none: each counts for itself.
+    pub shared: Option<SharedBudgets>,
+}
+
+/// A Redis that counts for all instances.
+#[derive(Clone, Debug)]
+pub struct SharedBudgets {
+    /// What is shown of it for debugging leaves the password out.
+    pub redis: redis::Client,
+    /// How long a request waits for it to connect, and then for its answer, before its instance counts alone.
+    pub patience: Duration,
 }
 
 /// Requests per minute. All of them may come at once.
@@ -37,6 +51,8 @@ impl RateLimits {
     /// `RATE_LIMITS`: `off` limits nobody, for load tests and behind a gateway that limits; `on` when not set.
     /// `TRUSTED_PROXIES`: addresses and networks such as `10.0.0.0/8,192.0.2.7` whose `X-Forwarded-For` is
     /// believed; none when not set. Clients behind any other proxy count as one address.
+    /// `REDIS_URL`: `redis://user:password@host:port/database`, or `rediss://` for TLS: where all instances
+    /// count together. When not set, each counts for itself.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         let budgets = Budgets {
             address: budget(vars, "RATE_LIMIT_ADDRESS", 3000),
@@ -56,6 +72,7 @@ impl RateLimits {
         Self {
             budgets: (!is_off).then_some(budgets),
             trusted_proxies: trusted_proxies(vars),
+            shared: shared(vars),
         }
     }
 }
@@ -74,6 +91,20 @@ fn trusted_proxies(vars: &mut Vars<'_>) -> Vec<IpNet> {
             "must be addresses or networks, such as 10.0.0.0/8,192.0.2.7, and not all there are";
         vars.mistake("TRUSTED_PROXIES", what);
         Vec::new()
+    })
+}
+
+fn shared(vars: &mut Vars<'_>) -> Option<SharedBudgets> {
+    let url = vars.text("REDIS_URL")?;
+    let is_redis = url.starts_with("redis://") || url.starts_with("rediss://");
+    let client = redis::Client::open(url).ok().filter(|_| is_redis);
+    if client.is_none() {
+        let what = "must be redis://user:password@host:port/database, or rediss:// for TLS";
+        vars.mistake("REDIS_URL", what);
+    }
+    client.map(|redis| SharedBudgets {
+        redis,
+        patience: PATIENCE,
     })
 }
 

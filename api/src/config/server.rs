@@ -12,6 +12,11 @@ pub struct Server {
     pub bind: SocketAddr,
     /// How browsers reach this server; cookies, redirects and the Origin check depend on it.
     pub public_url: Url,
+    /// Whose pages may call this server from a browser, as signed in there. An origin is written as browsers
+    /// write it.
+    pub cors_origins: Vec<String>,
+    /// Where metrics are served to Prometheus; none: nowhere.
+    pub metrics_bind: Option<SocketAddr>,
     /// How long requests and jobs in flight may take to end after SIGTERM or Ctrl-C.
     pub shutdown_grace: Duration,
     /// How long a person stays signed in, at most.
@@ -50,6 +55,8 @@ impl Server {
         Self {
             bind,
             public_url,
+            cors_origins: cors_origins(vars),
+            metrics_bind: metrics_bind(vars),
             shutdown_grace: Duration::from_secs(
                 vars.number("SHUTDOWN_GRACE_SECONDS", 8, 1..=300).into(),
             ),
@@ -68,6 +75,40 @@ impl Server {
     }
 }
 
+/// `CORS_ORIGINS`: origins such as `https://app.example.org`, with commas between them: whose pages may call
+/// this server from a browser, as signed in there. Each is https, or http on a loopback address. None when not
+/// set.
+pub(crate) fn cors_origins(vars: &mut Vars<'_>) -> Vec<String> {
+    let text = vars.text("CORS_ORIGINS").unwrap_or_default();
+    let origins = text.split(',').map(str::trim);
+    let origins: Vec<_> = origins.filter(|origin| !origin.is_empty()).collect();
+    if !origins.iter().all(|origin| is_origin(origin)) {
+        let what = "must be origins as browsers write them, such as https://app.example.org,http://localhost:5173: \
+                    https, or http on a loopback address, with no path and no wildcard";
+        vars.mistake("CORS_ORIGINS", what);
+    }
+    origins.into_iter().map(str::to_owned).collect()
+}
+
+/// Browsers send origins in one way of writing, and that is what they are compared with.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        url.origin().ascii_serialization() == text && is_safe(&url) && !text.contains('*')
+    })
+}
+
+/// `METRICS_BIND`: an address and port, such as `127.0.0.1:9090`, to serve metrics at `/metrics`, to whoever
+/// reaches it; nowhere when not set.
+pub(crate) fn metrics_bind(vars: &mut Vars<'_>) -> Option<SocketAddr> {
+    let text = vars.text("METRICS_BIND")?;
+    let bind = text.parse().ok();
+    if bind.is_none() {
+        let what = "must be an address and port, such as 127.0.0.1:9090";
+        vars.mistake("METRICS_BIND", what);
+    }
+    bind
+}
+
 /// `http://` and this address.
 pub fn at(bind: SocketAddr) -> Url {
     Url::parse(&format!("http://{bind}")).unwrap_or_else(|_| unreachable!("an address makes a URL"))
@@ -82,13 +123,16 @@ fn public_url(vars: &mut Vars<'_>, text: &str) -> Option<Url> {
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             "must hold no user or password"
         }
-        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => {
-            return Some(url);
-        }
+        Ok(url) if is_safe(&url) => return Some(url),
         Ok(_) => "must be https, or http on a loopback address",
     };
     vars.mistake("PUBLIC_URL", problem);
     None
+}
+
+/// Whether nobody on the way can read along.
+fn is_safe(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 pub(super) fn is_loopback(url: &Url) -> bool {

@@ -4,10 +4,15 @@
 use crate::{
     app::App,
     error::Error,
-    http::{rate_limit::Meter, scope, sign_in_cookie::Attempt},
+    http::{
+        credentials::Credentials,
+        rate_limit::{Meter, Who},
+        scope,
+        sign_in_cookie::Attempt,
+    },
     origin::{self, Actor},
     service::{
-        self, TutorId, UserId,
+        self, TutorId,
         app_key::{self, Access},
         caller::Caller,
         session::Holder,
@@ -82,7 +87,7 @@ pub fn session_cookie(app: &App, token: &SecretString) -> Cookie<'static> {
 /// The answer to somebody who has got a role: a cookie with another token, where a cookie was sent. All other sessions of
 /// theirs have ended.
 pub async fn renewed(app: &App, holder: &Holder, headers: &HeaderMap) -> Result<Response, Error> {
-    if headers.contains_key(header::AUTHORIZATION) {
+    if Credentials::of(headers) == Credentials::Bearer {
         service::session::end_all(app, holder.user_id, None).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -92,33 +97,26 @@ pub async fn renewed(app: &App, holder: &Holder, headers: &HeaderMap) -> Result<
 }
 
 /// By what a request says who asks.
-enum Credentials {
-    /// The token of a session: as a bearer token, or in the cookie.
+enum Token {
+    /// Of a session: as a bearer token, or in the cookie.
     Session(SecretString),
     /// A key of a third-party app, or a token for one.
     App(SecretString),
 }
 
-impl Credentials {
-    /// Where there is an `Authorization` header it alone counts (RFC 6750 section 2.1), so that the cookies of a
-    /// browser never speak for a page that brings a token of its own.
+impl Token {
     fn of(app: &App, parts: &Parts) -> Result<Self, Error> {
-        let Some(authorization) = parts.headers.get(header::AUTHORIZATION) else {
-            let jar = CookieJar::from_headers(&parts.headers);
-            let token = CookieName::Session.read(app, &jar);
-            return token
-                .map(|token| Self::Session(token.into()))
-                .ok_or(Error::Unauthenticated);
+        let token = match Credentials::of(&parts.headers) {
+            Credentials::Bearer => bearer(&parts.headers),
+            Credentials::Cookie => {
+                let jar = CookieJar::from_headers(&parts.headers);
+                let token = CookieName::Session.read(app, &jar);
+                return token
+                    .map(|token| Self::Session(token.into()))
+                    .ok_or(Error::Unauthenticated);
+            }
         };
-        let (scheme, token) = authorization
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .ok_or(Error::Unauthenticated)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::Unauthenticated);
-        }
-        let token = token.trim();
+        let token = token.ok_or(Error::Unauthenticated)?;
         Ok(if app_key::is_of_app(token) {
             Self::App(token.to_owned().into())
         } else {
@@ -127,11 +125,18 @@ impl Credentials {
     }
 }
 
+/// The one bearer token of a request (RFC 6750 section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let (_, token) = fields.next()?.to_str().ok()?.split_once(' ')?;
+    fields.next().is_none().then_some(token.trim())
+}
+
 async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Holder>, Error> {
     let holder = service::session::holder(app, token).await?;
     origin::act_as(Actor::Person(Some(holder.user_id.0)));
     if let Some(meter) = parts.extensions.get::<Meter>() {
-        meter.count_person(holder.user_id)?;
+        meter.count(Who::Person(holder.user_id)).await?;
     }
     Ok(holder)
 }
@@ -140,7 +145,7 @@ async fn access(app: &App, parts: &Parts, token: &SecretString) -> Result<Access
     let access = app_key::access(app, token).await?;
     origin::act_as(Actor::Key(access.key_id().0));
     if let Some(meter) = parts.extensions.get::<Meter>() {
-        meter.count_person(UserId(access.key_id().0))?;
+        meter.count(Who::Key(access.key_id().0)).await?;
     }
     Ok(access)
 }
@@ -152,9 +157,9 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        match Credentials::of(app, parts)? {
-            Credentials::Session(token) => holder(app, parts, &token).await.map(Self),
-            Credentials::App(token) => {
+        match Token::of(app, parts)? {
+            Token::Session(token) => holder(app, parts, &token).await.map(Self),
+            Token::App(token) => {
                 access(app, parts, &token).await?;
                 Err(Error::Forbidden {
                     code: "people_only",
@@ -184,11 +189,11 @@ impl FromRequestParts<App> for Allowed {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let caller = match Credentials::of(app, parts)? {
-            Credentials::Session(token) => {
+        let caller = match Token::of(app, parts)? {
+            Token::Session(token) => {
                 Caller::Person(holder(app, parts, &token).await?.person.clone())
             }
-            Credentials::App(token) => {
+            Token::App(token) => {
                 let access = access(app, parts, &token).await?;
                 check_scope(parts, &access)?;
                 Caller::App(access)

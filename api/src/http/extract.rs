@@ -11,10 +11,14 @@ use axum::{
 };
 use garde::Validate;
 use serde::de::DeserializeOwned;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
+use tokio::time::timeout;
 
 /// The longest body that is usual, in KiB.
 pub const USUAL_KIB: usize = 64;
+
+/// How long a body may take to arrive: a MiB at less than a Mbit/s.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// A JSON body of at most so many KiB, read strictly and validated.
 pub struct Json<T, const KIB: usize = USUAL_KIB>(pub T);
@@ -33,7 +37,7 @@ where
                 detail: "Send a JSON body with Content-Type: application/json.".into(),
             });
         }
-        let body = read(request, state, KIB).await?;
+        let body = read(request, state, KIB, BODY_TIME).await?;
         let value: T = parse(&body)?;
         validate::check(&value)?;
         Ok(Self(value))
@@ -44,9 +48,13 @@ async fn read<S: Send + Sync>(
     mut request: Request,
     state: &S,
     kibibytes: usize,
+    limit: Duration,
 ) -> Result<Bytes, Error> {
     DefaultBodyLimit::max(kibibytes * 1024).apply(&mut request);
-    let body = Bytes::from_request(request, state).await;
+    let body = timeout(limit, Bytes::from_request(request, state));
+    let body = body.await.map_err(|_| Error::TooSlow {
+        seconds: limit.as_secs(),
+    })?;
     body.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             Error::TooLarge { kibibytes }
@@ -153,7 +161,7 @@ impl<S: Send + Sync> FromRequest<S> for CalendarFile {
                 detail: "Send an iCalendar file with Content-Type: text/calendar.".into(),
             });
         }
-        let body = read(request, state, CALENDAR_FILE_KIB).await?;
+        let body = read(request, state, CALENDAR_FILE_KIB, BODY_TIME).await?;
         String::from_utf8(body.into())
             .map(Self)
             .map_err(|_| Error::invalid("", "not_a_calendar", "must be in UTF-8"))
@@ -214,4 +222,19 @@ pub struct DryRun {
     #[serde(default)]
     #[param(default = false)]
     pub dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use futures::{StreamExt, stream};
+
+    #[tokio::test]
+    async fn who_takes_too_long_to_send_a_body_is_told_so() {
+        let begun = stream::iter([Ok::<_, std::io::Error>("{")]);
+        let body = Body::from_stream(begun.chain(stream::pending()));
+        let read = read(Request::new(body), &(), 1, Duration::from_millis(1)).await;
+        assert!(matches!(read, Err(Error::TooSlow { .. })), "{read:?}");
+    }
 }

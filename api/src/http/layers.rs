@@ -1,11 +1,10 @@
 //! What happens to every request before a route sees it, and to every answer after.
 
 use super::problem::Problem;
-use crate::app::App;
 use axum::{
     body::Body,
-    extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    extract::Request,
+    http::StatusCode,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,6 +13,12 @@ use tracing::Span;
 
 /// How long a request may take.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest path and query, in bytes.
+const TARGET_LIMIT: usize = 8 * 1024;
+
+/// The longest headers, names and values together, in bytes.
+const HEADERS_LIMIT: usize = 16 * 1024;
 
 /// A span with the path but without the query, which may hold a code.
 pub fn span(request: &Request) -> Span {
@@ -38,24 +43,28 @@ pub fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
     tracing::info!(status, milliseconds, "answered");
 }
 
-pub async fn security_headers(request: Request, next: Next) -> Response {
-    let is_personal = request.uri().path().starts_with("/v1/");
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if is_personal {
-        let no_store = HeaderValue::from_static("no-store");
-        headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+/// Refuses what is longer than any request has reason to be, while there is still a request to answer: of what
+/// is longer than the server reads at all, it says so without a body.
+pub async fn head_limit(request: Request, next: Next) -> Response {
+    if request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len())
+        > TARGET_LIMIT
+    {
+        let detail = format!("An address must not be longer than {TARGET_LIMIT} bytes.");
+        return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail).into_response();
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // A route may be stricter.
-    headers
-        .entry(header::REFERRER_POLICY)
-        .or_insert(HeaderValue::from_static("same-origin"));
-    response
+    let fields = request.headers().iter();
+    let length: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if length > HEADERS_LIMIT {
+        let detail = format!("Headers must not be longer than {HEADERS_LIMIT} bytes together.");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Problem::new(status, "headers_too_large", detail).into_response();
+    }
+    next.run(request).await
 }
 
 /// Answers 503 when a request takes too long. Its transaction, if any, is rolled back; but what takes an
@@ -90,35 +99,4 @@ pub fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
         "This is a fault of ours.",
     )
     .into_response()
-}
-
-/// Refuses changes that a page of another site asks for: the session cookie would speak for somebody
-/// who did not mean it. Clients that are no browsers send neither header.
-pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    if matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    ) || is_same_origin(&app, &request)
-    {
-        return next.run(request).await;
-    }
-    let detail = "Changes are accepted from pages of this server only.";
-    Problem::new(StatusCode::FORBIDDEN, "cross_origin", detail).into_response()
-}
-
-fn is_same_origin(app: &App, request: &Request) -> bool {
-    let headers = request.headers();
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        return origin.as_bytes()
-            == app
-                .config
-                .server
-                .public_url
-                .origin()
-                .ascii_serialization()
-                .as_bytes();
-    }
-    headers
-        .get("sec-fetch-site")
-        .is_none_or(|site| site == "same-origin" || site == "none")
 }

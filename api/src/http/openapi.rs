@@ -36,7 +36,8 @@ use utoipa_axum::router::OpenApiRouter;
             `last_admin`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
             `too_many_invitations`, `too_many_keys`, `no_calendars`, `identity_taken`, `last_identity` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
-            | 413 | `body_too_large` |\n\
+            | 408, 413 | `body_too_slow`, `body_too_large` |\n\
+            | 414, 431 | `uri_too_long`, `headers_too_large`; without a body beyond 64 KiB |\n\
             | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `unknown_provider`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
@@ -147,6 +148,7 @@ problems! {
     /// For operations with a JSON body.
     BadBody {
         BAD_REQUEST "malformed_json" "The body is not JSON."
+        REQUEST_TIMEOUT "body_too_slow" "The body did not arrive within ten seconds."
         PAYLOAD_TOO_LARGE "body_too_large" "The body is longer than 64 KiB, or than the operation says."
     }
     /// For operations on one thing.

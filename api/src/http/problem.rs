@@ -206,6 +206,11 @@ impl IntoResponse for Error {
                 "body_too_large",
                 format!("The body must not be longer than {kibibytes} KiB."),
             ),
+            Self::TooSlow { seconds } => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_too_slow",
+                format!("The body must be sent within {seconds} seconds."),
+            ),
             Self::Invalid(fields) => Problem::invalid(fields),
             Self::Conflict(conflict) => Problem::conflict(*conflict),
             Self::RequestInProgress => {

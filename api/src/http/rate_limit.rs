@@ -1,9 +1,13 @@
 //! How often one may ask. A request counts against the budget of its address before anything is looked
 //! up for it, and against that of the person once it is known who asks. Every answer says in `RateLimit` and
 //! `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers) where the caller stands.
+//!
+//! The budgets are shared by all instances where there is a Redis to keep them, and otherwise, or while it does
+//! not answer, those of this instance.
 
 mod budget;
 pub mod client;
+mod shared;
 
 use crate::{clock::Clock, config, error::Error, service::UserId};
 use axum::{
@@ -15,10 +19,10 @@ use axum::{
 use budget::{Budget, Standing};
 use client::Network;
 use ipnet::IpNet;
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-};
+use shared::Shared;
+use std::{fmt, net::SocketAddr, sync::Arc};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -71,19 +75,33 @@ impl Class {
     pub fn of_each(self) -> &'static str {
         match self {
             Self::SignIn => "address",
-            Self::Search | Self::Read | Self::Write => "person",
+            Self::Search | Self::Read | Self::Write => "person or key",
         }
     }
 }
 
 /// Whose requests are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Who {
+pub enum Who {
     Network(Network),
     Person(UserId),
+    /// The key of an app of a third party.
+    #[allow(dead_code, reason = "there are no such apps yet")]
+    Key(Uuid),
 }
 
-/// The budgets of everybody. They are kept in memory, so each instance has its own.
+/// At most some fifty bytes long.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => write!(f, "address:{network}"),
+            Self::Person(UserId(id)) => write!(f, "person:{id}"),
+            Self::Key(id) => write!(f, "key:{id}"),
+        }
+    }
+}
+
+/// The budgets of everybody.
 pub struct Limiter {
     trusted_proxies: Vec<IpNet>,
     address: Budget,
@@ -91,6 +109,8 @@ pub struct Limiter {
     search: Budget,
     read: Budget,
     write: Budget,
+    /// None: each instance counts for itself.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Limiter {
@@ -98,6 +118,7 @@ impl Limiter {
     pub fn new(config: &config::RateLimits, clock: &Clock) -> Option<Self> {
         let quotas = config.budgets.as_ref()?;
         let budget = |name, quota| Budget::new(name, quota, clock.clone());
+        let shared = config.shared.as_ref();
         Some(Self {
             trusted_proxies: config.trusted_proxies.clone(),
             address: budget("address", quotas.address),
@@ -105,20 +126,26 @@ impl Limiter {
             search: budget(Class::Search.budget(), quotas.search),
             read: budget(Class::Read.budget(), quotas.read),
             write: budget(Class::Write.budget(), quotas.write),
+            shared: shared.map(|config| Arc::new(Shared::new(config, clock.clone()))),
         })
     }
 
     /// Counts a request, and says where its sender stands now. The last of the budgets is the one that is
     /// used up, where one is.
-    fn check(&self, who: Who, class: Class) -> Vec<Standing> {
+    async fn check(&self, who: Who, class: Class) -> Vec<Standing> {
         let budgets: &[&Budget] = match (who, class) {
             (Who::Network(_), Class::SignIn) => &[&self.address, &self.sign_in],
             (Who::Network(_), _) => &[&self.address],
-            (Who::Person(_), Class::SignIn) => &[],
-            (Who::Person(_), Class::Search) => &[&self.search],
-            (Who::Person(_), Class::Read) => &[&self.read],
-            (Who::Person(_), Class::Write) => &[&self.write],
+            (Who::Person(_) | Who::Key(_), Class::SignIn) => return Vec::new(),
+            (Who::Person(_) | Who::Key(_), Class::Search) => &[&self.search],
+            (Who::Person(_) | Who::Key(_), Class::Read) => &[&self.read],
+            (Who::Person(_) | Who::Key(_), Class::Write) => &[&self.write],
         };
+        if let Some(shared) = &self.shared
+            && let Some(standings) = shared.count(who, budgets).await
+        {
+            return standings;
+        }
         let mut standings = Vec::with_capacity(budgets.len());
         for budget in budgets {
             let standing = budget.count(who);
@@ -131,7 +158,7 @@ impl Limiter {
     }
 }
 
-/// Counts one request: the address in the middleware, the person where it gets known.
+/// Counts one request: the address in the middleware, the person or key where it gets known.
 #[derive(Clone)]
 pub struct Meter(Arc<Counted>);
 
@@ -139,33 +166,30 @@ struct Counted {
     limiter: Arc<Limiter>,
     class: Class,
     address: Vec<Standing>,
-    person: OnceLock<Vec<Standing>>,
+    sender: OnceCell<Vec<Standing>>,
 }
 
 impl Meter {
-    fn new(limiter: Arc<Limiter>, class: Class, network: Network) -> Self {
+    async fn new(limiter: Arc<Limiter>, class: Class, network: Network) -> Self {
         Self(Arc::new(Counted {
-            address: limiter.check(Who::Network(network), class),
+            address: limiter.check(Who::Network(network), class).await,
             limiter,
             class,
-            person: OnceLock::new(),
+            sender: OnceCell::new(),
         }))
     }
 
     /// Counts the request once, however many extractors ask who sent it.
-    pub fn count_person(&self, user_id: UserId) -> Result<(), Error> {
+    pub async fn count(&self, sender: Who) -> Result<(), Error> {
         let counted = &self.0;
-        accept(
-            counted
-                .person
-                .get_or_init(|| counted.limiter.check(Who::Person(user_id), counted.class)),
-        )
+        let check = || counted.limiter.check(sender, counted.class);
+        accept(counted.sender.get_or_init(check).await)
     }
 
     /// What is narrower comes first.
     fn write_headers(&self, headers: &mut HeaderMap) {
-        let person = self.0.person.get().into_iter().flatten();
-        let standings: Vec<_> = person.chain(self.0.address.iter().rev()).collect();
+        let sender = self.0.sender.get().into_iter().flatten();
+        let standings: Vec<_> = sender.chain(self.0.address.iter().rev()).collect();
         let mut insert = |name, item: fn(&Standing) -> String| {
             let list: Vec<_> = standings.iter().map(|standing| item(standing)).collect();
             if let Ok(value) = HeaderValue::try_from(list.join(", ")) {
@@ -184,8 +208,8 @@ fn accept(standings: &[Standing]) -> Result<(), Error> {
     }
 }
 
-/// Refuses requests of an address that sends too many, and lets [`Meter::count_person`] refuse those of a
-/// person.
+/// Refuses requests of an address that sends too many, and lets [`Meter::count`] refuse those of a person or
+/// a key.
 pub async fn limit(
     State(limiter): State<Arc<Limiter>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -197,7 +221,7 @@ pub async fn limit(
         return next.run(request).await;
     };
     let client = client::address(peer.ip(), request.headers(), &limiter.trusted_proxies);
-    let meter = Meter::new(limiter, class, client.into());
+    let meter = Meter::new(limiter, class, client.into()).await;
     let mut response = match accept(&meter.0.address) {
         Ok(()) => {
             request.extensions_mut().insert(meter.clone());

@@ -494,3 +494,70 @@ fn all_mistakes_stand_in_one_message_one_line_each() {
     );
     assert!(message.contains("\n  - RANK_LOAD must be a whole number from 0 to 1000"));
 }
+
+#[test]
+fn origins_that_may_call_are_written_as_browsers_write_them() {
+    let listed = "https://app.example.org, http://localhost:5173,http://127.0.0.1:3000";
+    let config = production(&enough(&[("CORS_ORIGINS", listed)]));
+    let expected = [
+        "https://app.example.org",
+        "http://localhost:5173",
+        "http://127.0.0.1:3000",
+    ];
+    assert_eq!(config.server.cors_origins, expected);
+    assert!(production(&enough(&[])).server.cors_origins.is_empty());
+    for mistake in [
+        "*",
+        "null",
+        "https://*.example.org",
+        "app.example.org",
+        "http://app.example.org",
+        "https://app.example.org/",
+        "https://app.example.org/path",
+        "https://app.example.org:443",
+        "https://App.example.org",
+        "https://user@app.example.org",
+        "https://app.example.org?x",
+        "ftp://app.example.org",
+        "file:///",
+        "https://app.example.org,nonsense",
+    ] {
+        let mistakes = refused(&enough(&[("CORS_ORIGINS", mistake)]));
+        assert_eq!(names(&mistakes), ["CORS_ORIGINS"], "{mistake}");
+    }
+}
+
+#[test]
+fn a_redis_is_named_by_its_url_and_its_password_is_never_shown() {
+    assert!(production(&enough(&[])).rate_limits.shared.is_none());
+    for url in [
+        "redis://:hush-hush@r.example.org:6379/1",
+        "rediss://u:hush-hush@r.example.org",
+    ] {
+        let config = production(&enough(&[("REDIS_URL", url)]));
+        assert!(config.rate_limits.shared.is_some());
+        assert!(!format!("{config:?}").contains("hush-hush"));
+    }
+    for mistake in [
+        "r.example.org",
+        "http://:hush-hush@r.example.org",
+        "redis://",
+        "unix:///run/redis",
+    ] {
+        let mistakes = refused(&enough(&[("REDIS_URL", mistake)]));
+        assert_eq!(names(&mistakes), ["REDIS_URL"], "{mistake}");
+        assert!(!mistakes[0].contains("hush-hush"));
+    }
+}
+
+#[test]
+fn metrics_are_served_only_where_an_address_is_named() {
+    assert!(production(&enough(&[])).server.metrics_bind.is_none());
+    let config = production(&enough(&[("METRICS_BIND", "127.0.0.1:9090")]));
+    let bind = config.server.metrics_bind.unwrap();
+    assert_eq!(bind.to_string(), "127.0.0.1:9090");
+    assert_eq!(
+        names(&refused(&enough(&[("METRICS_BIND", "9090")]))),
+        ["METRICS_BIND"]
+    );
+}

@@ -6,10 +6,10 @@
 //! calls while it is down waits for the next one.
 
 mod checks;
-mod server;
 
 use crate::support::{
     Answer, Centre, Person, TestApp, TutorAtCentre,
+    process::{Orders, Server},
     race::{Times, lasting, students},
 };
 use api::{config, seal::Keyring};
@@ -22,7 +22,6 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use server::{Orders, Server};
 use std::{
     net::{Ipv4Addr, TcpListener},
     sync::atomic::{AtomicUsize, Ordering},
@@ -93,6 +92,7 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         database: test.app.config.database.url.expose_secret().to_owned(),
         google: test.google.issuer(),
         keys,
+        shared: None,
     };
     let people: Vec<_> = students.iter().map(|student| student.at(&base)).collect();
     slow_down_commits(&test).await;

@@ -434,6 +434,29 @@ async fn an_address_that_leads_nowhere_is_refused() {
     World::new().await.refuses(&addresses::addresses()).await;
 }
 
+/// Of what is longer than the server reads at all it can't say more than the status.
+#[tokio::test]
+async fn a_head_beyond_all_measure_is_refused() {
+    let test = TestApp::start().await;
+    let raw = |target: &str, field: usize| Raw {
+        method: "GET",
+        target: target.to_owned(),
+        headers: vec![("x", "a".repeat(field))],
+        body: Vec::new(),
+    };
+    let stranger = test.stranger();
+    let answer = stranger.send_raw(&raw("/livez", 200_000)).await;
+    assert_eq!(answer.expect(431), json!(""));
+    let answer = stranger
+        .send_raw(&raw(&format!("/{}", "a".repeat(65_000)), 1))
+        .await;
+    answer.expect_problem(414, "uri_too_long");
+    let answer = stranger
+        .send_raw(&raw(&format!("/{}", "a".repeat(200_000)), 1))
+        .await;
+    assert!([414, 431].contains(&answer.status.as_u16()), "{answer:?}");
+}
+
 #[tokio::test]
 async fn head_is_answered_like_get_without_the_body() {
     let world = World::new().await;

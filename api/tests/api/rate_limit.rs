@@ -1,5 +1,7 @@
 //! How often one may ask.
 
+mod shared;
+
 use crate::support::{Answer, Centre, ENOUGH, Person, TestApp, budgets};
 use api::config::Budgets;
 use chrono::TimeDelta;

@@ -13,7 +13,7 @@ use utoipa::openapi::{
 /// The name of the answer 429 among the components.
 const REFUSAL: &str = "RateLimited";
 
-const INTRODUCTION: &str = "\n\n**Rate limits.** Requests are counted for each person and for each client address (of \
+const INTRODUCTION: &str = "\n\n**Rate limits.** Requests are counted for each person, each key of an app, and each client address (of \
     IPv6, its first 64 bits). Beside the budgets below, `address` is over all of them together. `RateLimit-Policy` \
     says how many requests a budget has per minute, all of which may come at once; `RateLimit` how many remain, and \
     within how many seconds there will be one more. What is refused with 429 is not done: repeat it after \

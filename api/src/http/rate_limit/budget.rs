@@ -54,29 +54,47 @@ impl Budget {
         }
     }
 
-    /// Counts a request of this sender.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How long it takes to pay one request back.
+    pub fn interval(&self) -> Duration {
+        self.quota.replenish_interval()
+    }
+
+    /// How many requests may come at once.
+    pub fn burst(&self) -> u32 {
+        self.quota.burst_size().get()
+    }
+
+    /// Counts a request of this sender, in the memory of this instance.
     pub fn count(&self, who: Who) -> Standing {
         self.forget_now_and_then();
-        let standing = Standing {
-            name: self.name,
-            quota: self.quota.burst_size().get(),
-            remaining: 0,
-            refill: whole_seconds(self.quota.replenish_interval()),
-            retry_after: None,
-        };
         match self.cells.check_key(&who) {
-            Ok(state) => Standing {
-                remaining: state.remaining_burst_capacity(),
-                ..standing
-            },
-            Err(not_until) => {
-                let seconds = whole_seconds(not_until.wait_time_from(self.clock.elapsed()));
-                Standing {
-                    refill: seconds,
-                    retry_after: Some(seconds),
-                    ..standing
-                }
-            }
+            Ok(state) => self.accepted(state.remaining_burst_capacity()),
+            Err(not_until) => self.refused(not_until.wait_time_from(self.clock.elapsed())),
+        }
+    }
+
+    /// After a request for which there was room.
+    pub fn accepted(&self, remaining: u32) -> Standing {
+        Standing {
+            name: self.name,
+            quota: self.burst(),
+            remaining,
+            refill: whole_seconds(self.interval()),
+            retry_after: None,
+        }
+    }
+
+    /// After a request for which there will be room in so much time.
+    pub fn refused(&self, wait: Duration) -> Standing {
+        let seconds = whole_seconds(wait);
+        Standing {
+            refill: seconds,
+            retry_after: Some(seconds),
+            ..self.accepted(0)
         }
     }
 

@@ -127,7 +127,11 @@ pub fn addresses() -> Vec<Case> {
         refused("PUT", TIME_OFF),
         refused("DELETE", CENTRE),
         refused("PATCH", HOLIDAYS),
-        missing(&long),
+        Case::new("GET", &long, 414, "uri_too_long"),
+        missing(&format!("/v1/bookings/{}", "a".repeat(8 * 1024 - 13))),
+        Case::new("GET", ME, 431, "headers_too_large").header("x", &"a".repeat(16 * 1024)),
+        Case::new("GET", ME, 431, "headers_too_large")
+            .header("Cookie", &format!("session={}", "a".repeat(60_000))),
         sent("POST", "/v1/bookings/x/cancel", "{}", 404, "not_found"),
         sent("PATCH", "/v1/tutors/x", "{}", 404, "not_found"),
         refused("DELETE", ME),

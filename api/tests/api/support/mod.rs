@@ -6,16 +6,19 @@ mod database;
 pub mod lesson;
 pub mod opening;
 mod person;
+pub mod process;
 pub mod provider;
 pub mod race;
 mod raw;
+mod redis;
 
 use api::{
     app::App,
     clock::Clock,
     config::{self, Budgets, Config, Database, Google, Jobs, RateLimits, Server},
-    http, jobs,
+    jobs,
     seal::Keyring,
+    server,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use google::Limits;
@@ -28,11 +31,13 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub use centre::{Centre, TutorAtCentre, local_hours};
 pub use database::empty as empty_database;
 pub use person::{Answer, Person};
 pub use raw::Raw;
+pub use redis::Redis;
 
 /// A Monday morning in Berlin, four weeks before the clocks change.
 pub const NOW: &str = "2027-03-01T07:00:00Z";
@@ -67,8 +72,11 @@ impl TestApp {
         change(&mut config);
         let db = api::database::connect(&config.database).await.unwrap();
         let app = App::new(config, db, Clock::standing_at(NOW.parse().unwrap())).unwrap();
-        let service = http::service(app.clone());
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(server::answer(
+            app.clone(),
+            listener,
+            CancellationToken::new(),
+        ));
         let test = Self { app, google, base };
         test.set_clock(NOW.parse().unwrap());
         test
@@ -76,12 +84,16 @@ impl TestApp {
 
     /// Another instance of the server, on the same database and clock.
     pub async fn another_instance(&self) -> url::Url {
+        self.another_instance_at(self.app.clock.clone()).await
+    }
+
+    /// Another instance of the server, on the same database.
+    pub async fn another_instance_at(&self, clock: Clock) -> url::Url {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let base = config::at(listener.local_addr().unwrap());
         let app = &self.app;
-        let app = App::new(app.config.clone(), app.db.clone(), app.clock.clone()).unwrap();
-        let service = http::service(app);
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let app = App::new(app.config.clone(), app.db.clone(), clock).unwrap();
+        tokio::spawn(server::answer(app, listener, CancellationToken::new()));
         base
     }
 
@@ -93,8 +105,11 @@ impl TestApp {
         config.database = database::copy_of(&config.database).await;
         let db = api::database::connect(&config.database).await.unwrap();
         let app = App::new(config, db, self.app.clock.clone()).unwrap();
-        let service = http::service(app.clone());
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(server::answer(
+            app.clone(),
+            listener,
+            CancellationToken::new(),
+        ));
         Self {
             app,
             google: self.google.clone(),
@@ -189,6 +204,8 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
         server: Server {
             bind,
             public_url: config::at(bind),
+            cors_origins: Vec::new(),
+            metrics_bind: None,
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
             session_idle: TimeDelta::days(30),
@@ -227,6 +244,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
         rate_limits: RateLimits {
             budgets: Some(budgets(ENOUGH)),
             trusted_proxies: Vec::new(),
+            shared: None,
         },
     }
 }

@@ -1,10 +1,16 @@
-//! The server that is killed.
+//! A server in a process of its own: this test program, started once more.
 
 use crate::support;
-use api::{app::App, clock::Clock, config::Database, database, server};
+use api::{
+    app::App,
+    clock::Clock,
+    config::{Database, SharedBudgets},
+    database, server,
+};
 use serde::{Deserialize, Serialize};
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroU32,
     os::{
         fd::{AsFd, OwnedFd},
         unix::process::parent_id,
@@ -13,18 +19,29 @@ use std::{
     time::Duration,
 };
 
-/// What the server that is killed is told.
-#[derive(Serialize, Deserialize)]
+/// What the server is told.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Orders {
     pub database: String,
     pub google: String,
     pub keys: String,
+    pub shared: Option<SharedOrders>,
+}
+
+/// How requests are counted of this server and others.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SharedOrders {
+    pub redis: String,
+    pub patience: Duration,
+    /// Of one person per minute.
+    pub read: NonZeroU32,
+    pub metrics: SocketAddr,
 }
 
 const ORDERS: &str = "TEST_SERVER_ORDERS";
 
 #[test]
-#[ignore = "is started, and killed, by another test"]
+#[ignore = "is started, and killed, by other tests"]
 fn serves_until_killed() {
     let Ok(orders) = std::env::var(ORDERS) else {
         return;
@@ -47,6 +64,14 @@ async fn serve(orders: Orders) {
     config.keys = orders.keys.parse().unwrap();
     config.jobs.workers = 4;
     config.jobs.calendar_poll = Duration::from_secs(5);
+    if let Some(shared) = orders.shared {
+        config.server.metrics_bind = Some(shared.metrics);
+        config.rate_limits.budgets.as_mut().unwrap().read = shared.read;
+        config.rate_limits.shared = Some(SharedBudgets {
+            redis: redis::Client::open(shared.redis).unwrap(),
+            patience: shared.patience,
+        });
+    }
     let db = database::connect(&config.database).await.unwrap();
     let app = App::new(config, db, Clock::System).unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -61,7 +86,7 @@ async fn parent_gone() {
     }
 }
 
-/// A server in a process of its own.
+/// Ends when dropped.
 pub struct Server(Child);
 
 impl Server {
@@ -72,7 +97,7 @@ impl Server {
                 "--ignored",
                 "--exact",
                 "--nocapture",
-                "kill::server::serves_until_killed",
+                "support::process::serves_until_killed",
             ])
             .env(ORDERS, serde_json::to_string(orders).unwrap())
             .stdin(socket)
