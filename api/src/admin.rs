@@ -1,30 +1,25 @@
 //! What an operator does from the command line.
 
-use crate::{
-    error::{Conflict, Error},
-    service::role,
-};
-use anyhow::anyhow;
+use crate::service::role::{Granted, grant_admin};
+use anyhow::bail;
 use chrono::Utc;
 use sea_orm::DatabaseConnection;
 
 /// Makes somebody an admin, by the address with which they signed in or the id of the user.
 pub async fn grant(db: &DatabaseConnection, person: &str) -> anyhow::Result<()> {
-    match role::grant_admin(db, person, Utc::now()).await {
-        Ok(account) => {
-            println!(
-                "{} <{}> ({}) is an admin",
-                account.name, account.email, account.id
-            );
+    match grant_admin(db, person, Utc::now()).await? {
+        Granted::To(account) => {
+            let (name, email, id) = (account.name, account.email, account.id);
+            println!("{name} <{email}> ({id}) is an admin");
             Ok(())
         }
-        Err(Error::NotFound { .. }) => Err(anyhow!(
-            "nobody has signed in as {person} yet: sign in first, then grant"
-        )),
-        Err(Error::Conflict(conflict)) => {
-            let Conflict { detail, .. } = *conflict;
-            Err(anyhow!(detail))
+        Granted::ToNobody => bail!("nobody has signed in as {person}: sign in first, then grant"),
+        Granted::Several(ids) => {
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            bail!(
+                "several users sign in as {person}; name one: {}",
+                ids.join(", ")
+            )
         }
-        Err(error) => Err(error.into()),
     }
 }

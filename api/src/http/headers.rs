@@ -7,9 +7,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use sha2::{Digest, Sha256};
-use std::sync::LazyLock;
 
 /// An answer is not a page; and where a browser takes it for one, that one can do nothing.
 const NOTHING: &str =
@@ -32,18 +29,6 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// The page that says how to set up sign-in, with the style that stands in it.
-static SIGN_IN: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let page = include_str!("sign_in_not_configured.html");
-    let style = page
-        .split_once("<style>")
-        .and_then(|(_, rest)| rest.split_once("</style>"))
-        .map_or("", |(style, _)| style);
-    let hash = BASE64_STANDARD.encode(Sha256::digest(style));
-    let policy = format!("{NOTHING}; style-src 'sha256-{hash}'");
-    HeaderValue::try_from(policy).unwrap_or_else(|_| unreachable!("base64 is ASCII"))
-});
-
 /// What differs between servers.
 #[derive(Clone, Copy)]
 pub struct Security {
@@ -62,7 +47,6 @@ pub async fn secure(State(security): State<Security>, request: Request, next: Ne
     let path = request.uri().path();
     let is_personal = path.starts_with("/v1/");
     let policy = match path {
-        "/v1/auth/sign-in" => SIGN_IN.clone(),
         _ if path.starts_with("/docs/") => HeaderValue::from_static(DOCS),
         _ => HeaderValue::from_static(NOTHING),
     };

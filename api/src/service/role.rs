@@ -92,42 +92,39 @@ fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(), Error> {
     Ok(())
 }
 
+/// What came of making somebody an admin.
+#[derive(Debug)]
+pub enum Granted {
+    To(Account),
+    /// Nobody has signed in with the address, or there is no user with the id.
+    ToNobody,
+    /// Several users sign in with the address, and an address is no proof of being one person.
+    Several(Vec<UserId>),
+}
+
 /// Makes somebody an admin who signs in with this address, or has this id.
-///
-/// # Errors
-/// [`Error::NotFound`]; [`Error::Conflict`] where several users sign in with the address.
 pub async fn grant_admin(
     db: &DatabaseConnection,
     person: &str,
     now: DateTime<Utc>,
-) -> Result<Account, Error> {
+) -> Result<Granted, Error> {
     let id = match person.parse() {
         Ok(id) => id,
-        Err(_) => by_address(db, person).await?,
+        Err(_) => match &store::account::with_address(db, &person.to_lowercase()).await?[..] {
+            [] => return Ok(Granted::ToNobody),
+            [id] => *id,
+            several => return Ok(Granted::Several(several.to_vec())),
+        },
     };
     transaction!(*db, |txn| {
-        within(txn, id).await?;
+        if store::account::find(txn, id).await?.is_none() {
+            return Ok(Granted::ToNobody);
+        }
         if give(txn, id, Role::Admin, now).await? {
             store::session::delete_of_user(txn, id, None).await?;
         }
-        within(txn, id).await
+        within(txn, id).await.map(Granted::To)
     })
-}
-
-async fn by_address(db: &DatabaseConnection, email: &str) -> Result<UserId, Error> {
-    let found = store::account::with_address(db, &email.to_lowercase()).await?;
-    match found[..] {
-        [] => Err(Error::not_found("user")),
-        [id] => Ok(id),
-        _ => {
-            let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
-            let detail = format!(
-                "Several users sign in with it; name one: {}",
-                ids.join(", ")
-            );
-            Err(Error::conflict("several_users", detail))
-        }
-    }
 }
 
 /// Suspends a user: all their sessions end, nobody finds or books them as a tutor, and they can't sign in. Lessons that are

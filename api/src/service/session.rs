@@ -28,15 +28,12 @@ const USER_AGENT_LENGTH: usize = 300;
 /// So many sessions a person has at most; the oldest end first.
 pub const MOST_SESSIONS: u8 = 50;
 
-/// Begins a session; the token is shown here and never again.
-///
-/// # Errors
-/// [`Error::Forbidden`] for somebody who is suspended.
+/// Begins a session, unless the user is suspended; the token is shown here and never again.
 pub async fn begin(
     app: &App,
     user_id: UserId,
     user_agent: Option<&str>,
-) -> Result<SecretString, Error> {
+) -> Result<Option<SecretString>, Error> {
     let now = app.clock.now();
     let token = new_token();
     let user_agent: Option<String> = user_agent.map(|text| {
@@ -46,12 +43,9 @@ pub async fn begin(
             .collect()
     });
     origin::act_as(Actor::Person(Some(user_id.0)));
-    transaction!(app.db, |txn| {
+    let begun = transaction!(app.db, |txn| {
         if store::person::find(txn, user_id).await?.is_none() {
-            return Err(Error::Forbidden {
-                code: "suspended",
-                detail: "The centre has suspended this account.".into(),
-            });
+            return Ok(false);
         }
         let new = NewSession {
             user_id,
@@ -60,12 +54,13 @@ pub async fn begin(
             expires_at: now + app.config.server.session_lifetime,
         };
         store::session::insert(txn, new, now).await?;
-        Ok(store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?)
+        store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?;
+        Ok(true)
     })?;
     if let Err(error) = forget_expired(app, now).await {
         tracing::warn!(%error, "expired sessions are left for the next sign-in");
     }
-    Ok(token)
+    Ok(begun.then_some(token))
 }
 
 /// Sessions end by themselves: nobody ends those that have expired.

@@ -212,6 +212,7 @@ async fn conclude(
         Purpose::SignIn => {
             let user_id = account::user_of(app, provider, &authorized.identity).await?;
             let token = session::begin(app, user_id, user_agent).await?;
+            let token = token.ok_or(Failure::Suspended)?;
             // The browser forgets the session that it had, so nobody else is to have it either.
             if let Some(holder) = holder {
                 session::end_if_any(app, holder).await?;

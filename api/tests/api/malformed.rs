@@ -122,13 +122,18 @@ const CENTRE: &str = "/v1/centre/policy";
 const CALENDARS: &str = "/v1/holiday-calendars";
 const CALENDAR: &str = "/v1/holiday-calendars/{calendar}";
 const HOLIDAYS: &str = "/v1/holiday-calendars/{calendar}/holidays";
+const USER: &str = "/v1/users/{other}";
+const ROLES: &str = "/v1/users/{other}/roles";
+const APPS: &str = "/v1/third-party-apps";
+const APP: &str = "/v1/third-party-apps/{app}";
 const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 
 /// Every operation that reads JSON, with a body that it would accept.
-fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value); 16] {
+fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
     let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
-    [
+    let mut operations = operations_on_people();
+    operations.extend([
         ("PATCH", ME, json!({"name": "Sam"})),
         ("PATCH", TUTOR, json!({"bio": "Patient."})),
         ("PUT", OFFERS, json!({"offers": [offer]})),
@@ -169,8 +174,51 @@ fn json_operations(tutor: &TutorAtCentre) -> [(&'static str, &'static str, Value
             HOLIDAYS,
             json!({"holidays": [{"first_date": "2027-05-01", "last_date": "2027-05-01", "name": "May Day"}]}),
         ),
+    ]);
+    operations
+}
+
+/// Those about people and what they may do.
+fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
+    let id = uuid::Uuid::nil();
+    let key = json!({"scopes": ["bookings:read"], "expires_at": "2027-12-01T00:00:00Z", "tutor_ids": [id], "subjects": ["mathematics"]});
+    vec![
+        ("PUT", ROLES, json!({"roles": ["student"]})),
+        ("POST", "/v1/users/{other}/suspend", json!({"reason": "x"})),
+        ("POST", "/v1/users/{other}/reinstate", json!({})),
+        (
+            "POST",
+            "/v1/guardianships",
+            json!({"guardian_id": id, "student_id": id}),
+        ),
+        (
+            "POST",
+            "/v1/invitations",
+            json!({"role": "guardian", "email": "grandma@example.com"}),
+        ),
+        ("POST", "/v1/invitations/{other}/accept", json!({})),
+        ("POST", "/v1/invitations/{other}/decline", json!({})),
+        ("POST", "/v1/invitations/{other}/withdraw", json!({})),
+        ("POST", APPS, json!({"name": "Kiosk"})),
+        ("PATCH", APP, json!({"name": "Kiosk", "enabled": true})),
+        ("POST", "/v1/third-party-apps/{app}/keys", key),
+        (
+            "POST",
+            "/v1/bookings/{booking}/reassign",
+            json!({"tutor_id": id}),
+        ),
     ]
 }
+
+/// What only admins may stands in such paths.
+const OF_ADMINS: [&str; 6] = [
+    "/centre/",
+    CALENDARS,
+    "/users/",
+    APPS,
+    "/guardianships",
+    "/reassign",
+];
 
 struct World {
     // Stands as long as the test.
@@ -180,6 +228,9 @@ struct World {
     admin: Person,
     booking: String,
     calendar: String,
+    /// A user to whom nothing matters.
+    other: String,
+    app: String,
 }
 
 impl World {
@@ -194,6 +245,11 @@ impl World {
             .expect(201);
         let booking = booked["id"].as_str().unwrap().to_owned();
         let admin = test.admin("Ada").await;
+        let other = test.student("Olga").await.id().await;
+        let app = admin
+            .post(APPS, &json!({"name": "Kiosk"}))
+            .await
+            .expect(201);
         let calendar = json!({"name": "Berlin", "centre_wide": false});
         let calendar = admin.post(CALENDARS, &calendar).await.expect(201);
         Self {
@@ -203,6 +259,8 @@ impl World {
             admin,
             booking,
             calendar: calendar["id"].as_str().unwrap().to_owned(),
+            other,
+            app: app["id"].as_str().unwrap().to_owned(),
         }
     }
 
@@ -211,6 +269,8 @@ impl World {
             .replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
             .replace("{calendar}", &self.calendar)
+            .replace("{other}", &self.other)
+            .replace("{app}", &self.app)
     }
 
     /// Sends a request as the person who may, with the current version where an edit names none.
@@ -221,12 +281,12 @@ impl World {
             &self.student
         } else if raw.target.contains("{tutor}") || raw.target.contains(CONNECTION) {
             &self.tutor.person
-        } else if raw.target.contains("/centre/") || raw.target.contains(CALENDARS) {
+        } else if OF_ADMINS.iter().any(|part| raw.target.contains(part)) {
             &self.admin
         } else {
             &self.student
         };
-        let versioned = [TUTOR, CALENDAR]
+        let versioned = [TUTOR, CALENDAR, USER, APP]
             .into_iter()
             .find(|of| raw.target.starts_with(of));
         let versioned = self.fill(versioned.unwrap_or(&raw.target));

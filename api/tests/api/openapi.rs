@@ -67,7 +67,10 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
                     .is_some_and(|text| !text.is_empty()),
                 "{name} {status}"
             );
-            if status.starts_with(['4', '5']) {
+            // RFC 6749 section 5.2 says how that one refuses.
+            let is_refused_token = operation["operationId"] == "issue_token"
+                && matches!(status.as_str(), "400" | "401");
+            if status.starts_with(['4', '5']) && !is_refused_token {
                 assert!(
                     response["content"]["application/problem+json"].is_object(),
                     "{name} {status} is no problem"
@@ -80,7 +83,10 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
                 "{name} does not document {wanted}"
             );
         }
-        let is_protected = operation["security"] == serde_json::json!([{"session": []}]);
+        let is_protected = operation["security"][0] == serde_json::json!({"session": []});
+        if operation["operationId"] == "issue_token" {
+            continue;
+        }
         assert_eq!(
             operation["responses"]["401"].is_object(),
             is_protected,
@@ -252,7 +258,7 @@ fn the_document_lists_every_way_in_which_a_sign_in_fails() {
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap())
         .collect();
-    assert_eq!(codes.len(), 10);
+    assert_eq!(codes.len(), 11);
     for code in codes {
         let cell = format!("`{code}`");
         assert!(all.iter().any(|text| text.contains(&cell)), "{code}");

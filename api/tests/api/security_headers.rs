@@ -77,14 +77,3 @@ async fn where_browsers_come_by_https_they_are_told_to_go_on_so() {
         assert_eq!(told, "max-age=31536000");
     }
 }
-
-/// The one page of ours with a style in it: it must be that style which is allowed.
-#[tokio::test]
-async fn the_page_about_setting_up_sign_in_has_leave_for_its_style_alone() {
-    let test = TestApp::start_with(|config| config.google = None).await;
-    let answer = test.stranger().get("/v1/auth/sign-in").await;
-    let policy = header(&answer.headers, "content-security-policy");
-    assert!(policy.contains("; style-src 'sha256-"), "{policy}");
-    assert!(!policy.contains("script-src"), "{policy}");
-    assert!(answer.body.as_str().unwrap().contains("<style>"));
-}

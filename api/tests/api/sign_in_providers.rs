@@ -75,6 +75,8 @@ async fn where_there_is_one_provider_nobody_has_to_choose() {
     assert_eq!(sam.follow(&back).await.target(), "/docs/");
     sam.get("/v1/me").await.expect(200);
     // Without Google there are no calendars, and a tutor is told so.
+    test.execute("INSERT INTO user_roles SELECT id, 'tutor', now() FROM users")
+        .await;
     test.execute(
         "INSERT INTO tutors (id, user_id, bio, languages, time_zone, version, created_at, updated_at) \
          SELECT gen_random_uuid(), id, '', '{}', 'UTC', 1, now(), now() FROM users",

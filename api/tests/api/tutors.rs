@@ -35,7 +35,7 @@ async fn a_tutor_is_shown_with_what_is_taught_and_without_the_address() {
         .expect(200);
     let expected = json!({
         "id": tutor.id.0, "name": "Tina", "bio": "", "languages": ["en"],
-        "time_zone": "Europe/Berlin", "visible": true, "end_date": null,
+        "time_zone": "Europe/Berlin", "visible": true, "suspended": false, "end_date": null,
         "offers": [{
             "subject": {"slug": "mathematics", "name": "Mathematics"},
             "level": "School", "lesson_minutes": [60, 90],

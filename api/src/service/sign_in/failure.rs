@@ -49,9 +49,6 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Forbidden {
-                code: "suspended", ..
-            } => return Self::Suspended,
             Error::Unavailable { .. } | Error::Contention { .. } => {
                 tracing::warn!(%error, "sign-in failed");
             }

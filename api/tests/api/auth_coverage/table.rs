@@ -10,7 +10,7 @@ pub struct Row {
     pub method: Method,
     /// With `{tutor}`, `{booking}` and others of [`World::fill`] for their ids.
     pub path: &'static str,
-    /// A text is a calendar file, or a form where it has an `=`.
+    /// A text is a calendar file, if it begins like one, or else a form.
     pub body: Option<Value>,
     /// Whether the request says which version it edits.
     pub edit: bool,

@@ -236,7 +236,7 @@ impl World {
             request = request.header("if-match", etag.unwrap_or(none));
         }
         match &row.body {
-            Some(Value::String(form)) if form.contains('=') => {
+            Some(Value::String(form)) if !form.starts_with("BEGIN:") => {
                 let form_type = "application/x-www-form-urlencoded";
                 request = request.header("content-type", form_type);
                 request = request.body(form.clone());

@@ -91,10 +91,11 @@ pub fn bookings(tutor: &TutorAtCentre) -> Vec<Case> {
         with("end", json!("2199-12-31T00:00:00Z"), &[("end", "too_long")]),
         with("status", json!("confirmed"), &[("status", "unknown")]),
         with(
-            "student_id",
+            "student",
             json!(uuid::Uuid::nil()),
-            &[("student_id", "unknown")],
+            &[("student", "unknown")],
         ),
+        with("student_id", json!("x"), &[("student_id", "unacceptable")]),
     ]
 }
 
