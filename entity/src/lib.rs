@@ -21,6 +21,7 @@ pub mod job;
 pub mod lesson;
 pub mod offer;
 pub mod session;
+pub mod sign_in_code;
 pub mod subject;
 pub mod subject_level;
 pub mod third_party_app;

@@ -37,6 +37,7 @@ mod m20261121_000043_create_third_party_app;
 mod m20261121_000044_let_apps_have_idempotency_keys;
 mod m20261121_000045_index_bookings_by_start;
 mod m20261121_000046_list_sessions_of_user;
+mod m20261121_000047_create_sign_in_code;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000044_let_apps_have_idempotency_keys::Migration),
             Box::new(m20261121_000045_index_bookings_by_start::Migration),
             Box::new(m20261121_000046_list_sessions_of_user::Migration),
+            Box::new(m20261121_000047_create_sign_in_code::Migration),
         ]
     }
 }

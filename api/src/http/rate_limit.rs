@@ -48,6 +48,7 @@ impl Class {
         match route {
             "/v1/auth/providers"
             | "/v1/auth/sign-in"
+            | "/v1/auth/authorize"
             | "/v1/auth/callback"
             | "/v1/auth/callback/{provider}"
             | "/v1/auth/token" => Some(Self::SignIn),

@@ -3,17 +3,17 @@
 use crate::app::Provider;
 use axum::response::Html;
 
-/// Lets people choose where to sign in; all choices lead back to `return_to`.
-pub fn choice(providers: &[Provider], return_to: &str) -> Html<String> {
+/// Lets people choose where to sign in; all choices lead to `path` with the same parameters.
+pub fn choice(providers: &[Provider], path: &str, parameters: &[(&str, &str)]) -> Html<String> {
     let links: Vec<_> = providers
         .iter()
         .map(|provider| {
             let query = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("provider", &provider.id)
-                .append_pair("return_to", return_to)
+                .extend_pairs(parameters)
                 .finish();
             let (query, name) = (escaped(&query), escaped(&provider.name));
-            format!("<li><a href=\"/v1/auth/sign-in?{query}\">{name}</a></li>")
+            format!("<li><a href=\"{path}?{query}\">{name}</a></li>")
         })
         .collect();
     page("Sign in", &format!("<ul>\n{}\n</ul>", links.join("\n")))

@@ -12,6 +12,7 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DatabaseTransaction;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -34,6 +35,26 @@ pub async fn begin(
     user_id: UserId,
     user_agent: Option<&str>,
 ) -> Result<Option<SecretString>, Error> {
+    origin::act_as(Actor::Person(Some(user_id.0)));
+    let begun = transaction!(app.db, |txn| {
+        begin_within(app, txn, user_id, user_agent).await
+    })?;
+    if let Err(error) = forget_expired(app, app.clock.now()).await {
+        tracing::warn!(%error, "expired sessions are left for the next sign-in");
+    }
+    Ok(begun.map(|(_, token)| token))
+}
+
+/// As [`begin`], together with other things.
+pub(super) async fn begin_within(
+    app: &App,
+    txn: &DatabaseTransaction,
+    user_id: UserId,
+    user_agent: Option<&str>,
+) -> Result<Option<(SessionId, SecretString)>, Error> {
+    if store::person::find(txn, user_id).await?.is_none() {
+        return Ok(None);
+    }
     let now = app.clock.now();
     let token = new_token();
     let user_agent: Option<String> = user_agent.map(|text| {
@@ -42,25 +63,15 @@ pub async fn begin(
             .take(USER_AGENT_LENGTH)
             .collect()
     });
-    origin::act_as(Actor::Person(Some(user_id.0)));
-    let begun = transaction!(app.db, |txn| {
-        if store::person::find(txn, user_id).await?.is_none() {
-            return Ok(false);
-        }
-        let new = NewSession {
-            user_id,
-            token_hash: hash(&token),
-            user_agent: user_agent.as_deref(),
-            expires_at: now + app.config.server.session_lifetime,
-        };
-        store::session::insert(txn, new, now).await?;
-        store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?;
-        Ok(true)
-    })?;
-    if let Err(error) = forget_expired(app, now).await {
-        tracing::warn!(%error, "expired sessions are left for the next sign-in");
-    }
-    Ok(begun.then_some(token))
+    let new = NewSession {
+        user_id,
+        token_hash: hash(&token),
+        user_agent: user_agent.as_deref(),
+        expires_at: now + app.config.server.session_lifetime,
+    };
+    let id = store::session::insert(txn, new, now).await?;
+    store::session::delete_oldest(txn, user_id, MOST_SESSIONS.into()).await?;
+    Ok(Some((id, token)))
 }
 
 /// Sessions end by themselves: nobody ends those that have expired.

@@ -3,6 +3,7 @@
 //! crate.
 
 mod account;
+pub mod code;
 mod failure;
 mod pending;
 mod return_path;
@@ -24,6 +25,7 @@ use pending::{Pending, Purpose};
 use secrecy::SecretString;
 use url::Url;
 
+pub use code::Exchange;
 pub use failure::Failure;
 
 /// How long a person may take at the provider.
@@ -71,6 +73,19 @@ pub fn return_path(app: &App, path: &str) -> Result<String, Error> {
 /// [`Error::Invalid`] for a path that leads elsewhere; [`Error::Unavailable`] when the provider can't be used.
 pub async fn start(app: &App, provider: &Provider, return_to: &str) -> Result<Started, Error> {
     begin(app, provider, Purpose::SignIn, Ask::SignIn, return_to).await
+}
+
+/// Begins a sign-in that ends at a frontend on another site, with a code for a session.
+///
+/// # Errors
+/// [`Error::Unavailable`] when the provider can't be used.
+pub async fn start_exchange(
+    app: &App,
+    provider: &Provider,
+    exchange: Exchange,
+) -> Result<Started, Error> {
+    let purpose = Purpose::Exchange(exchange);
+    begin(app, provider, purpose, Ask::SignIn, "/").await
 }
 
 /// Begins to ask a tutor for calendar access.
@@ -150,8 +165,10 @@ pub struct Answer {
 /// How an attempt ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// The path to go on to.
+    /// The path to go on to; of an exchange, nothing.
     pub return_to: String,
+    /// The frontend to go on to, where one asked.
+    pub exchange: Option<Exchange>,
     pub outcome: Result<Success, Failure>,
 }
 
@@ -161,6 +178,8 @@ pub enum Success {
     /// A session began; this is its token.
     SignedIn(SecretString),
     CalendarConnected,
+    /// A code for a session.
+    CodeIssued(SecretString),
     /// An account that the user has yet to confirm.
     IdentityFound(IdentityId),
 }
@@ -180,6 +199,10 @@ pub async fn finish(
     }
     let outcome = conclude(app, &pending, &answer, holder, user_agent).await;
     Some(Finished {
+        exchange: match pending.purpose {
+            Purpose::Exchange(exchange) => Some(exchange),
+            _ => None,
+        },
         return_to: pending.return_to,
         outcome,
     })
@@ -201,14 +224,20 @@ async fn conclude(
         return Err(Failure::Failed);
     }
     let response = AuthorizationResponse {
-        code: code(answer)?,
+        code: authorization_code(answer)?,
         issuer: answer.issuer.as_deref(),
     };
     let sign_in = &provider.sign_in;
     let authorized = sign_in
         .exchange(response, &pending.authorization, app.clock.now())
         .await?;
-    match pending.purpose {
+    match &pending.purpose {
+        Purpose::Exchange(exchange) => {
+            let user_id = account::user_of(app, provider, &authorized.identity).await?;
+            Ok(Success::CodeIssued(
+                code::issue(app, user_id, exchange).await?,
+            ))
+        }
         Purpose::SignIn => {
             let user_id = account::user_of(app, provider, &authorized.identity).await?;
             let token = session::begin(app, user_id, user_agent).await?;
@@ -221,23 +250,23 @@ async fn conclude(
         }
         Purpose::ConnectCalendar(user_id) => {
             holder
-                .filter(|holder| holder.user_id == user_id)
+                .filter(|holder| holder.user_id == *user_id)
                 .ok_or(Failure::OtherPerson)?;
-            connect_calendar(app, user_id, authorized).await?;
+            connect_calendar(app, *user_id, authorized).await?;
             Ok(Success::CalendarConnected)
         }
         Purpose::LinkIdentity(user_id, session_id) => {
             holder
-                .filter(|holder| holder.user_id == user_id && holder.session_id == session_id)
+                .filter(|holder| holder.user_id == *user_id && holder.session_id == *session_id)
                 .ok_or(Failure::OtherPerson)?;
-            let id = identity::ask_for(app, user_id, &authorized.identity).await?;
+            let id = identity::ask_for(app, *user_id, &authorized.identity).await?;
             Ok(Success::IdentityFound(id))
         }
     }
 }
 
 /// The code of an answer that is a yes.
-fn code(answer: &Answer) -> Result<&str, Failure> {
+fn authorization_code(answer: &Answer) -> Result<&str, Failure> {
     match (&answer.code, answer.error.as_deref()) {
         (Some(code), None) => Ok(code),
         (_, Some("access_denied")) => Err(Failure::AccessDenied),

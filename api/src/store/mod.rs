@@ -26,6 +26,7 @@ pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;
 pub mod session;
+pub mod sign_in_code;
 pub mod subject;
 pub mod third_party_app;
 pub mod time_off;

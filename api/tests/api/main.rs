@@ -5,6 +5,7 @@ mod audit;
 mod audit_entries;
 mod auth;
 mod auth_coverage;
+mod authorize;
 mod batch;
 mod bookings;
 mod busy_time;

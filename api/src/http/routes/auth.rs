@@ -1,5 +1,6 @@
 //! Signing in and out.
 
+use super::authorize;
 use crate::{
     app::{App, Provider},
     config::GOOGLE,
@@ -121,7 +122,11 @@ pub async fn sign_in(
     }
     let return_to = service::sign_in::return_path(&app, &params.return_to)?;
     let Some(provider) = service::sign_in::provider(&app, params.provider.as_deref())? else {
-        let page = sign_in_page::choice(&app.providers, &return_to);
+        let page = sign_in_page::choice(
+            &app.providers,
+            "/v1/auth/sign-in",
+            &[("return_to", &return_to)],
+        );
         return Ok((no_store(), page).into_response());
     };
     let started = match service::sign_in::start(&app, provider, &return_to).await {
@@ -139,7 +144,7 @@ pub async fn sign_in(
 
 /// The provider sends browsers back under the public name; a cookie set under the other name of this
 /// machine, localhost or 127.0.0.1, would not come along.
-fn under_public_name(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub(super) fn under_public_name(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let public_url = &app.config.server.public_url;
     let asked = headers
         .get(header::HOST)?
@@ -157,7 +162,7 @@ fn under_public_name(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<String
 }
 
 /// Nothing of the dance belongs into a cache or a Referer.
-fn no_store() -> [(header::HeaderName, HeaderValue); 2] {
+pub(super) fn no_store() -> [(header::HeaderName, HeaderValue); 2] {
     [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (
@@ -258,16 +263,25 @@ async fn finish(
     let sealed = sealed.as_deref();
     let finished =
         service::sign_in::finish(app, sealed, answer, holder.as_deref(), user_agent).await;
-    let Some(Finished { return_to, outcome }) = finished else {
+    let Some(Finished {
+        return_to,
+        exchange,
+        outcome,
+    }) = finished
+    else {
         return not_under_way(headers);
     };
     let mut jar = jar.add(cookie.clear(app));
+    if let Some(exchange) = exchange {
+        let target = authorize::target(app, &exchange, &outcome);
+        return (jar, no_store(), Redirect::to(target.as_str())).into_response();
+    }
     let target = match outcome {
         Ok(Success::SignedIn(token)) => {
             jar = jar.add(session_cookie(app, &token));
             return_to
         }
-        Ok(Success::CalendarConnected) => return_to,
+        Ok(Success::CalendarConnected | Success::CodeIssued(_)) => return_to,
         Ok(Success::IdentityFound(id)) => {
             with_parameter(&return_to, "confirm_identity", &id.to_string())
         }

@@ -3,6 +3,7 @@
 mod app_keys;
 mod audit_entries;
 mod auth;
+mod authorize;
 mod bookings;
 mod calendar_connection;
 mod guardianships;
@@ -35,6 +36,7 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .route("/", axum::routing::get(health::home))
         .routes(routes!(auth::sign_in))
+        .routes(routes!(authorize::authorize))
         .routes(routes!(auth::callback))
         .routes(routes!(auth::provider_callback))
         .routes(routes!(auth::providers))

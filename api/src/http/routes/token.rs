@@ -7,7 +7,10 @@ use crate::{
         extract::{NoQuery, Query},
         openapi::Faults,
     },
-    service::app_key::{self, Issued, TOKEN_LIFETIME, TokenRefusal},
+    service::{
+        app_key::{self, Issued, TOKEN_LIFETIME, TokenRefusal},
+        sign_in::code,
+    },
 };
 use axum::{
     Json,
@@ -25,8 +28,22 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
+    /// `authorization_code`, or for third-party apps `client_credentials`.
     #[schema(max_length = 100, example = "client_credentials")]
     grant_type: String,
+    /// The code that came to `redirect_uri`.
+    #[schema(value_type = Option<String>, nullable = false, max_length = 100)]
+    code: Option<SecretString>,
+    /// What the challenge was made of.
+    #[schema(value_type = Option<String>, nullable = false, max_length = 128)]
+    code_verifier: Option<SecretString>,
+    /// As it was given to `authorize`.
+    #[schema(
+        nullable = false,
+        max_length = 1000,
+        example = "https://app.example.org/signed-in"
+    )]
+    redirect_uri: Option<String>,
     /// How the key begins; in the `Authorization: Basic` header or here.
     #[schema(
         nullable = false,
@@ -51,15 +68,16 @@ pub struct TokenAnswer {
     /// Seconds.
     #[schema(example = 900)]
     expires_in: i64,
-    /// What it is good for.
-    #[schema(example = "availability:read")]
-    scope: String,
+    /// What it is good for; left out where it is the token of a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "availability:read")]
+    scope: Option<String>,
 }
 
 /// Why there is none (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
 pub struct TokenError {
-    /// `invalid_request`, `invalid_client`, `invalid_scope` or `unsupported_grant_type`.
+    /// `invalid_request`, `invalid_grant`, `invalid_client`, `invalid_scope` or `unsupported_grant_type`.
     #[schema(example = "invalid_client")]
     error: &'static str,
     error_description: &'static str,
@@ -67,8 +85,14 @@ pub struct TokenError {
 
 /// Get an access token.
 ///
-/// For third-party apps, as OAuth 2.0 clients with the grant `client_credentials` (RFC 6749 section 4.4): an access token
-/// for 15 minutes, instead of the key itself. It ends earlier if the key does. Errors are those of RFC 6749 section 5.2.
+/// For frontends on another site, with the grant `authorization_code`: the token of a session for the code that
+/// `authorize` sent, with `code`, `code_verifier` and `redirect_uri`. A code that comes a second time ends the session
+/// that it was exchanged for.
+///
+/// For third-party apps, with the grant `client_credentials` (RFC 6749 section 4.4): an access token for 15 minutes,
+/// instead of the key itself. It ends earlier if the key does.
+///
+/// Errors are those of RFC 6749 section 5.2.
 #[utoipa::path(post, path = "/v1/auth/token", tag = "auth", operation_id = "issue_token", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "An access token.", body = TokenAnswer),
@@ -85,10 +109,49 @@ pub async fn issue(
     let Some(request) = read(&headers, &body) else {
         return Ok(refuse("invalid_request", "The form can't be read."));
     };
-    if request.grant_type != "client_credentials" {
-        return Ok(refuse("unsupported_grant_type", "Use client_credentials."));
+    match request.grant_type.as_str() {
+        "client_credentials" => for_app(&app, &headers, request).await,
+        "authorization_code" => for_person(&app, &headers, request).await,
+        _ => Ok(refuse(
+            "unsupported_grant_type",
+            "Use authorization_code or client_credentials.",
+        )),
     }
-    let client = match (basic(&headers), request.client_id, request.client_secret) {
+}
+
+async fn for_person(
+    app: &App,
+    headers: &HeaderMap,
+    request: TokenRequest,
+) -> Result<Response, Error> {
+    let TokenRequest {
+        code: Some(code),
+        code_verifier: Some(verifier),
+        redirect_uri: Some(redirect_uri),
+        ..
+    } = request
+    else {
+        let detail = "Send code, code_verifier and redirect_uri.";
+        return Ok(refuse("invalid_request", detail));
+    };
+    let user_agent = headers.get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|value| value.to_str().ok());
+    let session = code::redeem(app, &code, &verifier, &redirect_uri, user_agent).await?;
+    let Some((token, lasts)) = session else {
+        let detail = "The code is over, was used, or belongs to somebody else.";
+        return Ok(refuse("invalid_grant", detail));
+    };
+    Ok(Json(TokenAnswer {
+        access_token: token.expose_secret().to_owned(),
+        token_type: "Bearer",
+        expires_in: lasts.num_seconds(),
+        scope: None,
+    })
+    .into_response())
+}
+
+async fn for_app(app: &App, headers: &HeaderMap, request: TokenRequest) -> Result<Response, Error> {
+    let client = match (basic(headers), request.client_id, request.client_secret) {
         (Some(client), None, None) => Some(client),
         (None, Some(id), Some(secret)) => Some((id, secret)),
         _ => None,
@@ -98,22 +161,23 @@ pub async fn issue(
             "Send client_id and client_secret, once: in the form or by Basic authentication.";
         return Ok(refuse("invalid_request", detail));
     };
-    let issued = app_key::issue_token(&app, &id, &secret, request.scope.as_deref()).await?;
+    let issued = app_key::issue_token(app, &id, &secret, request.scope.as_deref()).await?;
     Ok(match issued {
         Ok(issued) => answer(&issued),
         Err(TokenRefusal::InvalidScope) => {
             refuse("invalid_scope", "The key does not have this scope.")
         }
-        Err(TokenRefusal::InvalidClient) => (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Basic realm=\"token\"")],
-            Json(TokenError {
-                error: "invalid_client",
-                error_description: "There is no such client, or its secret is another.",
-            }),
-        )
-            .into_response(),
+        Err(TokenRefusal::InvalidClient) => unknown_client(),
     })
+}
+
+fn unknown_client() -> Response {
+    let refusal = TokenError {
+        error: "invalid_client",
+        error_description: "There is no such client, or its secret is another.",
+    };
+    let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"token\"")];
+    (StatusCode::UNAUTHORIZED, challenge, Json(refusal)).into_response()
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Option<TokenRequest> {
@@ -146,7 +210,7 @@ fn answer(issued: &Issued) -> Response {
         access_token: issued.token.expose_secret().to_owned(),
         token_type: "Bearer",
         expires_in: TOKEN_LIFETIME.num_seconds(),
-        scope: names.join(" "),
+        scope: Some(names.join(" ")),
     })
     .into_response()
 }

@@ -1,5 +1,6 @@
 //! A sign-in under way. The browser carries it, sealed: the server keeps nothing for strangers.
 
+use super::Exchange;
 use crate::{app::App, error::Error, seal::Sealed, service::UserId};
 use ::entity::id::SessionId;
 use chrono::{DateTime, Utc};
@@ -9,9 +10,11 @@ use serde::{Deserialize, Serialize};
 /// What the seal is bound to.
 const SEAL_CONTEXT: &[u8] = b"pending sign-in";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Purpose {
     SignIn,
+    /// For a frontend on another site.
+    Exchange(Exchange),
     ConnectCalendar(UserId),
     /// Only in the session in which it was asked for.
     LinkIdentity(UserId, SessionId),

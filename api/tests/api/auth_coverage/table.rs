@@ -138,6 +138,7 @@ fn signing_in() -> Vec<Row> {
             "/v1/auth/callback/{provider}?state=a&code=b",
             400,
         ),
+        Row::open("authorize", "/v1/auth/authorize?response_type=code", 422),
         Row::open("list_providers", "/v1/auth/providers", 200),
         Row::signed_in("list_identities", "/v1/me/identities", 200),
         Row::signed_in("link_identity", "/v1/me/identities", 200)

@@ -1,0 +1,151 @@
+//! Signing in for frontends on another site: the authorization endpoint of OAuth 2.0 (RFC 6749 section 4.1, RFC 7636).
+
+use super::auth::{no_store, under_public_name};
+use crate::{
+    app::App,
+    error::Error,
+    http::{extract::Query, openapi::Faults, sign_in_cookie, sign_in_page, validate},
+    service::{
+        self,
+        sign_in::{Exchange, Failure, Success},
+    },
+};
+use axum::{
+    extract::{OriginalUri, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+use garde::Validate;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use url::Url;
+use utoipa::{IntoParams, ToSchema};
+
+/// What can be asked for.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ResponseType {
+    Code,
+}
+
+/// How the challenge is made.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+enum ChallengeMethod {
+    S256,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuthorizeParams {
+    /// A code.
+    #[garde(skip)]
+    #[serde(rename = "response_type")]
+    #[param(inline, rename = "response_type")]
+    _response_type: ResponseType,
+    /// Of no matter: the address says who asks. OAuth libraries want to send one.
+    #[garde(custom(validate::optional_text(0, 200)))]
+    #[serde(rename = "client_id")]
+    #[param(rename = "client_id", max_length = 200, nullable = false)]
+    _client_id: Option<String>,
+    /// To where the browser goes with the code: an address of one of the origins that `CORS_ORIGINS` lists.
+    #[garde(custom(validate::text(1, 1000)))]
+    #[param(max_length = 1000, example = "https://app.example.org/signed-in")]
+    redirect_uri: String,
+    /// Comes back as it is. Compare it, so that nobody slips in a sign-in of their own.
+    #[garde(custom(validate::text(1, 500)))]
+    #[param(min_length = 1, max_length = 500)]
+    state: String,
+    /// SHA-256 of a random verifier, in base64url without padding.
+    #[garde(custom(validate::text(43, 43)))]
+    #[param(
+        min_length = 43,
+        max_length = 43,
+        example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    )]
+    code_challenge: String,
+    #[garde(skip)]
+    #[serde(rename = "code_challenge_method")]
+    #[param(inline, rename = "code_challenge_method")]
+    _method: ChallengeMethod,
+    /// The id of a provider, of `list_providers`. Where it is left out and there are several, a page lets people choose.
+    #[garde(custom(validate::optional_line(1, 20)))]
+    #[param(
+        max_length = 20,
+        pattern = "^[a-z0-9-]+$",
+        example = "google",
+        nullable = false
+    )]
+    provider: Option<String>,
+}
+
+/// Sign in for a frontend on another site.
+///
+/// For browsers, by a link: sends the browser to the provider, and from there to `redirect_uri` with `code`, `state` and
+/// `iss`, this server's origin. `issue_token` exchanges the code for the token of a session, within a minute, once, and
+/// only with the verifier of the challenge. When nothing comes of it, `redirect_uri` gets `error` (RFC 6749 section
+/// 4.1.2.1) and, in `error_description`, a code as of `sign_in`.
+#[utoipa::path(get, path = "/v1/auth/authorize", tag = "auth", operation_id = "authorize", security(()), params(AuthorizeParams),
+    responses((status = 200, description = "A page to choose a provider.", body = String, content_type = "text/html"),
+        (status = 303, description = "To the provider.", headers(("Location" = String))), Faults))]
+pub async fn authorize(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    jar: CookieJar,
+    Query(params): Query<AuthorizeParams>,
+) -> Result<Response, Error> {
+    if app.providers.is_empty() {
+        let page = sign_in_page::not_configured();
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, page).into_response());
+    }
+    if let Some(url) = under_public_name(&app, &headers, &uri) {
+        return Ok(Redirect::to(&url).into_response());
+    }
+    let (state, challenge) = (params.state.clone(), params.code_challenge.clone());
+    let exchange = Exchange::new(&app, &params.redirect_uri, state, challenge)?;
+    let Some(provider) = service::sign_in::provider(&app, params.provider.as_deref())? else {
+        return Ok((no_store(), choice(&app, &params)).into_response());
+    };
+    let started = service::sign_in::start_exchange(&app, provider, exchange.clone()).await;
+    let started = match started {
+        Err(error @ Error::Unavailable { .. }) => {
+            tracing::warn!(%error, provider = provider.id, "sign-in can't begin");
+            let target = target(&app, &exchange, &Err(Failure::ProviderUnavailable));
+            return Ok((no_store(), Redirect::to(target.as_str())).into_response());
+        }
+        started => started?,
+    };
+    let target = Redirect::to(started.authorization_url.as_str());
+    let jar = sign_in_cookie::carry(&app, jar, started);
+    Ok((jar, no_store(), target).into_response())
+}
+
+fn choice(app: &App, params: &AuthorizeParams) -> impl IntoResponse + use<> {
+    let parameters = [
+        ("response_type", "code"),
+        ("redirect_uri", &params.redirect_uri),
+        ("state", &params.state),
+        ("code_challenge", &params.code_challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    sign_in_page::choice(&app.providers, "/v1/auth/authorize", &parameters)
+}
+
+/// Where the browser goes with what came of it.
+pub(super) fn target(app: &App, exchange: &Exchange, outcome: &Result<Success, Failure>) -> Url {
+    let failure = match outcome {
+        Ok(Success::CodeIssued(code)) => {
+            return exchange.target(app, &[("code", code.expose_secret())]);
+        }
+        Ok(_) => "internal",
+        Err(failure) => failure.code(),
+    };
+    let error = match failure {
+        "provider_unavailable" | "unavailable" => "temporarily_unavailable",
+        "internal" => "server_error",
+        _ => "access_denied",
+    };
+    exchange.target(app, &[("error", error), ("error_description", failure)])
+}
