@@ -537,3 +537,19 @@ async fn keys_are_made_within_bounds() {
         .await
         .expect_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn each_key_has_budgets_of_its_own() {
+    let world = World::new().await;
+    let one = world.key(&json!({"scopes": ALL})).await;
+    let two = world.key(&json!({"scopes": ALL})).await;
+    let remaining = async |person: &Person| {
+        let answer = person.get("/v1/tutors").await;
+        let limit = answer.headers["ratelimit"].to_str().unwrap().to_owned();
+        let own = limit.strip_prefix("\"read\";r=").unwrap();
+        own.split(';').next().unwrap().parse::<u32>().unwrap()
+    };
+    let first = remaining(&one).await;
+    assert_eq!(remaining(&one).await, first - 1);
+    assert_eq!(remaining(&two).await, first);
+}

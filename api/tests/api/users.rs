@@ -318,3 +318,41 @@ async fn admins_book_and_cancel_for_anybody() {
         .await
         .expect_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn the_first_admin_is_made_on_the_command_line() {
+    let test = TestApp::start().await;
+    let grant = async |person: &str| api::admin::grant(&test.app.db, person).await;
+    let refused = grant("ada@example.com").await.unwrap_err().to_string();
+    assert!(refused.contains("sign in first"), "{refused}");
+    let ada = test.student("Ada").await;
+    let id = ada.id().await;
+    grant("ADA@Example.com").await.unwrap();
+    // Whoever has seen the token before can do nothing with it now.
+    ada.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    let ada = test.sign_in(&email("Ada")).await;
+    ada.get("/v1/users").await.expect(200);
+    // Once more changes nothing.
+    grant(&id).await.unwrap();
+    ada.get("/v1/users").await.expect(200);
+    // An equal address is no proof of being one person, and one that is not confirmed is nobody's.
+    let other = test.student("Olga").await.id().await;
+    let again = |confirmed: &str| {
+        format!(
+            "INSERT INTO identities (id, user_id, issuer, subject, email, created_at, confirmed_at)
+             VALUES (gen_random_uuid(), '{other}', 'https://id.example.org', '{confirmed}', 'ada@example.com', now(), {confirmed})"
+        )
+    };
+    test.execute(&again("NULL").replace("'NULL'", "'1'")).await;
+    grant("ada@example.com").await.unwrap();
+    test.execute(&again("now()").replace("'now()'", "'2'"))
+        .await;
+    let refused = grant("ada@example.com").await.unwrap_err().to_string();
+    assert!(
+        refused.contains(&id) && refused.contains(&other),
+        "{refused}"
+    );
+    grant(&other).await.unwrap();
+    let listed = ada.get("/v1/users?role=admin").await.expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+}
