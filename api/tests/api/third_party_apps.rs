@@ -419,7 +419,8 @@ async fn the_token_endpoint_refuses_as_rfc_6749_says() {
     let grant = ("grant_type", "client_credentials");
     let (by_id, by_secret) = (("client_id", id), ("client_secret", secret));
     let nobody = ("client_id", "tsk_AAAAAAAAAAAAAAAAAAAAAA");
-    let cases: [(u16, &str, &[(&str, &str)]); 10] = [
+    type Form<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(u16, &str, Form); 10] = [
         (400, "invalid_request", &[]),
         (400, "invalid_request", &[grant]),
         (400, "invalid_request", &[grant, by_id]),

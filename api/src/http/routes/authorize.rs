@@ -41,14 +41,13 @@ enum ChallengeMethod {
 pub struct AuthorizeParams {
     /// A code.
     #[garde(skip)]
-    #[serde(rename = "response_type")]
-    #[param(inline, rename = "response_type")]
-    _response_type: ResponseType,
+    #[param(inline)]
+    #[expect(dead_code, reason = "there is but one")]
+    response_type: ResponseType,
     /// Of no matter: the address says who asks. OAuth libraries want to send one.
     #[garde(custom(validate::optional_text(0, 200)))]
-    #[serde(rename = "client_id")]
-    #[param(rename = "client_id", max_length = 200, nullable = false)]
-    _client_id: Option<String>,
+    #[param(max_length = 200, nullable = false)]
+    client_id: Option<String>,
     /// To where the browser goes with the code: an address of one of the origins that `CORS_ORIGINS` lists.
     #[garde(custom(validate::text(1, 1000)))]
     #[param(max_length = 1000, example = "https://app.example.org/signed-in")]
@@ -66,9 +65,9 @@ pub struct AuthorizeParams {
     )]
     code_challenge: String,
     #[garde(skip)]
-    #[serde(rename = "code_challenge_method")]
-    #[param(inline, rename = "code_challenge_method")]
-    _method: ChallengeMethod,
+    #[param(inline)]
+    #[expect(dead_code, reason = "there is but one")]
+    code_challenge_method: ChallengeMethod,
     /// The id of a provider, of `list_providers`. Where it is left out and there are several, a page lets people choose.
     #[garde(custom(validate::optional_line(1, 20)))]
     #[param(
