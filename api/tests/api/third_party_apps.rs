@@ -408,6 +408,8 @@ async fn an_access_token_stands_for_a_key_for_some_time_and_some_scopes() {
     assert_eq!(refused["error"], "invalid_client");
 }
 
+type Form<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn the_token_endpoint_refuses_as_rfc_6749_says() {
     let world = World::new().await;
@@ -419,7 +421,6 @@ async fn the_token_endpoint_refuses_as_rfc_6749_says() {
     let grant = ("grant_type", "client_credentials");
     let (by_id, by_secret) = (("client_id", id), ("client_secret", secret));
     let nobody = ("client_id", "tsk_AAAAAAAAAAAAAAAAAAAAAA");
-    type Form<'a> = &'a [(&'a str, &'a str)];
     let cases: [(u16, &str, Form); 10] = [
         (400, "invalid_request", &[]),
         (400, "invalid_request", &[grant]),
