@@ -12,14 +12,18 @@ BEYOND_THE_SCHEMA = {
     "duplicate",
     "idempotency_key_reused",
     "length_not_offered",
+    "needs_guardian",
     "needs_subject",
     "not_a_calendar",
+    "not_a_challenge",
     "not_a_divisor",
     "not_a_local_path",
     "not_after_from",
     "not_after_start",
+    "not_allowed",
     "not_offered",
     "overlaps",
+    "same_person",
     "span_or_dates",
     "taken",
     "too_many",
@@ -30,11 +34,13 @@ BEYOND_THE_SCHEMA = {
     "unknown_provider",
     "unknown_subject",
     "unknown_time_zone",
+    "unknown_tutor",
+    "unknown_user",
     "window_too_long",
 }
 # An instant or a date may be out of the years 1970 to 2199, or too long after another: its format bounds neither.
 INSTANT_CODES = {"out_of_range", "too_long"}
-INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date")
+INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at")
 
 
 @schemathesis.hook

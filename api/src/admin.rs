@@ -1,13 +1,24 @@
 //! What an operator does from the command line.
 
-use crate::service::role::{Granted, grant_admin};
+use crate::{
+    clock::Clock,
+    config,
+    origin::{self, Actor, Origin},
+    service::role::{Granted, grant_admin},
+};
 use anyhow::bail;
 use chrono::Utc;
 use sea_orm::DatabaseConnection;
 
 /// Makes somebody an admin, by the address with which they signed in or the id of the user.
 pub async fn grant(db: &DatabaseConnection, person: &str) -> anyhow::Result<()> {
-    match grant_admin(db, person, Utc::now()).await? {
+    let by = Origin::new(
+        Actor::Operator,
+        Some("admin_grant".into()),
+        config::AUDIT_DAYS,
+        Clock::System,
+    );
+    match origin::scope(by, grant_admin(db, person, Utc::now())).await? {
         Granted::To(account) => {
             let (name, email, id) = (account.name, account.email, account.id);
             println!("{name} <{email}> ({id}) is an admin");

@@ -39,6 +39,7 @@ pub struct Settings {
     centre: Centre,
     rate_limits: RateLimits,
     cors_origins: Vec<String>,
+    redirect_uris: Vec<String>,
     metrics_bind: Option<SocketAddr>,
 }
 
@@ -59,6 +60,7 @@ impl Settings {
             centre: Centre::load(vars),
             rate_limits: RateLimits::load(vars),
             cors_origins: config::cors_origins(vars),
+            redirect_uris: config::redirect_uris(vars),
             metrics_bind: config::metrics_bind(vars),
         }
     }
@@ -167,6 +169,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             bind: settings.bind,
             public_url: config::at(settings.bind),
             cors_origins: settings.cors_origins.clone(),
+            redirect_uris: settings.redirect_uris.clone(),
             metrics_bind: settings.metrics_bind,
             shutdown_grace: Duration::from_secs(5),
             session_lifetime: chrono::TimeDelta::days(30),

@@ -7,8 +7,8 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// A user, or a third-party app.
-    #[sea_orm(primary_key, auto_increment = false)]
+    /// A user, or a key of a third-party app.
+    #[sea_orm(primary_key, auto_increment = false, column_name = "user_id")]
     pub caller_id: Uuid,
     /// Chosen by the caller.
     #[sea_orm(primary_key, auto_increment = false)]

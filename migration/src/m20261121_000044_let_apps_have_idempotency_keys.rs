@@ -19,12 +19,10 @@ impl MigrationTrait for Migration {
 const UP: &str = r"
 -- A third-party app repeats its requests too. What is left of somebody who is gone is forgotten within a day.
 ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_user_fkey;
-ALTER TABLE idempotency_keys RENAME COLUMN user_id TO caller_id;
-COMMENT ON COLUMN idempotency_keys.caller_id IS 'a user, or a third-party app';
+COMMENT ON COLUMN idempotency_keys.user_id IS 'or the key of a third-party app; instances of the version before know it by this name';
 ";
 
 const DOWN: &str = r"
-ALTER TABLE idempotency_keys RENAME COLUMN caller_id TO user_id;
 DELETE FROM idempotency_keys WHERE user_id NOT IN (SELECT id FROM users);
 ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_user_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
 ";

@@ -4,6 +4,9 @@ use super::Vars;
 use chrono_tz::Tz;
 use scheduling::ranking::Weights;
 
+/// For how many days it is remembered who changed what, where nothing else is set.
+pub const AUDIT_DAYS: u32 = 730;
+
 #[derive(Clone, Debug)]
 pub struct Centre {
     /// The zone of the centre, and so of everybody who has not chosen another.
@@ -30,7 +33,7 @@ impl Centre {
                 load: vars.number("RANK_LOAD", 1, 0..=1000),
                 continuity: vars.number("RANK_CONTINUITY", 2, 0..=1000),
             },
-            audit_days: vars.number("AUDIT_DAYS", 730, 1..=3650),
+            audit_days: vars.number("AUDIT_DAYS", AUDIT_DAYS, 1..=3650),
         }
     }
 }

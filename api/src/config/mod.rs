@@ -10,14 +10,14 @@ mod server;
 mod sign_in;
 mod vars;
 
-pub use centre::Centre;
+pub use centre::{AUDIT_DAYS, Centre};
 pub use database::Database;
 pub use google::Google;
 pub use jobs::Jobs;
 pub use rate_limit::{Budgets, RateLimits, SharedBudgets};
 pub use server::{Server, at};
 #[cfg(feature = "local")]
-pub(crate) use server::{cors_origins, metrics_bind};
+pub(crate) use server::{cors_origins, metrics_bind, redirect_uris};
 pub use sign_in::{GOOGLE, Provider, SignIn};
 pub use vars::{Mistakes, Vars};
 

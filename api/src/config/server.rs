@@ -15,6 +15,8 @@ pub struct Server {
     /// Whose pages may call this server from a browser, as signed in there. An origin is written as browsers
     /// write it.
     pub cors_origins: Vec<String>,
+    /// Addresses of frontends on other sites to which a sign-in may be answered, to the letter.
+    pub redirect_uris: Vec<String>,
     /// Where metrics are served to Prometheus; none: nowhere.
     pub metrics_bind: Option<SocketAddr>,
     /// How long requests and jobs in flight may take to end after SIGTERM or Ctrl-C.
@@ -56,6 +58,7 @@ impl Server {
             bind,
             public_url,
             cors_origins: cors_origins(vars),
+            redirect_uris: redirect_uris(vars),
             metrics_bind: metrics_bind(vars),
             shutdown_grace: Duration::from_secs(
                 vars.number("SHUTDOWN_GRACE_SECONDS", 8, 1..=300).into(),
@@ -88,6 +91,29 @@ pub(crate) fn cors_origins(vars: &mut Vars<'_>) -> Vec<String> {
         vars.mistake("CORS_ORIGINS", what);
     }
     origins.into_iter().map(str::to_owned).collect()
+}
+
+/// `REDIRECT_URIS`: addresses of frontends on other sites, such as `https://app.example.org/signed-in`, with commas
+/// between them, to which people come back who signed in at `/v1/auth/authorize`. Each is https, or http on a loopback
+/// address, without a fragment, and compared to the letter (RFC 9700 section 2.1). None when not set.
+pub(crate) fn redirect_uris(vars: &mut Vars<'_>) -> Vec<String> {
+    let text = vars.text("REDIRECT_URIS").unwrap_or_default();
+    let uris = text.split(',').map(str::trim).filter(|uri| !uri.is_empty());
+    let uris: Vec<_> = uris.map(str::to_owned).collect();
+    for uri in uris.iter().filter(|uri| !is_redirect_uri(uri)) {
+        let what = format!(
+            "must not have {uri:?}: give addresses such as https://app.example.org/signed-in, https, or http on a loopback address"
+        );
+        vars.mistake("REDIRECT_URIS", &what);
+    }
+    uris
+}
+
+fn is_redirect_uri(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        is_safe(&url) && url.fragment().is_none() && !has_user && text.len() <= 1000
+    })
 }
 
 /// Browsers send origins in one way of writing, and that is what they are compared with.

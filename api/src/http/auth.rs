@@ -15,7 +15,7 @@ use crate::{
         self, TutorId,
         app_key::{self, Access},
         caller::Caller,
-        session::Holder,
+        session::{Holder, Renewed},
     },
 };
 use axum::{
@@ -84,16 +84,14 @@ pub fn session_cookie(app: &App, token: &SecretString) -> Cookie<'static> {
     CookieName::Session.make(app, token.expose_secret().to_owned(), seconds)
 }
 
-/// The answer to somebody who has got a role: a cookie with another token, where a cookie was sent. All other sessions of
-/// theirs have ended.
-pub async fn renewed(app: &App, holder: &Holder, headers: &HeaderMap) -> Result<Response, Error> {
-    if Credentials::of(headers) == Credentials::Bearer {
-        service::session::end_all(app, holder.user_id, None).await?;
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    let token = service::session::renew(app, holder).await?;
-    let jar = CookieJar::new().add(session_cookie(app, &token));
-    Ok((StatusCode::NO_CONTENT, jar).into_response())
+/// The answer to somebody who has perhaps got a role.
+pub fn renewed(app: &App, renewed: &Renewed) -> Response {
+    let jar = match renewed {
+        Renewed::Same => CookieJar::new(),
+        Renewed::Token(token) => CookieJar::new().add(session_cookie(app, token)),
+        Renewed::Ended => CookieJar::new().add(CookieName::Session.clear(app)),
+    };
+    (StatusCode::NO_CONTENT, jar).into_response()
 }
 
 /// By what a request says who asks.

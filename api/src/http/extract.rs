@@ -18,7 +18,7 @@ use tokio::time::timeout;
 pub const USUAL_KIB: usize = 64;
 
 /// How long a body may take to arrive: a MiB at less than a Mbit/s.
-const BODY_TIME: Duration = Duration::from_secs(10);
+pub const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// A JSON body of at most so many KiB, read strictly and validated.
 pub struct Json<T, const KIB: usize = USUAL_KIB>(pub T);
@@ -44,7 +44,8 @@ where
     }
 }
 
-async fn read<S: Send + Sync>(
+/// The whole body, if it is no longer than so many KiB.
+pub async fn read<S: Send + Sync>(
     mut request: Request,
     state: &S,
     kibibytes: usize,

@@ -87,7 +87,6 @@ pub enum Who {
     Network(Network),
     Person(UserId),
     /// The key of an app of a third party.
-    #[allow(dead_code, reason = "there are no such apps yet")]
     Key(Uuid),
 }
 

@@ -136,7 +136,11 @@ async fn insert(
     span: Span,
 ) -> Result<Detail, Error> {
     let now = app.clock.now();
+    if caller.user_id() != Some(student) && !store::person::hold(txn, student).await? {
+        return Err(Error::not_found("student"));
+    }
     let times = Times::within(app, txn, (caller, Some(student)), wanted.tutor_id, span).await?;
+    check_taught(&times.only()?.0.profile, student)?;
     let lesson = NewLesson {
         tutor_id: wanted.tutor_id,
         subject_id: offered(&times, wanted, span, now)?,
@@ -214,8 +218,8 @@ pub struct Listing {
     pub student: Option<UserId>,
     /// Only those on lessons of this tutor.
     pub tutor: Option<TutorId>,
-    /// Only those on lessons of tutors who are suspended, or not.
-    pub tutor_suspended: Option<bool>,
+    /// Only those on lessons of tutors who are suspended or tutors no longer, or are not.
+    pub needs_tutor: Option<bool>,
     pub cancelled: Option<bool>,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
@@ -236,7 +240,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         side,
         student,
         tutor,
-        tutor_suspended,
+        needs_tutor,
         from,
         until,
         after,
@@ -247,7 +251,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         side,
         student,
         tutor,
-        tutor_suspended,
+        needs_tutor,
         id: None,
         status,
         from,
@@ -275,7 +279,7 @@ fn seen_by(caller: &Caller) -> Side {
         Caller::Person(person) if person.is_admin() => Side::centre(),
         Caller::Person(person) => Side::Person {
             students: person.acts_for(),
-            tutor: person.user_id,
+            tutor: person.tutor_id,
         },
         Caller::App(access) => Side::Centre {
             tutors: access.tutors().map(<[_]>::to_vec),
@@ -347,7 +351,7 @@ fn check_cancel(booking: &Detail, caller: &Caller, now: DateTime<Utc>) -> Result
     };
     let actor = match caller {
         Caller::Person(person) if person.acts_for().contains(&booking.student_id) => Actor::Student,
-        Caller::Person(person) if person.user_id == booking.tutor_user_id => Actor::Tutor,
+        Caller::Person(person) if person.tutor_id == Some(booking.tutor_id) => Actor::Tutor,
         Caller::Person(_) | Caller::App(_) => Actor::Admin,
     };
     match lifecycle::cancel(status, actor, booking.starts_at, now) {
@@ -421,6 +425,7 @@ async fn hand_over(
     };
     // The student is there at that time: it is this very lesson.
     let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
+    check_taught(&times.only()?.0.profile, booking.student_id)?;
     let mut obstacles = times.obstacles(&about, span, now, true)?;
     obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
     if !obstacles.is_empty() {

@@ -44,10 +44,11 @@ impl Person {
 }
 
 impl Caller {
+    /// The user, or the key: what one key of an app may read, another may not.
     pub fn id(&self) -> Uuid {
         match self {
             Self::Person(person) => person.user_id.0,
-            Self::App(access) => access.key.app_id.0,
+            Self::App(access) => access.key.id.0,
         }
     }
 

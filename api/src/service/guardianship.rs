@@ -1,6 +1,6 @@
 //! Who acts for whom: a guardian books and cancels for a student.
 
-use super::{UserId, caller::Person, role, transaction::transaction};
+use super::{UserId, caller::Person, role, session::Holder, transaction::transaction};
 use crate::{app::App, error::Error, store};
 use ::entity::user_role::Role;
 use sea_orm::DatabaseTransaction;
@@ -67,6 +67,7 @@ pub(super) async fn link(
     guardian: UserId,
     student: UserId,
 ) -> Result<bool, Error> {
+    store::account::lock(txn, &[guardian, student]).await?;
     if !store::guardianship::insert(txn, guardian, student, app.clock.now()).await? {
         let detail = "This is the student's guardian already.";
         return Err(Error::conflict("already_guardian", detail));
@@ -80,27 +81,32 @@ pub(super) async fn link(
     role::give(txn, guardian, Role::Guardian, app.clock.now()).await
 }
 
-/// Ends a guardianship: either side may, and admins. Lessons that the guardian booked stay.
+/// Ends a guardianship: either side may, and admins. Lessons that the guardian booked stay. Who is nobody's guardian any
+/// more signs in again everywhere, but for the session in which they said so themselves.
 ///
 /// # Errors
 /// [`Error::NotFound`], also for guardianships of others.
 pub async fn delete(
     app: &App,
-    person: &Person,
+    holder: &Holder,
     guardian: UserId,
     student: UserId,
 ) -> Result<(), Error> {
+    let person = &holder.person;
     let is_side = person.user_id == guardian || person.user_id == student;
     if !is_side && !person.is_admin() {
         return Err(Error::not_found("guardianship"));
     }
     transaction!(app.db, |txn| {
+        store::account::lock(txn, &[guardian, student]).await?;
         if !store::guardianship::delete(txn, guardian, student).await? {
             return Err(Error::not_found("guardianship"));
         }
         let (_, left) = store::guardianship::counts(txn, guardian, student).await?;
         if left == 0 {
             role::take(txn, guardian, Role::Guardian, app.clock.now()).await?;
+            let own = (guardian == person.user_id).then_some(holder.session_id);
+            store::session::delete_of_user(txn, guardian, own).await?;
         }
         Ok(())
     })

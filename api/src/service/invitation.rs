@@ -1,6 +1,12 @@
 //! Invitations to take a role. They are sent to an address, and whoever signs in with it, verified, may accept.
 
-use super::{UserId, caller::Person, guardianship, role, transaction::transaction};
+use super::{
+    UserId,
+    caller::Person,
+    guardianship, role,
+    session::{self, Holder, Renewed},
+    transaction::transaction,
+};
 use crate::{
     app::App,
     error::Error,
@@ -49,6 +55,7 @@ pub async fn create(app: &App, person: &Person, wanted: &Wanted) -> Result<Invit
         expires_at: now + LIFETIME,
     };
     transaction!(app.db, |txn| {
+        store::account::lock(txn, &[person.user_id]).await?;
         let open = store::invitation::count_open(txn, person.user_id, now).await?;
         let most = if person.is_admin() {
             MOST_OF_ADMIN
@@ -130,8 +137,9 @@ pub async fn received(
 
 async fn sent_to(app: &App, db: &impl ConnectionTrait, person: &Person) -> Result<Side, Error> {
     Ok(Side::SentTo {
-        addresses: store::account::addresses(db, person.user_id).await?,
+        address: store::account::address(db, person.user_id).await?,
         now: app.clock.now(),
+        only_of_admins: false,
     })
 }
 
@@ -146,27 +154,38 @@ async fn find(
     found.ok_or(Error::not_found("invitation"))
 }
 
-/// Accepts an invitation; whether the person has got a role by it, which is for the caller to follow up with another token.
-/// All other sessions of who got a role end.
+/// Accepts an invitation. Who gets a role by it holds another token afterwards: where the session is `renewable` it is
+/// returned here; all other sessions end.
 ///
 /// # Errors
 /// [`Error::NotFound`] for what is not sent to this person, or not open; [`Error::Conflict`] as
 /// [`guardianship::create`].
-pub async fn accept(app: &App, person: &Person, id: InvitationId) -> Result<bool, Error> {
+pub async fn accept(
+    app: &App,
+    holder: &Holder,
+    renewable: bool,
+    id: InvitationId,
+) -> Result<Renewed, Error> {
+    let person = &holder.person;
     transaction!(app.db, |txn| {
         let side = sent_to(app, txn, person).await?;
         let invitation = find(txn, side, id).await?;
         answer(app, txn, id, InvitationState::Accepted, person).await?;
         let me = person.user_id;
-        match (invitation.role, invitation.other_id) {
-            (Role::Guardian, Some(student)) => guarded(app, txn, me, student).await,
+        let is_new = match (invitation.role, invitation.other_id) {
+            (Role::Guardian, Some(student)) => guarded(app, txn, me, student).await?,
             (Role::Student, Some(guardian)) => {
                 if guarded(app, txn, guardian, me).await? {
                     store::session::delete_of_user(txn, guardian, None).await?;
                 }
-                Ok(false)
+                false
             }
-            (role, _) => role::give(txn, me, role, app.clock.now()).await,
+            (role, _) => role::give(txn, me, role, app.clock.now()).await?,
+        };
+        if is_new {
+            session::renew(txn, holder, renewable).await
+        } else {
+            Ok(Renewed::Same)
         }
     })
 }

@@ -64,6 +64,9 @@ pub(super) async fn give(
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let is_new = store::user::grant_role(txn, id, role, now).await?;
+    if is_new {
+        store::account::touch(txn, id, now).await?;
+    }
     if role == Role::Tutor {
         store::tutor::insert_hidden(txn, id, now).await?;
     }
@@ -78,6 +81,7 @@ pub(super) async fn take(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     store::account::take_role(txn, id, role).await?;
+    store::account::touch(txn, id, now).await?;
     if role == Role::Tutor {
         store::tutor::hide(txn, id, now).await?;
     }

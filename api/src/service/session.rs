@@ -52,7 +52,7 @@ pub(super) async fn begin_within(
     user_id: UserId,
     user_agent: Option<&str>,
 ) -> Result<Option<(SessionId, SecretString)>, Error> {
-    if store::person::find(txn, user_id).await?.is_none() {
+    if !store::person::hold(txn, user_id).await? {
         return Ok(None);
     }
     let now = app.clock.now();
@@ -85,10 +85,10 @@ async fn forget_expired(app: &App, now: DateTime<Utc>) -> Result<(), Error> {
     .await
 }
 
+/// Begins unlike a key of a third-party app.
 fn new_token() -> SecretString {
-    BASE64_URL_SAFE_NO_PAD
-        .encode(rand::random::<[u8; 32]>())
-        .into()
+    let random = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    format!("tss_{random}").into()
 }
 
 /// Who holds the session with this token. What is read for them afterwards is no older than this call.
@@ -168,23 +168,38 @@ pub async fn end_all(app: &App, user_id: UserId, but: Option<SessionId>) -> Resu
     Ok(())
 }
 
-/// Gives a session another token, and ends all other sessions of its holder: whoever has seen the token before has
-/// nothing now.
+/// What becomes of a session whose holder has got a role.
+#[derive(Debug)]
+pub enum Renewed {
+    /// There was nothing new.
+    Same,
+    /// It has this token from now on.
+    Token(SecretString),
+    /// It has ended.
+    Ended,
+}
+
+/// Ends all sessions of a holder, but gives this one another token if it is `renewable`: whoever has seen the token before
+/// has nothing now.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] where the session has ended.
-pub async fn renew(app: &App, holder: &Holder) -> Result<SecretString, Error> {
+/// [`Error::Unauthenticated`] where the session has ended meanwhile.
+pub(super) async fn renew(
+    txn: &DatabaseTransaction,
+    holder: &Holder,
+    renewable: bool,
+) -> Result<Renewed, Error> {
+    let kept = renewable.then_some(holder.session_id);
+    store::session::delete_of_user(txn, holder.user_id, kept).await?;
+    if !renewable {
+        return Ok(Renewed::Ended);
+    }
     let token = new_token();
-    transaction!(app.db, |txn| {
-        let id = holder.session_id;
-        store::session::delete_of_user(txn, holder.user_id, Some(id)).await?;
-        if store::session::replace_token(txn, id, hash(&token)).await? {
-            Ok(())
-        } else {
-            Err(Error::Unauthenticated)
-        }
-    })?;
-    Ok(token)
+    if store::session::replace_token(txn, holder.session_id, hash(&token)).await? {
+        Ok(Renewed::Token(token))
+    } else {
+        Err(Error::Unauthenticated)
+    }
 }
 
 fn hash(token: &SecretString) -> TokenHash {

@@ -18,6 +18,7 @@ use crate::{
     app::{App, Provider},
     config::GOOGLE,
     error::Error,
+    origin::{self, Actor},
 };
 use chrono::TimeDelta;
 use google::{Ask, AuthorizationResponse, Authorized};
@@ -233,17 +234,20 @@ async fn conclude(
         .await?;
     match &pending.purpose {
         Purpose::Exchange(exchange) => {
+            origin::act_as(Actor::Person(None));
             let user_id = account::user_of(app, provider, &authorized.identity).await?;
-            Ok(Success::CodeIssued(
-                code::issue(app, user_id, exchange).await?,
-            ))
+            let code = code::issue(app, user_id, exchange).await?;
+            Ok(Success::CodeIssued(code.ok_or(Failure::Suspended)?))
         }
         Purpose::SignIn => {
+            // Whoever signs in need not be who was signed in here before.
+            origin::act_as(Actor::Person(None));
             let user_id = account::user_of(app, provider, &authorized.identity).await?;
             let token = session::begin(app, user_id, user_agent).await?;
             let token = token.ok_or(Failure::Suspended)?;
             // The browser forgets the session that it had, so nobody else is to have it either.
             if let Some(holder) = holder {
+                origin::act_as(Actor::Person(Some(holder.user_id.0)));
                 session::end_if_any(app, holder).await?;
             }
             Ok(Success::SignedIn(token))

@@ -152,6 +152,8 @@ pub(super) struct Times {
     tutors: Vec<Arc<Tutor>>,
     occupied: OccupiedTime,
     student: Option<UserId>,
+    /// Whether who asks may know when the student has other lessons: third-party apps may not.
+    knows_student: bool,
 }
 
 impl Times {
@@ -160,7 +162,7 @@ impl Times {
         app: &App,
         revisions: &Revisions,
         tutors: Vec<Arc<Tutor>>,
-        student: Option<UserId>,
+        (caller, student): (&Caller, Option<UserId>),
         (window, length): (Span, TimeDelta),
     ) -> Result<Self, Error> {
         let ids: Vec<TutorId> = tutors.iter().map(|tutor| tutor.profile.id).collect();
@@ -170,6 +172,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
+            knows_student: matches!(caller, Caller::Person(_)),
         })
     }
 
@@ -187,7 +190,7 @@ impl Times {
         let revisions = app.cache.revisions(&[id], student);
         let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
         let tutors = vec![seen(tutor, caller)?];
-        Self::load(app, &revisions, tutors, student, (window, length)).await
+        Self::load(app, &revisions, tutors, (caller, student), (window, length)).await
     }
 
     /// All that decides over a slot of a tutor and over its alternatives, as [`Times::of_tutor`].
@@ -225,6 +228,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
+            knows_student: matches!(caller, Caller::Person(_)),
         })
     }
 
@@ -282,12 +286,27 @@ impl Times {
         }
         let mut obstacles = Vec::new();
         for refusal in refusals {
-            let obstacle = obstacle(&refusal, sees_all);
+            let obstacle = self.obstacle(&refusal, sees_all);
             if !obstacles.contains(&obstacle) {
                 obstacles.push(obstacle);
             }
         }
         Ok(obstacles)
+    }
+
+    /// What the tutor has in that time is nobody else's business: others are told when it is only of their own clash and
+    /// of holidays, which everybody may know.
+    fn obstacle(&self, refusal: &Refusal, sees_all: bool) -> Obstacle {
+        let is_known = match refusal {
+            Refusal::StudentBusy { .. } => self.knows_student,
+            Refusal::Holiday { .. } => true,
+            _ => sees_all,
+        };
+        let conflict = refusal.conflict().filter(|_| is_known);
+        Obstacle {
+            code: refusal.code(),
+            span: conflict.map(|span| (span.start(), span.end())),
+        }
     }
 
     /// Bookable slots of the one tutor, as long as the one that was wanted, and nearest to it.
@@ -333,19 +352,5 @@ fn is_affair_of_tutor(refusal: &Refusal) -> bool {
         | Refusal::Grid
         | Refusal::LengthNotOffered
         | Refusal::StudentBusy { .. } => false,
-    }
-}
-
-/// What the tutor has in that time is nobody else's business: others are told when it is only of their own clash
-/// and of holidays, which everybody may know.
-fn obstacle(refusal: &Refusal, sees_all: bool) -> Obstacle {
-    let is_known = matches!(
-        refusal,
-        Refusal::StudentBusy { .. } | Refusal::Holiday { .. }
-    );
-    let conflict = refusal.conflict().filter(|_| sees_all || is_known);
-    Obstacle {
-        code: refusal.code(),
-        span: conflict.map(|span| (span.start(), span.end())),
     }
 }

@@ -171,7 +171,7 @@ impl Searched {
         let length = TimeDelta::minutes(wanted.minutes.into());
         let slots = (ahead(window, app.clock.now()), length);
         Ok(Self {
-            times: Times::load(app, &revisions, tutors, student, slots).await?,
+            times: Times::load(app, &revisions, tutors, (caller, student), slots).await?,
             lessons_together: match student {
                 Some(student) => cache.lessons_together(&revisions, student).await?,
                 None => Arc::default(),

@@ -100,6 +100,27 @@ pub async fn lock_admins(txn: &impl ConnectionTrait) -> Result<Vec<UserId>, DbEr
     Ok(rows.into_iter().map(|row| row.user_id).collect())
 }
 
+/// Moves the user on to the next version, whichever it is at: something that belongs to the user has changed.
+pub async fn touch(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let edited = edit(txn, id, None, user::ActiveModel::default(), now);
+    edited.await.map(|_| ())
+}
+
+/// Lets nobody else count or change what belongs to these users until the end of the transaction.
+pub async fn lock(txn: &impl ConnectionTrait, ids: &[UserId]) -> Result<(), DbErr> {
+    user::Entity::find()
+        .filter(user::COLUMN.id.is_in(ids.iter().copied()))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await
+        .map(|_| ())
+}
+
 /// Moves the user on to the next version, if it is still at this one; whether it was.
 pub async fn move_on(
     txn: &impl ConnectionTrait,
@@ -173,28 +194,20 @@ pub async fn take_role(txn: &impl ConnectionTrait, id: UserId, role: Role) -> Re
         .map(|_| ())
 }
 
-/// Whether this person has signed in with this address, verified.
-pub async fn has_address(
-    db: &impl ConnectionTrait,
-    id: UserId,
-    email: &str,
-) -> Result<bool, DbErr> {
-    Ok(addresses(db, id).await?.iter().any(|known| known == email))
-}
-
-/// The verified addresses of a person, in lower case.
-pub async fn addresses(db: &impl ConnectionTrait, id: UserId) -> Result<Vec<String>, DbErr> {
+/// The verified address by which a person has signed in last, in lower case. Others may be somebody else's by now.
+pub async fn address(db: &impl ConnectionTrait, id: UserId) -> Result<Option<String>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         email: String,
     }
-    let rows = Row::find_by_statement(raw_sql!(
+    let row = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT DISTINCT lower(email) AS email FROM identities WHERE user_id = {id} AND confirmed_at IS NOT NULL"#
+        r#"SELECT lower(email) AS email FROM identities WHERE user_id = {id} AND confirmed_at IS NOT NULL
+           ORDER BY coalesce(last_sign_in_at, created_at) DESC LIMIT 1"#
     ))
-    .all(db)
+    .one(db)
     .await?;
-    Ok(rows.into_iter().map(|row| row.email).collect())
+    Ok(row.map(|row| row.email))
 }
 
 /// Those who sign in with this address, which is in lower case.

@@ -81,7 +81,7 @@ pub enum Side {
     /// Those that a person may see: as one of these students or in their name, or as the tutor.
     Person {
         students: Vec<UserId>,
-        tutor: UserId,
+        tutor: Option<TutorId>,
     },
     /// Those of the centre, on lessons of these tutors and about the subjects with these slugs, where there are any.
     Centre {
@@ -106,8 +106,8 @@ pub struct Filter {
     pub side: Side,
     pub student: Option<UserId>,
     pub tutor: Option<TutorId>,
-    /// Whether the tutor is suspended.
-    pub tutor_suspended: Option<bool>,
+    /// Whether the tutor is suspended, or a tutor no longer.
+    pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
     pub status: Option<BookingStatus>,
     /// Bookings that end after this.
@@ -143,9 +143,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     if let Some(id) = filter.tutor {
         conditions.add("lessons.tutor_id = ?", [id.into()]);
     }
-    if let Some(suspended) = filter.tutor_suspended {
-        let condition = "(tutor_users.suspended_at IS NOT NULL) = ?";
-        conditions.add(condition, [suspended.into()]);
+    if let Some(needed) = filter.needs_tutor {
+        let condition = "(tutor_users.suspended_at IS NOT NULL OR NOT EXISTS (
+            SELECT FROM user_roles WHERE user_id = tutors.user_id AND role = 'tutor')) = ?";
+        conditions.add(condition, [needed.into()]);
     }
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
@@ -188,7 +189,7 @@ impl Side {
             Self::Person { students, tutor } => {
                 let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
                 conditions.add(
-                    "(bookings.student_id = ANY(?) OR tutors.user_id = ?)",
+                    "(bookings.student_id = ANY(?) OR lessons.tutor_id = ?)",
                     [students.into(), tutor.into()],
                 );
             }
@@ -217,7 +218,7 @@ pub async fn find(
         side,
         student: None,
         tutor: None,
-        tutor_suspended: None,
+        needs_tutor: None,
         id: Some(id),
         status: None,
         from: None,

@@ -25,7 +25,7 @@ pub async fn claim(
     let claimed = db
         .execute_raw(raw_sql!(
             Postgres,
-            r#"INSERT INTO idempotency_keys (caller_id, key, request_hash, in_flight_until, created_at)
+            r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
                VALUES ({caller_id}, {key}, {request_hash}, {in_flight_until}, {now})
                ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
                SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at,
@@ -87,8 +87,8 @@ pub async fn release(
 pub async fn forget(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"DELETE FROM idempotency_keys WHERE (caller_id, key) IN (
-               SELECT caller_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 1000)"#
+        r#"DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+               SELECT user_id, key FROM idempotency_keys WHERE created_at < {before} LIMIT 1000)"#
     ))
     .await
     .map(|_| ())

@@ -35,10 +35,12 @@ pub enum Side {
     All,
     /// Those that this person sent.
     SentBy(UserId),
-    /// Those that are open, sent to one of these addresses, in lower case, by somebody who still may.
+    /// Those that are open, sent to this address, in lower case, by somebody who still may.
     SentTo {
-        addresses: Vec<String>,
+        address: Option<String>,
         now: DateTime<Utc>,
+        /// Only those that admins sent.
+        only_of_admins: bool,
     },
 }
 
@@ -50,10 +52,17 @@ pub async fn list(
     before: Option<InvitationId>,
     limit: i64,
 ) -> Result<Vec<Invitation>, DbErr> {
-    let (sent_by, addresses, now) = match side {
-        Side::All => (None, None, None),
-        Side::SentBy(user_id) => (Some(user_id), None, None),
-        Side::SentTo { addresses, now } => (None, Some(addresses), Some(now)),
+    let (sent_by, sent_to, now, only_of_admins) = match side {
+        Side::All => (None, None, None, false),
+        Side::SentBy(user_id) => (Some(user_id), None, None, false),
+        Side::SentTo {
+            address,
+            now,
+            only_of_admins,
+        } => {
+            let address = address.unwrap_or_default();
+            (None, Some(address), Some(now), only_of_admins)
+        }
     };
     Invitation::find_by_statement(raw_sql!(
         Postgres,
@@ -63,10 +72,10 @@ pub async fn list(
            JOIN users AS inviters ON inviters.id = invited_by
            LEFT JOIN users AS others ON others.id = other_id
            WHERE ({sent_by}::uuid IS NULL OR invited_by = {sent_by})
-             AND ({addresses}::text[] IS NULL
-                  OR (invitations.email = ANY({addresses}) AND state = 'open' AND expires_at > {now}
+             AND ({sent_to}::text IS NULL
+                  OR (invitations.email = {sent_to} AND state = 'open' AND expires_at > {now}
                       AND inviters.suspended_at IS NULL AND others.suspended_at IS NULL
-                      AND (role IN ('student', 'guardian')
+                      AND (NOT {only_of_admins} AND other_id = invited_by
                            OR EXISTS (SELECT FROM user_roles AS held WHERE held.user_id = invited_by AND held.role = 'admin'))))
              AND ({id}::uuid IS NULL OR invitations.id = {id})
              AND ({before}::uuid IS NULL OR invitations.id < {before})

@@ -1,7 +1,7 @@
 //! Who somebody is, and what they may do.
 
 use ::entity::id::{TutorId, UserId};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
 use uuid::Uuid;
 
 /// A user with all that decides what they may do.
@@ -25,12 +25,24 @@ pub struct Person {
 pub(super) const COLUMNS: &str = "users.id AS user_id, users.name, users.email, users.time_zone, users.version,
        ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
        tutors.id AS tutor_id,
-       ARRAY(SELECT student_id FROM guardianships WHERE guardian_id = users.id ORDER BY student_id) AS students,
+       ARRAY(SELECT student_id FROM guardianships WHERE guardian_id = users.id
+             AND EXISTS (SELECT FROM user_roles WHERE user_id = users.id AND role = 'guardian') ORDER BY student_id) AS students,
        coalesce(revisions.revision, 0) AS revision";
 
 pub(super) const JOINS: &str = "LEFT JOIN tutors ON tutors.user_id = users.id
            AND EXISTS (SELECT FROM user_roles WHERE user_id = users.id AND role = 'tutor')
        LEFT JOIN revisions ON revisions.id = users.id AND NOT of_time";
+
+/// Whether there is such a user, who is not suspended and won't be before the end of the transaction.
+pub async fn hold(txn: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
+    let row = txn
+        .query_one_raw(raw_sql!(
+            Postgres,
+            r#"SELECT id FROM users WHERE id = {id} AND suspended_at IS NULL FOR SHARE"#
+        ))
+        .await?;
+    Ok(row.is_some())
+}
 
 /// A user who is not suspended.
 pub async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Person>, DbErr> {

@@ -203,7 +203,7 @@ pub async fn hide(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE tutors SET visible = false, version = version + 1, updated_at = {now}
-           WHERE user_id = {user_id} AND visible"#
+           WHERE user_id = {user_id}"#
     ))
     .await
     .map(|_| ())

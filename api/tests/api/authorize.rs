@@ -17,6 +17,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 async fn start() -> TestApp {
     TestApp::start_with(|config| {
         config.server.cors_origins = vec![FRONTEND.to_owned()];
+        config.server.redirect_uris = vec![BACK.to_owned()];
     })
     .await
 }
@@ -27,6 +28,7 @@ fn asked(test: &TestApp, redirect_uri: &str) -> Url {
     url.query_pairs_mut()
         .append_pair("response_type", "code")
         .append_pair("client_id", "app")
+        .append_pair("scope", "openid")
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", "s t&te")
         .append_pair("code_challenge", &challenge)
@@ -169,11 +171,15 @@ async fn a_code_is_good_only_for_who_asked_and_for_a_minute() {
 }
 
 #[tokio::test]
-async fn who_is_suspended_gets_no_session_by_a_code() {
+async fn who_is_suspended_gets_neither_a_code_nor_a_session_by_one() {
     let test = start().await;
     let code = code(&test).await;
     test.execute("UPDATE users SET suspended_at = now()").await;
     refused(redeem(&test, &code, VERIFIER, BACK).await);
+    let arrived = arrive(&test, &mut test.stranger(), Consent::All).await;
+    let came = parameters(&arrived);
+    assert_eq!(came["error"], "access_denied");
+    assert_eq!(came["error_description"], "suspended");
 }
 
 #[tokio::test]
@@ -189,9 +195,13 @@ async fn a_no_is_told_to_the_frontend() {
 }
 
 #[tokio::test]
-async fn a_code_is_sent_to_no_other_origin() {
+async fn a_code_is_sent_to_no_other_address() {
     let test = start().await;
     for redirect_uri in [
+        "https://app.example.org/signed-in",
+        "https://app.example.org/signed-in?from=api&",
+        "https://app.example.org/signed-in?from=api#",
+        "https://app.example.org/other/../signed-in?from=api",
         "https://evil.example/",
         "http://app.example.org/",
         "https://app.example.org:444/",
@@ -271,7 +281,6 @@ async fn a_challenge_must_be_one() {
         ("response_type", Some("token")),
         ("state", None),
         ("state", Some("")),
-        ("scope", Some("openid")),
     ] {
         let answer = test.stranger().follow(&with(name, value)).await;
         let refused: Value = answer.expect_problem(422, "invalid_fields");

@@ -103,6 +103,10 @@ async fn either_side_ends_a_guardianship_and_then_the_guardian_sees_nothing() {
     olga.delete(&path).await.expect_problem(404, "not_found");
     sam.delete(&mirrored).await.expect_problem(404, "not_found");
     sam.delete(&path).await.expect(204);
+    gita.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let gita = test.sign_in(&email("Gita")).await;
     gita.get(&booking).await.expect_problem(404, "not_found");
     assert_eq!(
         gita.get("/v1/me").await.expect(200)["roles"],
@@ -115,7 +119,59 @@ async fn either_side_ends_a_guardianship_and_then_the_guardian_sees_nothing() {
         .await
         .expect_problem(409, "already_guardian");
     let gita = test.sign_in(&email("Gita")).await;
+    let phone = test.sign_in(&email("Gita")).await;
     gita.delete(&path).await.expect(204);
+    gita.get("/v1/me").await.expect(200);
+    phone
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn who_is_a_guardian_no_longer_acts_for_nobody() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let sam = test.student("Sam").await;
+    let gita = link(&test, &admin, "Gita", &sam).await;
+    let user = format!("/v1/users/{}", gita.id().await);
+    let etag = admin.get(&user).await.etag();
+    let roles = json!({"roles": ["student"]});
+    admin
+        .edit(
+            reqwest::Method::PUT,
+            &format!("{user}/roles"),
+            &etag,
+            &roles,
+        )
+        .await
+        .expect(200);
+    let gita = test.sign_in(&email("Gita")).await;
+    let mut wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    wanted["student_id"] = json!(sam.id().await);
+    let refused = gita.post("/v1/bookings", &wanted).await;
+    refused.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_guardian_does_not_book_for_who_is_suspended() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let sam = test.student("Sam").await;
+    let gita = link(&test, &admin, "Gita", &sam).await;
+    let id = sam.id().await;
+    let suspend = format!("/v1/users/{id}/suspend");
+    admin.post(&suspend, &json!({})).await.expect(200);
+    let mut wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    wanted["student_id"] = json!(id);
+    for person in [&gita, &admin] {
+        let refused = person.post("/v1/bookings", &wanted).await;
+        refused.expect_problem(404, "not_found");
+    }
 }
 
 #[tokio::test]

@@ -213,3 +213,88 @@ async fn a_person_has_ten_open_invitations_at_most() {
         .await
         .expect_problem(409, "too_many_invitations");
 }
+
+#[tokio::test]
+async fn a_guardian_whom_an_admin_invited_is_none_once_the_admin_is_none() {
+    let test = TestApp::start().await;
+    let (admin, second) = (test.admin("Ada").await, test.admin("Bea").await);
+    let (sam, gita) = (test.student("Sam").await, test.student("Gita").await);
+    let new = json!({"role": "guardian", "email": email("Gita"), "student_id": sam.id().await});
+    let made = second.post("/v1/invitations", &new).await.expect(201);
+    let user = format!("/v1/users/{}", second.id().await);
+    let etag = admin.get(&user).await.etag();
+    let roles = json!({"roles": ["student"]});
+    admin
+        .edit(
+            reqwest::Method::PUT,
+            &format!("{user}/roles"),
+            &etag,
+            &roles,
+        )
+        .await
+        .expect(200);
+    let accept = format!("/v1/invitations/{}/accept", made["id"].as_str().unwrap());
+    gita.post(&accept, &json!({}))
+        .await
+        .expect_problem(404, "not_found");
+}
+
+/// An address may have become somebody else's since.
+#[tokio::test]
+async fn an_address_counts_only_while_its_owner_signs_in_with_it() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let robin = test.student("Robin").await;
+    let id = robin.id().await;
+    test.execute(&format!(
+        "INSERT INTO identities (id, user_id, issuer, subject, email, created_at, confirmed_at, last_sign_in_at)
+         VALUES (gen_random_uuid(), '{id}', 'https://id.example.org', '1', 'robin@school.edu', '2026-01-01', '2026-01-01', '2026-01-01')"
+    ))
+    .await;
+    let new = json!({"role": "admin", "email": "robin@school.edu"});
+    admin.post("/v1/invitations", &new).await.expect(201);
+    assert_eq!(
+        robin.get("/v1/invitations").await.expect(200)["items"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn only_an_admins_invitation_opens_a_sign_up_that_is_closed() {
+    let test = TestApp::start_with(|config| {
+        config.sign_in.sign_up_domains = vec!["school.edu".to_owned()];
+    })
+    .await;
+    let arrive = async |name: &str| {
+        test.add_account(name);
+        let mut person = test.stranger();
+        let target = person.start_sign_in().await;
+        let consent = google_sandbox::Consent::All;
+        let callback = test
+            .google
+            .authorize(&target, &email(name), consent)
+            .unwrap();
+        person.follow(&callback).await;
+        person
+    };
+    let new = |role: &str, name: &str, by: &str| {
+        format!(
+            "INSERT INTO invitations (id, role, email, invited_by, other_id, created_at, expires_at)
+             SELECT gen_random_uuid(), '{role}', '{}', id, id, now(), '2028-01-01' FROM users WHERE name = '{by}'",
+            email(name)
+        )
+    };
+    test.execute(
+        "INSERT INTO users (id, name, email, time_zone, created_at, updated_at)
+         VALUES (gen_random_uuid(), 'Sam', 'sam@school.edu', 'UTC', now(), now()),
+                (gen_random_uuid(), 'Ada', 'ada@school.edu', 'UTC', now(), now());
+         INSERT INTO user_roles SELECT id, 'admin', now() FROM users WHERE name = 'Ada'",
+    )
+    .await;
+    assert_eq!(arrive("Gita").await.cookie("session"), None);
+    test.execute(&new("guardian", "Gita", "Sam")).await;
+    assert_eq!(arrive("Gita").await.cookie("session"), None);
+    test.execute(&new("guardian", "Hanna", "Ada")).await;
+    let hanna = arrive("Hanna").await;
+    hanna.get("/v1/me").await.expect(200);
+}

@@ -185,7 +185,6 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("PUT", ROLES, json!({"roles": ["student"]})),
         ("POST", "/v1/users/{other}/suspend", json!({"reason": "x"})),
-        ("POST", "/v1/users/{other}/reinstate", json!({})),
         (
             "POST",
             "/v1/guardianships",
@@ -196,9 +195,6 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
             "/v1/invitations",
             json!({"role": "guardian", "email": "grandma@example.com"}),
         ),
-        ("POST", "/v1/invitations/{other}/accept", json!({})),
-        ("POST", "/v1/invitations/{other}/decline", json!({})),
-        ("POST", "/v1/invitations/{other}/withdraw", json!({})),
         ("POST", APPS, json!({"name": "Kiosk"})),
         ("PATCH", APP, json!({"name": "Kiosk", "enabled": true})),
         ("POST", "/v1/third-party-apps/{app}/keys", key),

@@ -290,8 +290,22 @@ async fn a_key_that_is_limited_sees_only_what_it_is_limited_to() {
         .post(&format!("{}/cancel", bookings[1]), &json!({}))
         .await
         .expect_problem(404, "not_found");
-    let listed = limited.get("/v1/bookings").await.expect(200);
-    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    for query in [
+        "",
+        "?as=centre",
+        "?as=tutor",
+        &format!("?as=student&student_id={student}"),
+    ] {
+        let listed = limited.get(&format!("/v1/bookings{query}")).await;
+        assert_eq!(listed.expect(200)["items"].as_array().unwrap().len(), 1);
+    }
+    // When the student has lessons with others is not for it to know, only that it can't be booked.
+    let at_theos = "start=2027-03-02T10:00:00Z&minutes=60";
+    let explain = world
+        .tutor
+        .path(&format!("/slots/explain?{at_theos}&student_id={student}"));
+    let reasons = limited.get(&explain).await.expect(200)["reasons"].clone();
+    assert_eq!(reasons, json!([{"code": "student_busy"}]));
     let mut wanted = theo.lesson("2027-03-03T08:00:00Z", 60);
     wanted["student_id"] = json!(student);
     limited
@@ -425,11 +439,8 @@ async fn the_token_endpoint_refuses_as_rfc_6749_says() {
         (400, "invalid_request", &[]),
         (400, "invalid_request", &[grant]),
         (400, "invalid_request", &[grant, by_id]),
-        (
-            400,
-            "invalid_request",
-            &[grant, by_id, by_secret, ("x", "y")],
-        ),
+        // A field that stands twice (RFC 6749 section 3.2).
+        (400, "invalid_request", &[grant, grant, by_id, by_secret]),
         (
             400,
             "unsupported_grant_type",

@@ -182,7 +182,7 @@ async fn who_is_suspended_is_out_at_once_and_stays_out_until_reinstated() {
     assert_eq!(hidden["items"].as_array().unwrap().len(), 1);
 
     // What is booked waits for another tutor.
-    let waiting = "/v1/bookings?as=centre&tutor_suspended=true&status=confirmed";
+    let waiting = "/v1/bookings?as=centre&needs_tutor=true&status=confirmed";
     let waiting = admin.get(waiting).await.expect(200);
     assert_eq!(waiting["items"][0]["id"], booked["id"]);
 
@@ -355,4 +355,49 @@ async fn the_first_admin_is_made_on_the_command_line() {
     grant(&other).await.unwrap();
     let listed = ada.get("/v1/users?role=admin").await.expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_tutor_no_longer_has_no_part_in_the_lessons_which_wait_for_another() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let student = test.student("Sam").await;
+    let booked = student
+        .post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
+        .await
+        .expect(201);
+    let booking = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    let id = tutor.person.id().await;
+    set_roles(&admin, &id, &json!(["student"]))
+        .await
+        .expect(200);
+    let former = test.sign_in(&tutor.email).await;
+    former.get(&booking).await.expect_problem(404, "not_found");
+    former
+        .post(&format!("{booking}/cancel"), &json!({}))
+        .await
+        .expect_problem(404, "not_found");
+    let waiting = "/v1/bookings?as=centre&needs_tutor=true&status=confirmed";
+    let waiting = admin.get(waiting).await.expect(200);
+    assert_eq!(waiting["items"][0]["id"], booked["id"]);
+}
+
+#[tokio::test]
+async fn an_edit_of_roles_is_refused_when_they_have_changed_in_any_way() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let tina = test.student("Tina").await;
+    let id = tina.id().await;
+    let etag = admin.get(&path(&id, "")).await.etag();
+    let invitation = json!({"role": "tutor", "email": email("Tina")});
+    let made = admin.post("/v1/invitations", &invitation).await.expect(201);
+    let accept = format!("/v1/invitations/{}/accept", made["id"].as_str().unwrap());
+    tina.post(&accept, &json!({})).await.expect(204);
+    let roles = json!({"roles": ["student"]});
+    admin
+        .edit(Method::PUT, &path(&id, "/roles"), &etag, &roles)
+        .await
+        .expect_problem(412, "stale_etag");
 }

@@ -14,8 +14,8 @@ use utoipa::openapi::{
 
 const INTRODUCTION: &str = "\n\n**Who asks.** People send the cookie of their session or, from frontends on another site, its token \
     as `Authorization: Bearer`. Third-party apps send their key (`tsk_…`), or an access token for it (`tsa_…`, from \
-    `/v1/auth/token`), as `Authorization: Bearer`; they may call only the operations that name a scope. Where there is an \
-    `Authorization` header, cookies don't count.\n\n| scope | |\n| --- | --- |";
+    `/v1/auth/token`), as `Authorization: Bearer`; they may call only the operations that name a scope. Beside a bearer token, \
+    cookies don't count.\n\n| scope | |\n| --- | --- |";
 
 pub fn describe(document: &mut OpenApi) {
     let description = document.info.description.get_or_insert_default();

@@ -274,7 +274,7 @@ async fn finish(
     let mut jar = jar.add(cookie.clear(app));
     if let Some(exchange) = exchange {
         let target = authorize::target(app, &exchange, &outcome);
-        return (jar, no_store(), Redirect::to(target.as_str())).into_response();
+        return (jar, no_store(), Redirect::to(&target)).into_response();
     }
     let target = match outcome {
         Ok(Success::SignedIn(token)) => {

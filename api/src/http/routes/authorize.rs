@@ -19,7 +19,6 @@ use axum_extra::extract::cookie::CookieJar;
 use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 /// What can be asked for.
@@ -35,8 +34,8 @@ enum ChallengeMethod {
     S256,
 }
 
+/// Unknown parameters are let through: RFC 6749 section 3.1 wants it so.
 #[derive(Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuthorizeParams {
     /// A code.
@@ -44,11 +43,7 @@ pub struct AuthorizeParams {
     #[param(inline)]
     #[expect(dead_code, reason = "there is but one")]
     response_type: ResponseType,
-    /// Of no matter: the address says who asks. OAuth libraries want to send one.
-    #[garde(custom(validate::optional_text(0, 200)))]
-    #[param(max_length = 200, nullable = false)]
-    client_id: Option<String>,
-    /// To where the browser goes with the code: an address of one of the origins that `CORS_ORIGINS` lists.
+    /// To where the browser goes with the code: one of the addresses that `REDIRECT_URIS` lists, to the letter.
     #[garde(custom(validate::text(1, 1000)))]
     #[param(max_length = 1000, example = "https://app.example.org/signed-in")]
     redirect_uri: String,
@@ -103,7 +98,7 @@ pub async fn authorize(
         return Ok(Redirect::to(&url).into_response());
     }
     let (state, challenge) = (params.state.clone(), params.code_challenge.clone());
-    let exchange = Exchange::new(&app, &params.redirect_uri, state, challenge)?;
+    let exchange = Exchange::new(&app, params.redirect_uri.clone(), state, challenge)?;
     let Some(provider) = service::sign_in::provider(&app, params.provider.as_deref())? else {
         return Ok((no_store(), choice(&app, &params)).into_response());
     };
@@ -112,7 +107,7 @@ pub async fn authorize(
         Err(error @ Error::Unavailable { .. }) => {
             tracing::warn!(%error, provider = provider.id, "sign-in can't begin");
             let target = target(&app, &exchange, &Err(Failure::ProviderUnavailable));
-            return Ok((no_store(), Redirect::to(target.as_str())).into_response());
+            return Ok((no_store(), Redirect::to(&target)).into_response());
         }
         started => started?,
     };
@@ -133,7 +128,7 @@ fn choice(app: &App, params: &AuthorizeParams) -> impl IntoResponse + use<> {
 }
 
 /// Where the browser goes with what came of it.
-pub(super) fn target(app: &App, exchange: &Exchange, outcome: &Result<Success, Failure>) -> Url {
+pub(super) fn target(app: &App, exchange: &Exchange, outcome: &Result<Success, Failure>) -> String {
     let failure = match outcome {
         Ok(Success::CodeIssued(code)) => {
             return exchange.target(app, &[("code", code.expose_secret())]);

@@ -255,8 +255,8 @@ enum As {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BookingParams {
-    /// Bookings that the caller has as a student (the default), on the caller's lessons as a tutor, or, for admins and
-    /// third-party apps (whose default it is), of the whole centre.
+    /// Bookings that the caller has as a student (the default), on the caller's lessons as a tutor, or, for admins, of the
+    /// whole centre. Third-party apps are answered for the centre in any case, as far as their keys reach.
     #[garde(skip)]
     #[serde(rename = "as")]
     #[param(inline, nullable = false)]
@@ -269,11 +269,11 @@ pub struct BookingParams {
     #[garde(skip)]
     #[param(value_type = Option<Uuid>, nullable = false)]
     tutor_id: Option<TutorId>,
-    /// Only bookings with tutors who are suspended, or who are not. With `status=confirmed` and `from`, those that wait
-    /// for another tutor.
+    /// Only bookings whose tutor is suspended or a tutor no longer, or is not. With `status=confirmed` and `from`, those
+    /// that wait for another tutor.
     #[garde(skip)]
     #[param(nullable = false)]
-    tutor_suspended: Option<bool>,
+    needs_tutor: Option<bool>,
     /// Only bookings with this status.
     #[garde(skip)]
     #[param(inline)]
@@ -302,7 +302,7 @@ pub struct BookingParams {
 /// The caller's own, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
 #[utoipa::path(get, path = "/v1/bookings", tag = "bookings", operation_id = "list_bookings",
     security(("session" = [])), params(BookingParams),
-    responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, Faults))]
+    responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
     Allowed(caller): Allowed,
@@ -320,7 +320,7 @@ pub async fn list(
         side,
         student,
         tutor: params.tutor_id,
-        tutor_suspended: params.tutor_suspended,
+        needs_tutor: params.needs_tutor,
         cancelled: params.status.map(|status| status == Status::Cancelled),
         from: params.from,
         until: params.to,
@@ -342,16 +342,14 @@ async fn side(
     caller: &Caller,
     params: &BookingParams,
 ) -> Result<(Option<Side>, Option<UserId>), Error> {
-    let tutor = match caller {
-        Caller::Person(person) => person.tutor_id,
-        Caller::App(_) => None,
-    };
     match (params.side, caller) {
-        (Some(As::Centre), _) | (None, Caller::App(_)) => {
+        (Some(As::Centre), _) | (_, Caller::App(_)) => {
             Ok((Some(of_centre(caller)?), params.student_id))
         }
-        (Some(As::Tutor), _) => Ok((tutor.map(Side::Tutor), params.student_id)),
-        (Some(As::Student) | None, _) => {
+        (Some(As::Tutor), Caller::Person(person)) => {
+            Ok((person.tutor_id.map(Side::Tutor), params.student_id))
+        }
+        (Some(As::Student) | None, Caller::Person(_)) => {
             let student = caller.student(app, params.student_id).await?;
             Ok((student.map(Side::Student), None))
         }
@@ -360,8 +358,8 @@ async fn side(
 
 /// Get a booking.
 ///
-/// For its student, the student's guardians, the tutor of its lesson and admins; for everybody else there is no such
-/// booking.
+/// For its student, the student's guardians, the tutor of its lesson, admins, and third-party apps as far as their keys
+/// reach; for everybody else there is no such booking.
 #[utoipa::path(get, path = "/v1/bookings/{id}", tag = "bookings", operation_id = "get_booking",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the booking.")),
     responses((status = 200, description = "The booking.", body = Booking, headers(("ETag" = String))),
@@ -388,7 +386,7 @@ pub struct NewCancellation {
 
 /// Cancel a booking.
 ///
-/// By its student, a guardian of the student, the tutor of its lesson or an admin, before the lesson begins. The time is free at once, and the event
+/// By its student, a guardian of the student, the tutor of its lesson, an admin or a third-party app, before the lesson begins. The time is free at once, and the event
 /// leaves the tutor's Google Calendar shortly after.
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),

@@ -1,14 +1,12 @@
 //! Invitations to take a role.
 
-use super::{
-    bookings::Named,
-    users::{Nothing, Role},
-};
+use super::{bookings::Named, users::Role};
 use crate::{
     app::App,
     error::Error,
     http::{
         auth::{SignedIn, renewed},
+        credentials::Credentials,
         cursor::{self, LONGEST_PAGE, usual_page},
         extract::{Json, NoQuery, Path, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
@@ -37,7 +35,6 @@ use uuid::Uuid;
 pub struct Invitation {
     id: Uuid,
     /// What the invited person will be.
-    #[schema(inline)]
     role: Role,
     #[schema(example = "amara@example.org")]
     email: String,
@@ -45,7 +42,6 @@ pub struct Invitation {
     /// For a guardian, the student; for a student, the guardian.
     #[schema(required)]
     other: Option<Named>,
-    #[schema(inline)]
     state: Progress,
     created_at: DateTime<Utc>,
     /// Until then it can be accepted.
@@ -168,7 +164,6 @@ pub struct NewInvitation {
     /// What the invited person will be: `tutor` and `admin` for admins only; `guardian` of the inviter, or of
     /// `student_id`; `student`, whose guardian the inviter will be.
     #[garde(skip)]
-    #[schema(inline)]
     role: Role,
     /// With which the invited person signs in.
     #[garde(email, length(max = 320))]
@@ -211,22 +206,20 @@ pub async fn create(
 /// person have ended. Whoever sends the token of a session must sign in again.
 #[utoipa::path(post, path = "/v1/invitations/{id}/accept", tag = "users", operation_id = "accept_invitation", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the invitation.")),
-    request_body = Nothing,
     responses((status = 204, description = "Accepted."),
         (status = 409, description = "The guardian and the student are linked (`already_guardian`), to too many (`too_many_guardians`), or one person (`same_person`).", body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+        NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn accept(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     Path(id): Path<InvitationId>,
     headers: HeaderMap,
     _: Query<NoQuery>,
-    Json(Nothing {}): Json<Nothing>,
 ) -> Result<Response, Error> {
-    if invitation::accept(&app, &holder, id).await? {
-        return renewed(&app, &holder, &headers).await;
-    }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    // Nothing but a cookie can be replaced in the answer.
+    let renewable = Credentials::of(&headers) == Credentials::Cookie;
+    let outcome = invitation::accept(&app, &holder, renewable, id).await?;
+    Ok(renewed(&app, &outcome))
 }
 
 /// Decline an invitation.
@@ -234,14 +227,12 @@ pub async fn accept(
 /// Who was invited may.
 #[utoipa::path(post, path = "/v1/invitations/{id}/decline", tag = "users", operation_id = "decline_invitation", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the invitation.")),
-    request_body = Nothing,
-    responses((status = 204, description = "Declined."), NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+    responses((status = 204, description = "Declined."), NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn decline(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     Path(id): Path<InvitationId>,
     _: Query<NoQuery>,
-    Json(Nothing {}): Json<Nothing>,
 ) -> Result<StatusCode, Error> {
     invitation::decline(&app, &holder, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -252,14 +243,12 @@ pub async fn decline(
 /// Who invited may, and admins.
 #[utoipa::path(post, path = "/v1/invitations/{id}/withdraw", tag = "users", operation_id = "withdraw_invitation", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the invitation.")),
-    request_body = Nothing,
-    responses((status = 204, description = "Withdrawn."), NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+    responses((status = 204, description = "Withdrawn."), NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn withdraw(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     Path(id): Path<InvitationId>,
     _: Query<NoQuery>,
-    Json(Nothing {}): Json<Nothing>,
 ) -> Result<StatusCode, Error> {
     invitation::withdraw(&app, &holder, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -9,7 +9,7 @@ use crate::{
         cursor,
         extract::Query,
         json::json,
-        openapi::{Faults, NotSignedIn},
+        openapi::{Faults, NotFound, NotSignedIn},
         validate,
     },
     service::{
@@ -277,7 +277,7 @@ impl TryFrom<String> for TutorIds {
 /// all tutors who have it. By start; among the tutors of a slot the best is first.
 #[utoipa::path(get, path = "/v1/slots", tag = "tutors", operation_id = "search_slots",
     security(("session" = [])), params(SearchParams),
-    responses((status = 200, description = "Slots by start.", body = SharedSlotPage), NotSignedIn, Faults))]
+    responses((status = 200, description = "Slots by start.", body = SharedSlotPage), NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
     Allowed(caller): Allowed,
@@ -322,7 +322,7 @@ pub struct NextSlot<'a> {
 /// The first slot that the signed-in person could book, as far ahead as lessons can be booked.
 #[utoipa::path(get, path = "/v1/slots/next", tag = "tutors", operation_id = "next_slot",
     security(("session" = [])), params(NextParams),
-    responses((status = 200, description = "The next slot.", body = NextSlot), NotSignedIn, Faults))]
+    responses((status = 200, description = "The next slot.", body = NextSlot), NotSignedIn, NotFound, Faults))]
 pub async fn next(
     State(app): State<App>,
     Allowed(caller): Allowed,

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        extract::{NoQuery, Query},
+        extract::{self, BODY_TIME, NoQuery, Query, USUAL_KIB},
         openapi::Faults,
     },
     service::{
@@ -14,8 +14,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Bytes,
-    extract::State,
+    extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -24,9 +23,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is asked of the token endpoint.
+/// What is asked of the token endpoint. Unknown fields are let through: RFC 6749 section 3.2 wants it so.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// `authorization_code`, or for third-party apps `client_credentials`.
     #[schema(max_length = 100, example = "client_credentials")]
@@ -104,8 +102,9 @@ pub async fn issue(
     State(app): State<App>,
     headers: HeaderMap,
     _: Query<NoQuery>,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, Error> {
+    let body = extract::read(request, &app, USUAL_KIB, BODY_TIME).await?;
     let Some(request) = read(&headers, &body) else {
         return Ok(refuse("invalid_request", "The form can't be read."));
     };
@@ -152,7 +151,8 @@ async fn for_person(
 
 async fn for_app(app: &App, headers: &HeaderMap, request: TokenRequest) -> Result<Response, Error> {
     let client = match (basic(headers), request.client_id, request.client_secret) {
-        (Some(client), None, None) => Some(client),
+        // RFC 6749 section 3.2.1: some name themselves in the form too.
+        (Some(client), id, None) if id.as_ref().is_none_or(|id| *id == client.0) => Some(client),
         (None, Some(id), Some(secret)) => Some((id, secret)),
         _ => None,
     };

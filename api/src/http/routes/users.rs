@@ -40,7 +40,6 @@ pub struct User {
     /// IANA name of the zone in which this person wants to see times.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    #[schema(inline)]
     roles: Vec<Role>,
     /// The tutor that this person is, or was.
     #[schema(required)]
@@ -200,7 +199,7 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct Roles {
     #[garde(custom(validate::items(0, 4)), custom(|roles: &Vec<Role>, context: &()| validate::distinct(roles, context)))]
-    #[schema(inline, max_items = 4, example = json!(["student", "tutor"]))]
+    #[schema(max_items = 4, example = json!(["student", "tutor"]))]
     roles: Vec<Role>,
 }
 
@@ -240,9 +239,10 @@ pub struct NewSuspension {
 /// Suspend a user.
 ///
 /// For admins. All sessions of the user end, and the user can't sign in. Nobody finds or books a tutor who is suspended;
-/// the lessons that are booked stay: `GET /v1/bookings?as=centre&tutor_suspended=true&status=confirmed` lists those that
-/// wait for another tutor, `GET /v1/slots` with the student, the subject and the time names who could take one over, best
-/// first, and `POST /v1/bookings/{id}/reassign` hands it over.
+/// the lessons that are booked stay: `GET /v1/bookings?as=centre&needs_tutor=true&status=confirmed` lists those that wait
+/// for another tutor, `GET /v1/slots` with the subject and the time names who could take one over, best first (without the
+/// student, who has this very lesson then, and as far as notice and horizon allow), and `POST /v1/bookings/{id}/reassign`
+/// hands it over, however short the notice.
 #[utoipa::path(post, path = "/v1/users/{id}/suspend", tag = "users", operation_id = "suspend_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
     request_body = NewSuspension,
@@ -259,26 +259,19 @@ pub async fn suspend(
     Ok(answer(role::suspend(&app, id, reason.as_deref()).await?))
 }
 
-/// Nothing to say.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Nothing {}
-
 /// Reinstate a user.
 ///
 /// For admins. Ends a suspension: the user can sign in again.
 #[utoipa::path(post, path = "/v1/users/{id}/reinstate", tag = "users", operation_id = "reinstate_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
-    request_body = Nothing,
     responses((status = 200, description = "The user as reinstated.", body = User, headers(("ETag" = String))),
         (status = 409, description = "The user is not suspended (`not_suspended`).", body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, NotAdmin, NotFound, BadBody, Faults))]
+        NotSignedIn, NotAdmin, NotFound, Faults))]
 pub async fn reinstate(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
-    Json(Nothing {}): Json<Nothing>,
 ) -> Result<Response, Error> {
     Ok(answer(role::reinstate(&app, id).await?))
 }

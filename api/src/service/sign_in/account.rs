@@ -29,11 +29,12 @@ pub(super) async fn user_of(
     Ok(sign_up(app, identity).await?)
 }
 
-/// Whoever is invited may sign up in any domain: guardians seldom have an address of the school.
+/// Whoever an admin has invited may sign up in any domain: guardians seldom have an address of the school.
 async fn is_invited(app: &App, identity: &Identity) -> Result<bool, Error> {
     let side = store::invitation::Side::SentTo {
-        addresses: vec![identity.email.to_lowercase()],
+        address: Some(identity.email.to_lowercase()),
         now: app.clock.now(),
+        only_of_admins: true,
     };
     let found = store::invitation::list(&app.db, side, None, None, 1).await?;
     Ok(!found.is_empty())

@@ -1,4 +1,4 @@
-//! Codes by which frontends on other sites get a session (RFC 6749 section 4.1): sent to an address that is allowed, good
+//! Codes by which frontends on other sites get a session (RFC 6749 section 4.1): sent to an address that is listed, good
 //! once and for a minute, and only for who asked (RFC 7636).
 
 use crate::{
@@ -14,7 +14,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use url::Url;
 
 /// Within what time a code is to be exchanged.
 const TIME_LIMIT: TimeDelta = TimeDelta::minutes(1);
@@ -22,13 +21,11 @@ const TIME_LIMIT: TimeDelta = TimeDelta::minutes(1);
 /// For how long it is remembered that a code was used, so that its session ends when it comes again.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);
 
-/// The longest address to which a code is sent.
-const REDIRECT_URI_LENGTH: usize = 1000;
-
 /// How a frontend asked for a code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exchange {
-    pub redirect_uri: Url,
+    /// As it was asked for: a parsed one may be written otherwise.
+    pub redirect_uri: String,
     /// The frontend's own, given back as it is.
     pub state: String,
     /// SHA-256 of what only who asked knows, in base64.
@@ -37,18 +34,18 @@ pub struct Exchange {
 
 impl Exchange {
     /// # Errors
-    /// [`Error::Invalid`] for an address that is not of one of the origins in `CORS_ORIGINS`, and for what is no challenge
-    /// by SHA-256.
+    /// [`Error::Invalid`] for an address that is not one of `REDIRECT_URIS`, and for what is no challenge by SHA-256.
     pub fn new(
         app: &App,
-        redirect_uri: &str,
+        redirect_uri: String,
         state: String,
         code_challenge: String,
     ) -> Result<Self, Error> {
-        let redirect_uri = allowed(app, redirect_uri).ok_or_else(|| {
-            let detail = "must be an address of one of the origins that CORS_ORIGINS lists";
-            Error::invalid("redirect_uri", "not_allowed", detail)
-        })?;
+        // To the letter (RFC 9700 section 2.1).
+        if !app.config.server.redirect_uris.contains(&redirect_uri) {
+            let detail = "must be one of the addresses that REDIRECT_URIS lists";
+            return Err(Error::invalid("redirect_uri", "not_allowed", detail));
+        }
         let challenge = BASE64_URL_SAFE_NO_PAD.decode(&code_challenge);
         if challenge.is_ok_and(|bytes| bytes.len() == 32) {
             return Ok(Self {
@@ -62,53 +59,49 @@ impl Exchange {
     }
 
     /// Where the browser goes, with these parameters.
-    pub fn target(&self, app: &App, parameters: &[(&str, &str)]) -> Url {
+    pub fn target(&self, app: &App, parameters: &[(&str, &str)]) -> String {
         let issuer = app.config.server.public_url.origin().ascii_serialization();
-        let mut url = self.redirect_uri.clone();
-        url.query_pairs_mut()
+        let separator = if self.redirect_uri.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
+        let start = format!("{}{separator}", self.redirect_uri);
+        let length = start.len();
+        url::form_urlencoded::Serializer::for_suffix(start, length)
             .extend_pairs(parameters)
             .append_pair("state", &self.state)
             // RFC 9207.
-            .append_pair("iss", &issuer);
-        url
+            .append_pair("iss", &issuer)
+            .finish()
     }
 }
 
-/// An address to which a code may be sent, exactly as it stands.
-fn allowed(app: &App, text: &str) -> Option<Url> {
-    if text.len() > REDIRECT_URI_LENGTH || !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
-    {
-        return None;
-    }
-    let url = Url::parse(text).ok()?;
-    let origin = url.origin().ascii_serialization();
-    let is_plain =
-        url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    let is_listed = app.config.server.cors_origins.contains(&origin);
-    // What parsing has changed, somebody may have meant for another server.
-    (is_plain && is_listed && text.starts_with(&format!("{origin}/"))).then_some(url)
-}
-
-/// A code for somebody who has signed in.
+/// A code for somebody who has signed in, unless they are suspended.
 pub(super) async fn issue(
     app: &App,
     user_id: UserId,
     exchange: &Exchange,
-) -> Result<SecretString, Error> {
+) -> Result<Option<SecretString>, Error> {
     let now = app.clock.now();
     let code = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-    transaction!(app.db, |txn| {
+    origin::act_as(Actor::Person(Some(user_id.0)));
+    let issued = transaction!(app.db, |txn| {
+        if !store::person::hold(txn, user_id).await? {
+            return Ok(false);
+        }
         let new = NewCode {
             code_hash: hash(&code),
             user_id,
             code_challenge: &exchange.code_challenge,
-            redirect_uri: exchange.redirect_uri.as_str(),
+            redirect_uri: &exchange.redirect_uri,
             expires_at: now + TIME_LIMIT,
         };
         store::sign_in_code::insert(txn, new).await?;
-        Ok(store::sign_in_code::delete_expired(txn, now - REMEMBERED).await?)
+        store::sign_in_code::delete_expired(txn, now - REMEMBERED).await?;
+        Ok(true)
     })?;
-    Ok(code)
+    Ok(issued.then_some(code))
 }
 
 /// The session for a code, to whoever knows the verifier that belongs to it: its token, and for how long it is good at

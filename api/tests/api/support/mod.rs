@@ -205,6 +205,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             bind,
             public_url: config::at(bind),
             cors_origins: Vec::new(),
+            redirect_uris: Vec::new(),
             metrics_bind: None,
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
