@@ -171,17 +171,13 @@ pub fn slug(value: &str, (): &()) -> Result {
 /// The levels of a subject.
 pub fn levels(value: &Vec<String>, (): &()) -> Result {
     items(1, 50)(value, &())?;
-    value
-        .iter()
-        .try_for_each(|level| line(1, 64)(level, &()))?;
+    value.iter().try_for_each(|level| line(1, 64)(level, &()))?;
     distinct(value, &())
 }
 
 /// [`levels`] where there are any.
 pub fn optional_levels(value: &Option<Vec<String>>, (): &()) -> Result {
-    value
-        .as_ref()
-        .map_or(Ok(()), |value| levels(value, &()))
+    value.as_ref().map_or(Ok(()), |value| levels(value, &()))
 }
 
 /// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.

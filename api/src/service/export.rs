@@ -84,7 +84,10 @@ fn event(app: &App, lesson: &OwnLesson) -> Event {
     Event::new()
         .uid(&lesson.booking_id.to_string())
         .timestamp(app.clock.now())
-        .summary(&format!("{} ({}) with {}", lesson.subject, lesson.level, lesson.with))
+        .summary(&format!(
+            "{} ({}) with {}",
+            lesson.subject, lesson.level, lesson.with
+        ))
         .starts(lesson.starts_at)
         .ends(lesson.ends_at)
         .status(status)

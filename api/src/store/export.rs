@@ -117,9 +117,8 @@ pub async fn rows<'a>(
     query: &str,
     id: UserId,
 ) -> Result<impl Stream<Item = Result<String, DbErr>> + 'a, DbErr> {
-    let sql = format!(
-        "SELECT row_to_json(row)::text AS row FROM ({query} LIMIT {MOST_ROWS}) AS row"
-    );
+    let sql =
+        format!("SELECT row_to_json(row)::text AS row FROM ({query} LIMIT {MOST_ROWS}) AS row");
     let statement = Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, [id.into()]);
     let rows = txn.stream_raw(statement).await?;
     Ok(rows.and_then(async |row| row.try_get("", "row")))

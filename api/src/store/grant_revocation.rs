@@ -1,9 +1,6 @@
 //! Grants whose end Google is still to be told.
 
-use ::entity::{
-    google_grant, grant_revocation,
-    id::GrantId,
-};
+use ::entity::{google_grant, grant_revocation, id::GrantId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 

@@ -125,7 +125,12 @@ pub async fn get(
 pub struct NewSubject {
     /// Lower-case words with hyphens between them; it never changes.
     #[garde(custom(validate::slug))]
-    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+){0,15}$", example = "mathematics")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[a-z0-9]+(-[a-z0-9]+){0,15}$",
+        example = "mathematics"
+    )]
     slug: String,
     #[garde(custom(validate::line(1, 100)))]
     #[schema(
@@ -213,7 +218,9 @@ pub async fn edit(
     Json(SubjectChanges { name, levels }): Json<SubjectChanges>,
 ) -> Result<Response, Error> {
     let changes = subject::Changes { name, levels };
-    Ok(answer(subject::update(&app, &slug, version, &changes).await?))
+    Ok(answer(
+        subject::update(&app, &slug, version, &changes).await?,
+    ))
 }
 
 /// Delete a subject.

@@ -4,9 +4,9 @@ use crate::{
     app::App,
     error::Error,
     http::{
+        archive,
         auth::Admin,
         cursor::{self, LONGEST_PAGE, usual_page},
-        archive,
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
