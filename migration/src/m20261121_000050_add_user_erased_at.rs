@@ -20,8 +20,8 @@ const UP: &str = r"
 ALTER TABLE users ADD COLUMN erased_at timestamptz;
 COMMENT ON COLUMN users.erased_at IS 'since when nothing of the person is left but that somebody was there';
 
--- What a request that began before an erasure would still write of the person. It waits for the erasure, which locks the
--- user, and is told to run again, so that it learns that there is no such person.
+-- For what a request that began before an erasure would still write of the person: it waits for the erasure, which locks
+-- the user, and is told to run again, so that it learns that there is no such person.
 CREATE FUNCTION refuse_erased() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM FROM users WHERE id = (to_jsonb(NEW) ->> TG_ARGV[0])::uuid AND erased_at IS NULL FOR KEY SHARE;
@@ -40,6 +40,8 @@ CREATE TRIGGER guardianships_student_not_erased AFTER INSERT ON guardianships
     FOR EACH ROW EXECUTE FUNCTION refuse_erased('student_id');
 CREATE TRIGGER identities_user_not_erased AFTER INSERT ON identities
     FOR EACH ROW EXECUTE FUNCTION refuse_erased('user_id');
+CREATE TRIGGER invitations_invited_by_not_erased AFTER INSERT ON invitations
+    FOR EACH ROW EXECUTE FUNCTION refuse_erased('invited_by');
 CREATE TRIGGER invitations_other_not_erased AFTER INSERT ON invitations
     FOR EACH ROW WHEN (NEW.other_id IS NOT NULL) EXECUTE FUNCTION refuse_erased('other_id');
 CREATE TRIGGER sessions_user_not_erased AFTER INSERT ON sessions
