@@ -138,10 +138,10 @@ pub struct OwnLesson {
 }
 
 /// The lessons of a person, the newest first.
-pub async fn lessons<'a>(
-    txn: &'a DatabaseTransaction,
+pub async fn lessons(
+    txn: &DatabaseTransaction,
     id: UserId,
-) -> Result<impl Stream<Item = Result<OwnLesson, DbErr>> + 'a, DbErr> {
+) -> Result<impl Stream<Item = Result<OwnLesson, DbErr>>, DbErr> {
     let rows = txn
         .stream_raw(raw_sql!(
             Postgres,

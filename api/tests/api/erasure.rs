@@ -30,7 +30,7 @@ async fn user(admin: &Person, id: &str) -> Value {
 }
 
 /// In how many rows of which columns a text stands, in whatever case, in the whole database.
-async fn found(test: &TestApp, text: &str) -> Vec<(String, i64)> {
+async fn found(test: &TestApp, planted: &str) -> Vec<(String, i64)> {
     let db = &test.app.db;
     let columns = "SELECT format('%I.%I', table_name, column_name) AS place, table_name::text, column_name::text
         FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
@@ -43,7 +43,7 @@ async fn found(test: &TestApp, text: &str) -> Vec<(String, i64)> {
         let table: String = row.try_get("", "table_name").unwrap();
         let column: String = row.try_get("", "column_name").unwrap();
         let sql = format!(
-            "SELECT count(*) FROM \"{table}\" WHERE strpos(lower(\"{column}\"::text), lower('{text}')) > 0"
+            "SELECT count(*) FROM \"{table}\" WHERE strpos(lower(\"{column}\"::text), lower('{planted}')) > 0"
         );
         let count = test.count(&sql).await;
         if count > 0 {
@@ -154,9 +154,9 @@ async fn nothing_of_an_erased_person_is_left_in_any_table() {
     test.pass(TimeDelta::hours(7));
     test.run_jobs().await;
     let subject = google_sandbox::subject(&tutor.email);
-    for text in PLANTED.into_iter().chain([subject.as_str()]) {
-        let before = found(&test, text).await;
-        assert!(!before.is_empty(), "{text} was never there");
+    for planted in PLANTED.into_iter().chain([subject.as_str()]) {
+        let before = found(&test, planted).await;
+        assert!(!before.is_empty(), "{planted} was never there");
     }
     let numbers = "SELECT (SELECT count(*) FROM bookings) * 1000 + (SELECT count(*) FROM lessons)";
     let before = test.count(numbers).await;
@@ -166,9 +166,9 @@ async fn nothing_of_an_erased_person_is_left_in_any_table() {
         .await
         .expect(204);
     test.run_jobs().await;
-    for text in PLANTED.into_iter().chain([subject.as_str()]) {
-        let after = found(&test, text).await;
-        assert!(after.is_empty(), "{text}: {after:?}");
+    for planted in PLANTED.into_iter().chain([subject.as_str()]) {
+        let after = found(&test, planted).await;
+        assert!(after.is_empty(), "{planted}: {after:?}");
     }
     assert_eq!(test.count(numbers).await, before);
     let left = user(&admin, &id).await;

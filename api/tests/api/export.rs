@@ -89,10 +89,10 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
         assert_eq!(files.list(name), [Value::Null; 0], "{name}");
     }
     for name in files.names() {
-        let text = files.text(&name).to_lowercase();
+        let content = files.text(&name).to_lowercase();
         assert!(
-            !text.contains("olga") && !text.contains("ada@"),
-            "{name}: {text}"
+            !content.contains("olga") && !content.contains("ada@"),
+            "{name}: {content}"
         );
     }
 }
@@ -125,9 +125,9 @@ async fn a_tutor_gets_what_is_taught_and_when_and_no_secret() {
     assert_eq!(files.list("lessons_taught")[0]["student"], "Sam");
     assert!(files.text("calendar.ics").contains("with Sam"));
     for name in files.names() {
-        let text = files.text(&name);
+        let content = files.text(&name);
         for secret in ["token", "hash", "sam@example.com"] {
-            assert!(!text.contains(secret), "{name} has {secret}: {text}");
+            assert!(!content.contains(secret), "{name} has {secret}: {content}");
         }
     }
 }
