@@ -1,6 +1,7 @@
 //! HTTP: the router and the order of its layers. Everything here turns requests into calls of
 //! [`crate::service`], and what comes back into answers.
 
+mod archive;
 mod auth;
 mod cors;
 mod credentials;

@@ -2,6 +2,7 @@
 
 mod forget_audit_entries;
 mod read_busy_time;
+mod revoke_grant;
 mod sync_lesson_event;
 
 use crate::{
@@ -83,5 +84,6 @@ async fn dispatch(app: App, work: Work) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
+        Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
     }
 }

@@ -10,6 +10,7 @@ pub mod busy_span;
 pub mod centre;
 pub mod date_override;
 pub mod google_grant;
+pub mod grant_revocation;
 pub mod guardianship;
 pub mod holiday;
 pub mod holiday_calendar;

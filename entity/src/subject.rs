@@ -13,6 +13,8 @@ pub struct Model {
     /// Stable, readable name for addresses, such as `mathematics`.
     pub slug: String,
     pub name: String,
+    /// Grows with each edit of the subject or its levels; the entity tag is made of it.
+    pub version: i32,
     pub created_at: DateTimeUtc,
 }
 

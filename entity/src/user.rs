@@ -21,6 +21,8 @@ pub struct Model {
     /// Since when the person may not sign in; none: they may.
     pub suspended_at: Option<DateTimeUtc>,
     pub suspension_reason: Option<String>,
+    /// Since when nothing of the person is left but that somebody was there.
+    pub erased_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

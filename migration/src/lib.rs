@@ -38,6 +38,9 @@ mod m20261121_000044_let_apps_have_idempotency_keys;
 mod m20261121_000045_index_bookings_by_start;
 mod m20261121_000046_list_sessions_of_user;
 mod m20261121_000047_create_sign_in_code;
+mod m20261121_000050_add_user_erased_at;
+mod m20261121_000051_create_grant_revocation;
+mod m20261121_000052_add_subject_version;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -78,6 +81,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000045_index_bookings_by_start::Migration),
             Box::new(m20261121_000046_list_sessions_of_user::Migration),
             Box::new(m20261121_000047_create_sign_in_code::Migration),
+            Box::new(m20261121_000050_add_user_erased_at::Migration),
+            Box::new(m20261121_000051_create_grant_revocation::Migration),
+            Box::new(m20261121_000052_add_subject_version::Migration),
         ]
     }
 }

@@ -32,7 +32,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 pub enum Class {
     /// Signing in.
     SignIn,
-    /// Finding slots, and explaining one: that takes the most work of all reading.
+    /// Finding slots, explaining one, and exports: that takes the most work of all reading.
     Search,
     /// All other reading.
     Read,
@@ -55,7 +55,9 @@ impl Class {
             "/v1/slots"
             | "/v1/slots/next"
             | "/v1/tutors/{id}/slots"
-            | "/v1/tutors/{id}/slots/explain" => Some(Self::Search),
+            | "/v1/tutors/{id}/slots/explain"
+            | "/v1/me/export"
+            | "/v1/users/{id}/export" => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,
             _ if method.is_safe() => Some(Self::Read),
             _ => Some(Self::Write),

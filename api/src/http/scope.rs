@@ -9,6 +9,7 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
         (
             &Method::GET,
             "/v1/subjects"
+            | "/v1/subjects/{slug}"
             | "/v1/tutors"
             | "/v1/tutors/{id}"
             | "/v1/tutors/{id}/offers"

@@ -7,7 +7,10 @@
     reason = "garde fixes the signatures of rules"
 )]
 
-use crate::error::{Error, FieldError};
+use crate::{
+    error::{Error, FieldError},
+    service::subject::is_slug,
+};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use garde::{Result, Validate};
@@ -152,6 +155,29 @@ pub fn optional_time_zone(value: &Option<String>, (): &()) -> Result {
     value
         .as_deref()
         .map_or(Ok(()), |value| time_zone(value, &()))
+}
+
+/// The slug of a subject.
+pub fn slug(value: &str, (): &()) -> Result {
+    if is_slug(value) {
+        return Ok(());
+    }
+    Err(broken(
+        "unacceptable",
+        "must be lower-case words of letters and digits with hyphens between them",
+    ))
+}
+
+/// The levels of a subject.
+pub fn levels(value: &Vec<String>, (): &()) -> Result {
+    items(1, 50)(value, &())?;
+    value.iter().try_for_each(|level| line(1, 64)(level, &()))?;
+    distinct(value, &())
+}
+
+/// [`levels`] where there are any.
+pub fn optional_levels(value: &Option<Vec<String>>, (): &()) -> Result {
+    value.as_ref().map_or(Ok(()), |value| levels(value, &()))
 }
 
 /// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.

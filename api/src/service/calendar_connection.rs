@@ -1,6 +1,6 @@
 //! The connection of a tutor's Google Calendar.
 
-use super::{UserId, transaction::transaction};
+use super::{UserId, queue::Outcome, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -157,7 +157,7 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         return Ok(());
     };
     google.access_tokens.invalidate(grant.id.0).await;
-    let told = match open(app, &grant) {
+    let told = match open(app, grant.user_id, &sealed(grant)) {
         Ok(token) => google.sign_in.revoke(&token).await,
         Err(error) => Err(unreadable(&error)),
     };
@@ -165,6 +165,45 @@ pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
         tracing::warn!(user = %user_id, %error, "Google was not told of the end of a connection");
     }
     Ok(())
+}
+
+/// Ends the connection of somebody who is being erased. Google is told by a job, which keeps the token until Google knows.
+pub(super) async fn end_for_good(
+    txn: &DatabaseTransaction,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Option<GrantId>, Error> {
+    let Some(grant) = store::google_grant::of_user(txn, user_id).await? else {
+        return Ok(None);
+    };
+    let id = grant.id;
+    store::google_grant::delete(txn, user_id).await?;
+    store::grant_revocation::insert(txn, grant, now).await?;
+    store::job::enqueue(txn, Work::RevokeGrant(id), now).await?;
+    Ok(Some(id))
+}
+
+/// Tells Google of the end of a grant, and forgets its token when Google knows.
+pub async fn revoke(app: &App, id: GrantId) -> Result<Outcome, Error> {
+    let Some(revocation) = store::grant_revocation::find(&app.db, id).await? else {
+        return Ok(Outcome::Done);
+    };
+    let sealed = Sealed {
+        key_id: revocation.refresh_token_key_id,
+        bytes: revocation.refresh_token,
+    };
+    let token = match open(app, revocation.user_id, &sealed) {
+        Ok(token) => token,
+        Err(error) => return Ok(Outcome::Refused(error)),
+    };
+    let Some(google) = &app.google else {
+        let cause = anyhow::anyhow!("Google is not configured any more");
+        return Ok(Outcome::Refused(Error::unavailable(cause)));
+    };
+    google.access_tokens.invalidate(id.0).await;
+    google.sign_in.revoke(&token).await.map_err(unavailable)?;
+    store::grant_revocation::delete(&app.db, id).await?;
+    Ok(Outcome::Done)
 }
 
 /// Calls Google with an access token of this grant. A token that Google does not accept is replaced
@@ -217,7 +256,8 @@ async fn access_token(
 }
 
 async fn refresh_token(app: &App, id: GrantId) -> Result<SecretString, Error> {
-    open(app, &live(app, id).await?)
+    let grant = live(app, id).await?;
+    open(app, grant.user_id, &sealed(grant))
 }
 
 async fn keep_rotated(
@@ -267,15 +307,18 @@ fn seal(app: &App, user_id: UserId, token: &SecretString) -> Result<Sealed, Erro
         .map_err(Error::internal)
 }
 
-fn open(app: &App, grant: &google_grant::Model) -> Result<SecretString, Error> {
-    let sealed = Sealed {
-        key_id: grant.refresh_token_key_id.clone(),
-        bytes: grant.refresh_token.clone(),
-    };
+fn sealed(grant: google_grant::Model) -> Sealed {
+    Sealed {
+        key_id: grant.refresh_token_key_id,
+        bytes: grant.refresh_token,
+    }
+}
+
+fn open(app: &App, user_id: UserId, sealed: &Sealed) -> Result<SecretString, Error> {
     let token = app
         .config
         .keys
-        .open(&seal_context(grant.user_id), &sealed)
+        .open(&seal_context(user_id), sealed)
         .map_err(Error::internal)?;
     String::from_utf8(token)
         .map(SecretString::from)

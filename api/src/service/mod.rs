@@ -7,6 +7,8 @@ pub mod busy_time;
 pub mod calendar_connection;
 pub mod caller;
 pub mod date_override;
+pub mod erasure;
+pub mod export;
 pub mod guardianship;
 pub mod health;
 pub mod holiday_calendar;
@@ -31,5 +33,5 @@ pub mod user;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
+    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
 };

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use crate::store::job::{Leased as Job, Work};
 
-/// A job that has failed for this long is given up, unless it recurs anyway.
+/// A job that has failed for this long is given up, unless it is of a kind that never is.
 const PATIENCE: TimeDelta = TimeDelta::days(3);
 
 /// No job is given up before so many attempts: for some of its time there may have been no worker.
@@ -69,7 +69,7 @@ fn failed(job: &Leased, error: &Error, now: DateTime<Utc>, pause: TimeDelta) -> 
     let lasted = job
         .failing_since
         .map_or(TimeDelta::zero(), |since| now - since);
-    if lasted >= PATIENCE && attempts >= FEWEST_ATTEMPTS && !job.work.recurs() {
+    if lasted >= PATIENCE && attempts >= FEWEST_ATTEMPTS && !job.work.is_lasting() {
         tracing::error!(job = %job.id, kind, "job is given up");
         Settlement::Dead { error }
     } else {

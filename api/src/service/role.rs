@@ -21,8 +21,10 @@ pub async fn get(app: &App, id: UserId) -> Result<Account, Error> {
     found.ok_or(Error::not_found("user"))
 }
 
+/// A user who can be edited: of somebody who is erased there is nothing to edit.
 async fn within(txn: &DatabaseTransaction, id: UserId) -> Result<Account, Error> {
     let found = store::account::find(txn, id).await?;
+    let found = found.filter(|account| account.erased_at.is_none());
     found.ok_or(Error::not_found("user"))
 }
 
@@ -88,7 +90,7 @@ pub(super) async fn take(
     Ok(())
 }
 
-fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(), Error> {
+pub(super) fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(), Error> {
     if admins == [without] {
         let detail = "This is the last admin. Make somebody else one first.";
         return Err(Error::conflict("last_admin", detail));

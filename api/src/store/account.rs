@@ -22,6 +22,8 @@ pub struct Account {
     pub tutor_id: Option<TutorId>,
     pub suspended_at: Option<DateTime<Utc>>,
     pub suspension_reason: Option<String>,
+    /// Since when nothing of the person is left but that somebody was there.
+    pub erased_at: Option<DateTime<Utc>>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
 }
@@ -53,7 +55,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Accou
     let role = role.map(|role| sea_orm::ActiveEnum::to_value(&role));
     Account::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT users.id, name, email, users.time_zone, suspended_at, suspension_reason, users.version, users.created_at,
+        r#"SELECT users.id, name, email, users.time_zone, suspended_at, suspension_reason, erased_at, users.version, users.created_at,
                   ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles, tutors.id AS tutor_id
            FROM users LEFT JOIN tutors ON tutors.user_id = users.id
            WHERE ({id}::uuid IS NULL OR users.id = {id})

@@ -4,7 +4,7 @@
 //! leases a row; while the lease lasts nobody else runs that work, so two runs about one lesson never
 //! overlap. A run that began under an older revision does not end the job.
 
-use ::entity::id::{JobId, LessonId, TutorId};
+use ::entity::id::{GrantId, JobId, LessonId, TutorId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
 
@@ -15,6 +15,8 @@ pub enum Work {
     SyncLessonEvent(LessonId),
     /// Read the busy time of the tutor's calendar.
     ReadBusyTime(TutorId),
+    /// Tell Google that a grant is over.
+    RevokeGrant(GrantId),
 }
 
 impl Work {
@@ -22,12 +24,13 @@ impl Work {
         match self {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
+            Self::RevokeGrant(_) => "revoke_grant",
         }
     }
 
-    /// Whether the work is done again and again, so that giving it up would end it for good.
-    pub fn recurs(self) -> bool {
-        matches!(self, Self::ReadBusyTime(_))
+    /// Whether it is never given up: it is done again and again, or what it is about must not stay.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::ReadBusyTime(_) | Self::RevokeGrant(_))
     }
 
     /// By what its row is found: kind and key.
@@ -35,6 +38,7 @@ impl Work {
         let key = match self {
             Self::SyncLessonEvent(id) => id.0,
             Self::ReadBusyTime(id) => id.0,
+            Self::RevokeGrant(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
     }
@@ -44,6 +48,7 @@ impl Work {
         match kind {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
+            "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
             _ => None,
         }
     }
@@ -113,7 +118,7 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time')
+                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant')
                ORDER BY kind = 'read_busy_time', run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since"#
     ))

@@ -123,7 +123,7 @@ pub async fn for_calendar(
            LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id AND state = 'live'
            CROSS JOIN LATERAL (
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
-                      coalesce(array_agg(users.email ORDER BY bookings.id), ARRAY[]::text[]) AS student_emails
+                      coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS student_emails
                FROM bookings JOIN users ON users.id = bookings.student_id
                WHERE bookings.lesson_id = lessons.id AND bookings.status <> 'cancelled') AS students
            WHERE lessons.id = {id}"#

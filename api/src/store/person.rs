@@ -33,21 +33,21 @@ pub(super) const JOINS: &str = "LEFT JOIN tutors ON tutors.user_id = users.id
            AND EXISTS (SELECT FROM user_roles WHERE user_id = users.id AND role = 'tutor')
        LEFT JOIN revisions ON revisions.id = users.id AND NOT of_time";
 
-/// Whether there is such a user, who is not suspended and won't be before the end of the transaction.
+/// Whether there is such a user, who is neither suspended nor erased and won't be before the end of the transaction.
 pub async fn hold(txn: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
     let row = txn
         .query_one_raw(raw_sql!(
             Postgres,
-            r#"SELECT id FROM users WHERE id = {id} AND suspended_at IS NULL FOR SHARE"#
+            r#"SELECT id FROM users WHERE id = {id} AND suspended_at IS NULL AND erased_at IS NULL FOR SHARE"#
         ))
         .await?;
     Ok(row.is_some())
 }
 
-/// A user who is not suspended.
+/// A user who is neither suspended nor erased.
 pub async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Person>, DbErr> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM users {JOINS} WHERE users.id = $1 AND users.suspended_at IS NULL"
+        "SELECT {COLUMNS} FROM users {JOINS} WHERE users.id = $1 AND users.suspended_at IS NULL AND users.erased_at IS NULL"
     );
     Person::find_by_statement(Statement::from_sql_and_values(
         DatabaseBackend::Postgres,

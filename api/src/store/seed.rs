@@ -24,6 +24,7 @@ pub async fn insert_subject(
         id: Set(id),
         slug: Set(new.slug.to_owned()),
         name: Set(new.name.to_owned()),
+        version: Set(1),
         created_at: Set(now),
     };
     subject::Entity::insert(row)

@@ -52,7 +52,7 @@ pub async fn holders(
     let sql = format!(
         "SELECT sessions.token_hash, sessions.id AS session_id, sessions.last_used_at, sessions.expires_at, {}
          FROM sessions JOIN users ON users.id = sessions.user_id {}
-         WHERE sessions.token_hash = ANY($1) AND users.suspended_at IS NULL",
+         WHERE sessions.token_hash = ANY($1) AND users.suspended_at IS NULL AND users.erased_at IS NULL",
         person::COLUMNS,
         person::JOINS
     );

@@ -33,6 +33,7 @@ pub async fn insert(
         version: Set(1),
         suspended_at: Set(None),
         suspension_reason: Set(None),
+        erased_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };

@@ -39,6 +39,7 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
         let path = path
             .replace("{time_off}", "{time_off_id}")
             .replace("{key}", "{key_id}")
+            .replace("{subject}", "{slug}")
             .replace("{guardian}/{student}", "{guardian_id}/{student_id}");
         let ids = [
             "{tutor}",

@@ -4,18 +4,22 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        archive,
+        auth::{CookieName, SignedIn},
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn, Precondition},
+        problem::Problem,
         validate,
     },
-    service::{self, caller::Person, user::Changes},
+    service::{self, caller::Person, erasure, export, user::Changes},
 };
 use axum::{
     extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use axum_extra::extract::cookie::CookieJar;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -108,4 +112,42 @@ pub async fn edit(
         version: version + 1,
         ..before
     }))
+}
+
+/// Export my data.
+///
+/// All that is kept of the signed-in person: a zip archive of JSON files, each a list, and of `calendar.ics` with the
+/// person's lessons. Secrets are not in it. Of each kind the newest 100,000.
+#[utoipa::path(get, path = "/v1/me/export", tag = "me", operation_id = "export_me", security(("session" = [])),
+    responses((status = 200, description = "The archive.", body = archive::Archive, content_type = "application/zip"),
+        NotSignedIn, Faults))]
+pub async fn export(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let archive = export::archive(&app, holder.user_id).await?;
+    Ok(archive::answer(archive))
+}
+
+/// Erase my account.
+///
+/// For good. Lessons ahead are cancelled; a tutor's have to be reassigned or cancelled first. What the centre must keep
+/// (that a lesson took place, say) stays, under a pseudonym. Google is told that the calendar is no longer ours. Signing
+/// in again makes a new account.
+#[utoipa::path(delete, path = "/v1/me", tag = "me", operation_id = "erase_me", security(("session" = [])),
+    params(("If-Match" = String, Header, description = "The ETag of what was read.")),
+    responses((status = 204, description = "Erased."),
+        (status = 409, description = "The tutor has lessons ahead (`lessons_ahead`), or is the last admin (`last_admin`).", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, Precondition, Faults))]
+pub async fn erase(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+    jar: CookieJar,
+) -> Result<Response, Error> {
+    erasure::erase(&app, holder.user_id, version).await?;
+    let jar = jar.add(CookieName::Session.clear(&app));
+    Ok((StatusCode::NO_CONTENT, jar).into_response())
 }

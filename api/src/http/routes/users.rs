@@ -4,6 +4,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
+        archive,
         auth::Admin,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
@@ -13,7 +14,7 @@ use crate::{
         validate,
     },
     service::{
-        UserId,
+        UserId, erasure, export,
         role::{self, Account, Filter},
     },
 };
@@ -49,6 +50,9 @@ pub struct User {
     suspended_at: Option<DateTime<Utc>>,
     #[schema(required)]
     suspension_reason: Option<String>,
+    /// Since when the person is erased: name and address are no longer theirs.
+    #[schema(required)]
+    erased_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
 
@@ -100,6 +104,7 @@ impl From<Account> for User {
             tutor_id: account.tutor_id.map(|id| id.0),
             suspended_at: account.suspended_at,
             suspension_reason: account.suspension_reason,
+            erased_at: account.erased_at,
             created_at: account.created_at,
         }
     }
@@ -289,5 +294,41 @@ pub async fn end_sessions(
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
     role::end_sessions(&app, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Export a user's data.
+///
+/// For admins, on the user's request: what `GET /v1/me/export` answers to the user.
+#[utoipa::path(get, path = "/v1/users/{id}/export", tag = "users", operation_id = "export_user", security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the user.")),
+    responses((status = 200, description = "The archive.", body = archive::Archive, content_type = "application/zip"),
+        NotSignedIn, NotAdmin, NotFound, Faults))]
+pub async fn export(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<UserId>,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    Ok(archive::answer(export::archive(&app, id).await?))
+}
+
+/// Erase a user.
+///
+/// For admins, on the user's request: as `DELETE /v1/me`. To erase somebody again does nothing.
+#[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", operation_id = "erase_user", security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the user."),
+        ("If-Match" = String, Header, description = "The ETag of what was read.")),
+    responses((status = 204, description = "Erased."),
+        (status = 409, description = "The tutor has lessons ahead (`lessons_ahead`), or is the last admin (`last_admin`).", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, NotAdmin, NotFound, Precondition, Faults))]
+pub async fn erase(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<UserId>,
+    IfMatch(version): IfMatch,
+    _: Query<NoQuery>,
+) -> Result<StatusCode, Error> {
+    erasure::erase(&app, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -160,6 +160,11 @@ fn signing_in() -> Vec<Row> {
         Row::signed_in("get_me", "/v1/me", 200),
         Row::signed_in("edit_me", "/v1/me", 200)
             .edit(Method::PATCH, json!({"time_zone": "Europe/Rome"})),
+        Row::signed_in("export_me", "/v1/me/export", 200),
+        // The tutor has a lesson ahead, and the admin is the last.
+        Row::signed_in("erase_me", "/v1/me", 204)
+            .but(409, &[Who::Tutor, Who::Admin])
+            .removal(),
     ]
 }
 
@@ -171,6 +176,8 @@ fn people() -> Vec<Row> {
         Row::admins("list_audit_entries", "/v1/audit-entries", 200),
         Row::admins("list_users", "/v1/users", 200),
         Row::admins("get_user", "/v1/users/{student}", 200),
+        Row::admins("export_user", "/v1/users/{student}/export", 200),
+        Row::admins("erase_user", "/v1/users/{student}", 204).removal(),
         Row::admins("set_roles", "/v1/users/{student}/roles", 200)
             .edit(Method::PUT, json!({"roles": ["student", "tutor"]})),
         Row::admins("suspend_user", "/v1/users/{student}/suspend", 200)
@@ -235,9 +242,15 @@ fn third_party_apps() -> Vec<Row> {
 
 fn tutors() -> Vec<Row> {
     let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
+    let subject = json!({"slug": "art", "name": "Art", "levels": ["School"]});
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
     vec![
         Row::scoped("list_subjects", "/v1/subjects", 200),
+        Row::admins("create_subject", "/v1/subjects", 201).sent(Method::POST, subject),
+        Row::scoped("get_subject", "/v1/subjects/{subject}", 200),
+        Row::admins("edit_subject", "/v1/subjects/{subject}", 200)
+            .edit(Method::PATCH, json!({"levels": ["Bachelor"]})),
+        Row::admins("delete_subject", "/v1/subjects/{subject}", 204).removal(),
         Row::scoped("list_tutors", "/v1/tutors", 200),
         Row::scoped("get_tutor", "/v1/tutors/{tutor}", 200),
         Row::tutors_own("edit_tutor", "/v1/tutors/{tutor}", 200)

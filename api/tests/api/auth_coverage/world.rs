@@ -144,6 +144,8 @@ impl World {
         self.tutor.put_override("2027-03-20", &[]).await.expect(200);
         let calendar = json!({"name": "Berlin", "centre_wide": false});
         let calendar = id(admin.post("/v1/holiday-calendars", &calendar).await);
+        let subject = json!({"slug": "latin", "name": "Latin", "levels": ["School"]});
+        admin.post("/v1/subjects", &subject).await.expect(201);
         let invitation = json!({"role": "tutor", "email": email("Sam")});
         let invitation = id(admin.post("/v1/invitations", &invitation).await);
         let second = self.test.sign_in(&email("Sam")).await;
@@ -157,6 +159,7 @@ impl World {
             ("booking", booked),
             ("time_off", off),
             ("calendar", calendar),
+            ("subject", "latin".to_owned()),
             ("invitation", invitation),
             ("session", session),
             ("identity", identity),

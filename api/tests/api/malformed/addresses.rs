@@ -134,7 +134,7 @@ pub fn addresses() -> Vec<Case> {
             .header("Cookie", &format!("session={}", "a".repeat(60_000))),
         sent("POST", "/v1/bookings/x/cancel", "{}", 404, "not_found"),
         sent("PATCH", "/v1/tutors/x", "{}", 404, "not_found"),
-        refused("DELETE", ME),
+        refused("PUT", ME),
         refused("POST", ME),
         refused("OPTIONS", ME),
         refused("TRACE", ME),

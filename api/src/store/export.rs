@@ -1,0 +1,159 @@
+//! All that is kept of a person, in lists.
+
+use ::entity::id::UserId;
+use chrono::{DateTime, Utc};
+use futures::{Stream, TryStreamExt};
+use sea_orm::{
+    DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult, Statement, StreamTrait, raw_sql,
+};
+
+/// The longest a list gets.
+pub const MOST_ROWS: i64 = 100_000;
+
+/// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
+pub const LISTS: [(&str, &str); 16] = [
+    (
+        "profile",
+        "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
+         FROM users WHERE id = $1",
+    ),
+    (
+        "roles",
+        "SELECT role, created_at FROM user_roles WHERE user_id = $1 ORDER BY role",
+    ),
+    (
+        "identities",
+        "SELECT id, issuer, subject, email, confirmed_at, last_sign_in_at, created_at
+         FROM identities WHERE user_id = $1 ORDER BY id DESC",
+    ),
+    (
+        "sessions",
+        "SELECT id, user_agent, last_used_at, expires_at, created_at
+         FROM sessions WHERE user_id = $1 ORDER BY id DESC",
+    ),
+    (
+        "guardianships",
+        "SELECT guardian_id, guardians.name AS guardian, student_id, students.name AS student, guardianships.created_at
+         FROM guardianships JOIN users AS guardians ON guardians.id = guardian_id JOIN users AS students ON students.id = student_id
+         WHERE guardian_id = $1 OR student_id = $1 ORDER BY guardian_id, student_id",
+    ),
+    (
+        "invitations",
+        "SELECT id, invited_by = $1 AS sent, role, email, state, answered_at, expires_at, created_at
+         FROM invitations
+         WHERE invited_by = $1 OR answered_by = $1
+            OR email IN (SELECT lower(email) FROM identities WHERE user_id = $1 AND confirmed_at IS NOT NULL)
+         ORDER BY id DESC",
+    ),
+    (
+        "bookings",
+        "SELECT bookings.id, bookings.status, bookings.starts_at, bookings.ends_at, subjects.slug AS subject, level,
+             tutor_users.name AS tutor, cancelled_at, cancellation_reason, bookings.created_at
+         FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
+             JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
+         WHERE student_id = $1 ORDER BY bookings.starts_at DESC, bookings.id",
+    ),
+    (
+        "tutor",
+        "SELECT id, bio, languages, time_zone, visible, end_date, minimum_notice_minutes, horizon_days, start_grid_minutes,
+             start_grid_anchor, buffer_before_minutes, buffer_after_minutes, max_lessons_per_day, max_lessons_per_week,
+             created_at, updated_at
+         FROM tutors WHERE user_id = $1",
+    ),
+    (
+        "offers",
+        "SELECT offers.id, slug AS subject, level, lesson_minutes, offers.created_at
+         FROM offers JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
+         WHERE user_id = $1 ORDER BY slug, level",
+    ),
+    (
+        "weekly_rules",
+        "SELECT weekday, local_start, local_end, valid_from, valid_until
+         FROM weekly_rules JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY weekday, local_start",
+    ),
+    (
+        "overrides",
+        "SELECT date, local_starts, local_ends
+         FROM date_overrides JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY date DESC",
+    ),
+    (
+        "time_off",
+        "SELECT time_off.id, starts_at, ends_at, first_date, last_date, note, time_off.created_at
+         FROM time_off JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY time_off.id DESC",
+    ),
+    (
+        "google_connection",
+        "SELECT subject, email, scopes, state, failing_since, busy_read_at, connected_at
+         FROM google_grants WHERE user_id = $1",
+    ),
+    (
+        "busy_times",
+        "SELECT starts_at, ends_at FROM busy_spans JOIN tutors ON tutors.id = tutor_id
+         WHERE user_id = $1 ORDER BY starts_at DESC",
+    ),
+    (
+        "lessons_taught",
+        "SELECT bookings.id, bookings.status, bookings.starts_at, bookings.ends_at, subjects.slug AS subject, level,
+             students.name AS student, cancelled_at, cancellation_reason, bookings.created_at
+         FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
+             JOIN tutors ON tutors.id = tutor_id JOIN users AS students ON students.id = student_id
+         WHERE user_id = $1 ORDER BY bookings.starts_at DESC, bookings.id",
+    ),
+    (
+        // What the person did to others tells of the others, and from where others acted tells of them.
+        "audit_entries",
+        "SELECT at, actor_kind, coalesce(actor_id = $1, false) AS by_you, operation, CASE WHEN actor_id = $1 THEN address END AS address,
+             subject_kind, subject_id, table_name, action,
+             CASE WHEN subject_id = ANY(own) THEN before END AS before, CASE WHEN subject_id = ANY(own) THEN after END AS after
+         FROM audit_entries, (SELECT ARRAY(
+             SELECT $1 UNION SELECT id FROM tutors WHERE user_id = $1 UNION SELECT id FROM bookings WHERE student_id = $1) AS own) AS owned
+         WHERE actor_id = $1 OR subject_id = ANY(own) ORDER BY at DESC, audit_entries.id DESC",
+    ),
+];
+
+/// The rows of one of [`LISTS`], as JSON objects.
+pub async fn rows<'a>(
+    txn: &'a DatabaseTransaction,
+    query: &str,
+    id: UserId,
+) -> Result<impl Stream<Item = Result<String, DbErr>> + 'a, DbErr> {
+    let sql =
+        format!("SELECT row_to_json(row)::text AS row FROM ({query} LIMIT {MOST_ROWS}) AS row");
+    let statement = Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, [id.into()]);
+    let rows = txn.stream_raw(statement).await?;
+    Ok(rows.and_then(async |row| row.try_get("", "row")))
+}
+
+/// A lesson of the person, as the student or as the tutor.
+#[derive(FromQueryResult)]
+pub struct OwnLesson {
+    pub booking_id: uuid::Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub cancelled: bool,
+    pub subject: String,
+    pub level: String,
+    /// The tutor, or the student.
+    pub with: String,
+}
+
+/// The lessons of a person, the newest first.
+pub async fn lessons(
+    txn: &DatabaseTransaction,
+    id: UserId,
+) -> Result<impl Stream<Item = Result<OwnLesson, DbErr>>, DbErr> {
+    let rows = txn
+        .stream_raw(raw_sql!(
+            Postgres,
+            r#"SELECT bookings.id AS booking_id, bookings.starts_at, bookings.ends_at, bookings.status = 'cancelled' AS cancelled,
+                   subjects.name AS subject, level,
+                   CASE WHEN student_id = {id} THEN tutor_users.name ELSE students.name END AS with
+               FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
+                   JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
+                   JOIN users AS students ON students.id = student_id
+               WHERE student_id = {id} OR tutors.user_id = {id}
+               ORDER BY bookings.starts_at DESC, bookings.id LIMIT {MOST_ROWS}"#
+        ))
+        .await?;
+    Ok(rows.and_then(async |row| OwnLesson::from_query_result(&row, "")))
+}
