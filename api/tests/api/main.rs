@@ -38,6 +38,7 @@ mod query_plans;
 mod races;
 mod rate_limit;
 mod refusals;
+mod secrets;
 mod security_headers;
 mod sessions;
 mod sign_in_attacks;
