@@ -77,8 +77,9 @@ pub fn all() -> Vec<String> {
 
 /// How a secret could stand in a text: as it is, in hex as PostgreSQL shows bytes, and in base64.
 pub fn writings(secret: &[u8]) -> Vec<String> {
+    let hex = |hex: String, byte: &u8| hex + &format!("{byte:02x}");
     let mut writings = vec![
-        secret.iter().map(|byte| format!("{byte:02x}")).collect(),
+        secret.iter().fold(String::new(), hex),
         // Without the last digits, which depend on what follows.
         BASE64_STANDARD_NO_PAD.encode(&secret[..secret.len() / 3 * 3]),
         BASE64_URL_SAFE_NO_PAD.encode(&secret[..secret.len() / 3 * 3]),
@@ -108,7 +109,7 @@ pub async fn tables(database: &Database) -> String {
             .await
             .unwrap();
         for row in rows {
-            text.push_str(&format!("{table} {row}\n"));
+            text.extend([table.as_str(), " ", &row, "\n"]);
         }
     }
     db.close().await.unwrap();
