@@ -3,9 +3,12 @@
 use crate::config;
 use anyhow::Context;
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use std::time::Duration;
 
 /// How long the first connection may take; after that the reason is told.
@@ -37,29 +40,30 @@ pub async fn connect(settings: &config::Database) -> anyhow::Result<DatabaseConn
     pool(settings, &LIMITS).await
 }
 
+/// SeaORM is given a pool and not the address, which it would put into a span with the password.
 async fn pool(
     settings: &config::Database,
     limits: &'static [(&'static str, &'static str)],
 ) -> anyhow::Result<DatabaseConnection> {
     plain_connection(&settings.url).await?.close().await?;
-    let mut options = ConnectOptions::new(settings.url.expose_secret());
-    options
+    let options: PgConnectOptions = settings.url.expose_secret().parse()?;
+    let options = options
+        .disable_statement_logging()
+        .options(limits.iter().copied());
+    let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options| options.options(limits.iter().copied()))
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.before_acquire(|connection, metadata| {
-                Box::pin(async move {
-                    if metadata.idle_for >= TRY_AFTER_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for >= TRY_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
             })
         });
-    Ok(Database::connect(options).await?)
+    let pool = pool.connect_with(options).await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
 /// Brings the schema up to date. Of several that do so at once, one works and the others wait.

@@ -250,6 +250,13 @@ impl Sandbox {
             .read(|state| state.log.iter().cloned().collect())
     }
 
+    /// The codes and tokens that it handed out, and the code verifiers that it was shown, the oldest first: what
+    /// nobody else may ever read.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared
+            .read(|state| state.secrets.iter().cloned().collect())
+    }
+
     /// Back to empty calendars, no grants, no failures and a running clock. People and clients stay.
     pub fn reset(&self) {
         self.shared.write(State::reset);

@@ -20,6 +20,9 @@ use crate::{
 /// How many requests the log remembers.
 const LOG_LENGTH: usize = 20_000;
 
+/// How many of the secrets handed out are remembered.
+const SECRETS: usize = 20_000;
+
 /// The whole state. What is skipped in serialisation ends with the process.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -49,6 +52,9 @@ pub(crate) struct State {
     pub(crate) log: VecDeque<RequestLog>,
     #[serde(skip)]
     pub(crate) pushes: Pushes,
+    /// Codes and tokens, the oldest first, those too that are of no use any more.
+    #[serde(skip)]
+    pub(crate) secrets: VecDeque<String>,
 }
 
 /// What one person has allowed one application.
@@ -263,6 +269,7 @@ impl State {
         let now = self.now();
         self.access_tokens.retain(|_, token| token.expires > now);
         let token = format!("ya29.a0{}", random(60));
+        self.hand_out(&token);
         self.access_tokens.insert(
             token.clone(),
             AccessToken {
@@ -293,12 +300,15 @@ impl State {
                 refresh_tokens: Vec::new(),
             });
         }
+        let token = format!("1//0{}", random(60));
+        if offline {
+            self.hand_out(&token);
+        }
         let grant = self.grant_mut(client, email)?;
         grant.scopes.extend(scopes.iter().cloned());
         if !offline {
             return None;
         }
-        let token = format!("1//0{}", random(60));
         grant.refresh_tokens.push(RefreshToken {
             token: token.clone(),
             scopes: scopes.clone(),
@@ -307,6 +317,14 @@ impl State {
             grant.refresh_tokens.remove(0);
         }
         Some(token)
+    }
+
+    /// Remembers a secret, for [`Sandbox::secrets`](crate::Sandbox::secrets).
+    pub(crate) fn hand_out(&mut self, secret: &str) {
+        if self.secrets.len() >= SECRETS {
+            self.secrets.pop_front();
+        }
+        self.secrets.push_back(secret.to_owned());
     }
 
     /// Remembers a served request.

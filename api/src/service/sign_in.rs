@@ -33,7 +33,6 @@ pub use failure::Failure;
 pub const TIME_LIMIT: TimeDelta = TimeDelta::minutes(15);
 
 /// Where to send the browser, and what it must carry.
-#[derive(Debug)]
 pub struct Started {
     pub authorization_url: Url,
     /// Tells this attempt from others of the same browser. It comes back.
@@ -152,7 +151,6 @@ async fn begin(
 }
 
 /// What a provider sent the browser back with.
-#[derive(Debug)]
 pub struct Answer {
     /// Whose redirect URI it came to.
     pub provider: String,

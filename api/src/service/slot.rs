@@ -3,7 +3,7 @@
 use super::{
     TutorId, UserId,
     caller::Caller,
-    tutor::{Tutor, seen},
+    tutor::{Tutor, check_shown, seen},
 };
 use crate::{
     app::App,
@@ -187,6 +187,7 @@ impl Times {
         window: Span,
         length: TimeDelta,
     ) -> Result<Self, Error> {
+        check_shown(app, caller, id).await?;
         let revisions = app.cache.revisions(&[id], student);
         let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
         let tutors = vec![seen(tutor, caller)?];

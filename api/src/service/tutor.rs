@@ -105,9 +105,34 @@ fn taught_at(subject: &SubjectWithLevels) -> String {
 
 /// A tutor as this caller sees them: see [`Caller::sees`].
 pub async fn get(app: &App, caller: &Caller, id: TutorId) -> Result<Arc<Tutor>, Error> {
+    check_shown(app, caller, id).await?;
     let revisions = app.cache.revisions(&[id], None);
     let tutor = app.cache.tutors(&revisions, &[id]).await?.pop();
     seen(tutor, caller)
+}
+
+/// Refuses those who don't see the tutor, before anything is read of one who may be hidden: how long that takes would
+/// tell them from one who does not exist.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(super) async fn check_shown(app: &App, caller: &Caller, id: TutorId) -> Result<(), Error> {
+    if caller.may_edit(id) {
+        return Ok(());
+    }
+    let filter = Filter {
+        among: vec![id],
+        limit: 1,
+        ..Filter::default()
+    };
+    if !app.cache.found(filter).await?.is_empty() {
+        return Ok(());
+    }
+    // Who was a tutor sees what is left of it.
+    match caller.user_id() {
+        Some(user_id) if store::tutor::of_user(&app.db, user_id).await? == Some(id) => Ok(()),
+        _ => Err(Error::not_found("tutor")),
+    }
 }
 
 /// The profile of a tutor, as [`get`].

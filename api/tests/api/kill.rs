@@ -93,6 +93,7 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         google: test.google.issuer(),
         keys,
         shared: None,
+        provider: None,
     };
     let people: Vec<_> = students.iter().map(|student| student.at(&base)).collect();
     slow_down_commits(&test).await;

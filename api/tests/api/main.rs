@@ -1,6 +1,7 @@
 //! The API as people use it: over HTTP, against a real Postgres and the stand-in for Google.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod attacks;
 mod audit;
 mod audit_entries;
 mod auth;
@@ -41,6 +42,7 @@ mod query_plans;
 mod races;
 mod rate_limit;
 mod refusals;
+mod secrets;
 mod security_headers;
 mod sessions;
 mod sign_in_attacks;

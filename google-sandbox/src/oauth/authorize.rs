@@ -275,6 +275,7 @@ fn finish(
     let now = state.now();
     state.codes.retain(|_, code| code.expires > now);
     let code = format!("4/0A{}", random(60));
+    state.hand_out(&code);
     let scope = scopes::join(&granted);
     state.codes.insert(
         code.clone(),

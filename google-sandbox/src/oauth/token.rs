@@ -116,6 +116,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 fn exchange(shared: &Arc<Shared>, client: &str, form: &Form) -> Result<Response, Failed> {
     shared.write(|state| {
         let given = form.get("code").ok_or(BAD_REQUEST)?;
+        if let Some(verifier) = form.get("code_verifier") {
+            state.hand_out(verifier);
+        }
         // Taken out whatever comes next: a code is good for one try.
         let code = state.codes.remove(given).ok_or((
             StatusCode::BAD_REQUEST,
@@ -216,7 +219,9 @@ fn issue(
     if scopes.contains("openid")
         && let Some(token) = state.access_tokens.get(&access)
     {
-        body["id_token"] = json!(claims::id_token(shared, state, &access, token, nonce));
+        let id_token = claims::id_token(shared, state, &access, token, nonce);
+        state.hand_out(&id_token);
+        body["id_token"] = json!(id_token);
     }
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (headers, Json(body)).into_response()

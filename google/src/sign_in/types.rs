@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use url::Url;
+use url::{Position, Url};
 
 /// Which provider, and as which client.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub enum Ask<'a> {
 }
 
 /// A sign-in about to start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AuthorizationRequest {
     /// Where to send the browser.
     pub url: Url,
@@ -46,14 +46,32 @@ pub struct AuthorizationRequest {
     pub pending: PendingAuthorization,
 }
 
+/// Without the query of the URL, which holds `state` and nonce.
+impl fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("endpoint", &&self.url[..Position::AfterPath])
+            .field("pending", &self.pending)
+            .finish()
+    }
+}
+
 /// What the provider sent the browser back with, where the person agreed (RFC 6749 §4.1.2).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct AuthorizationResponse<'a> {
     /// The parameter `code`.
     pub code: &'a str,
     /// The parameter `iss`: who answers (RFC 9207). Where there is one, it must be the issuer; and there must be one
     /// where the provider announces that it says so. Else another provider's answer may have been slipped in.
     pub issuer: Option<&'a str>,
+}
+
+impl fmt::Debug for AuthorizationResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationResponse")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The caller's half of a sign-in that is under way: keep it encrypted and bound to the browser, for a few minutes,
@@ -161,4 +179,71 @@ pub struct Refreshed {
     pub rotated_refresh_token: Option<SecretString>,
     /// What the new access token covers, if the provider says.
     pub granted_scopes: Option<BTreeSet<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_for_debugging_holds_no_secret() {
+        let secret = || SecretString::from("hidden");
+        let url: Url = "https://id.example/auth?state=hidden&nonce=hidden"
+            .parse()
+            .expect("a URL");
+        let access_token = AccessToken::new(secret(), DateTime::UNIX_EPOCH);
+        let pending = PendingAuthorization {
+            state: "hidden".into(),
+            nonce: "hidden".into(),
+            pkce_verifier: "hidden".into(),
+            asked_scopes: BTreeSet::from(["openid".into()]),
+        };
+        let identity = Identity {
+            issuer: "https://id.example".into(),
+            subject: "1".into(),
+            email: "sam@example.com".into(),
+            email_verified: true,
+            name: None,
+            picture: None,
+            locale: None,
+            hosted_domain: None,
+        };
+        let config = ProviderConfig {
+            issuer: "https://id.example".parse().expect("a URL"),
+            client_id: "client".into(),
+            client_secret: secret(),
+            redirect_url: "https://tutors.example".parse().expect("a URL"),
+        };
+        let shown = [
+            format!("{config:?}"),
+            format!("{:?}", AuthorizationRequest { url, pending }),
+            format!(
+                "{:?}",
+                AuthorizationResponse {
+                    code: "hidden",
+                    issuer: Some("https://id.example"),
+                }
+            ),
+            format!(
+                "{:?}",
+                Authorized {
+                    identity,
+                    granted_scopes: BTreeSet::new(),
+                    access_token: access_token.clone(),
+                    refresh_token: Some(secret()),
+                }
+            ),
+            format!(
+                "{:?}",
+                Refreshed {
+                    access_token,
+                    rotated_refresh_token: Some(secret()),
+                    granted_scopes: None,
+                }
+            ),
+        ];
+        let shown = shown.join("\n");
+        assert!(shown.contains("https://id.example/auth") && shown.contains("sam@example.com"));
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
 }

@@ -208,6 +208,16 @@ impl World {
         })
     }
 
+    /// All ids, by name; some of the names are of dates.
+    pub fn ids(&self) -> &BTreeMap<&'static str, String> {
+        &self.ids
+    }
+
+    /// Lets a name stand for another id; for which it stood.
+    pub fn rename(&mut self, name: &'static str, id: &str) -> String {
+        self.ids.insert(name, id.to_owned()).unwrap()
+    }
+
     /// What is read to learn the version that a row edits.
     fn versioned(&self, row: &Row) -> String {
         let of = [

@@ -263,6 +263,7 @@ impl Servers {
                 google: test.google.issuer(),
                 keys: keys.clone(),
                 shared: Some(shared),
+                provider: None,
             };
             Server::start(&orders, &sockets[at])
         };

@@ -11,6 +11,7 @@ pub mod provider;
 pub mod race;
 mod raw;
 mod redis;
+pub mod secrets;
 
 use api::{
     app::App,
@@ -48,7 +49,9 @@ const SHORT_PAUSE: Duration = Duration::from_millis(1);
 /// Requests per minute that no test makes which is not about them.
 pub const ENOUGH: u32 = 1_000_000;
 
-const CLIENT_ID: &str = "test.apps.googleusercontent.com";
+pub const CLIENT_ID: &str = "test.apps.googleusercontent.com";
+
+const CLIENT_SECRET: &str = "GOCSPX-secret-of-the-client";
 
 /// A server of its own for one test.
 pub struct TestApp {
@@ -64,6 +67,7 @@ impl TestApp {
 
     /// A server whose configuration differs.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        secrets::log_everything();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let bind = listener.local_addr().unwrap();
         let base = config::at(bind);
@@ -188,9 +192,27 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.google
+            .secrets()
+            .iter()
+            .for_each(|secret| secrets::met(secret));
+        secrets::keep_tables(&self.app.config.database);
+    }
+}
+
 /// The address of a person with this name.
 pub fn email(name: &str) -> String {
     format!("{}@example.com", name.to_lowercase())
+}
+
+/// A ring of one new key.
+pub fn keys() -> String {
+    let keys = Keyring::generate();
+    let (_, key) = keys.split_once(':').unwrap();
+    secrets::met(key);
+    keys
 }
 
 /// An instant written as RFC 3339.
@@ -215,7 +237,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
         google: Some(Google {
             issuer: google.parse().unwrap(),
             client_id: CLIENT_ID.to_owned(),
-            client_secret: "secret".into(),
+            client_secret: CLIENT_SECRET.into(),
             calendar_url: google.parse().unwrap(),
             sign_in_limits: Limits {
                 pause: SHORT_PAUSE,
@@ -227,7 +249,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             },
         }),
         sign_in: config::SignIn::default(),
-        keys: Keyring::generate().parse().unwrap(),
+        keys: keys().parse().unwrap(),
         centre: config::Centre {
             time_zone: chrono_tz::Europe::Berlin,
             ranking: Weights {
@@ -263,10 +285,11 @@ pub fn budgets(per_minute: u32) -> Budgets {
 }
 
 async fn sandbox(base: &url::Url) -> Sandbox {
+    secrets::met(CLIENT_SECRET);
     let redirect_uris = vec![base.join("v1/auth/callback").unwrap().into()];
     let client = Client {
         id: CLIENT_ID.to_owned(),
-        secret: "secret".to_owned(),
+        secret: CLIENT_SECRET.to_owned(),
         redirect_uris,
     };
     let config = google_sandbox::Config {

@@ -1,6 +1,6 @@
 //! People who speak HTTP: strangers, and whoever has signed in. All share one way to ask.
 
-use super::TestApp;
+use super::{TestApp, secrets};
 use google_sandbox::{Consent, Sandbox};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
@@ -73,6 +73,7 @@ impl Person {
 
     /// Somebody who sends this token, and no cookies.
     pub fn with_bearer(test: &TestApp, token: &str) -> Self {
+        secrets::met(token);
         Self {
             bearer: Some(token.to_owned()),
             ..Self::new(test)
@@ -180,11 +181,14 @@ impl Person {
     /// Goes to a sign-in; the address to which the server sends the browser.
     pub async fn start_at(&mut self, path: &str) -> Url {
         let sent = self.follow(&self.base.join(path).unwrap()).await;
-        sent.target().parse().unwrap()
+        let target = sent.target().parse().unwrap();
+        meet_those_in(&target);
+        target
     }
 
     /// Opens an address of the server as a browser does, and keeps the cookies that it sets.
     pub async fn follow(&mut self, url: &Url) -> Answer {
+        meet_those_in(url);
         let path = &url[url::Position::BeforePath..];
         let answer = self.get(path).await;
         self.keep_cookies(&answer);
@@ -214,6 +218,7 @@ impl Person {
             if cookie.max_age() == Some(cookie::time::Duration::ZERO) {
                 self.cookies.remove(cookie.name());
             } else {
+                secrets::met(cookie.value());
                 self.cookies
                     .insert(cookie.name().to_owned(), cookie.value().to_owned());
             }
@@ -245,6 +250,15 @@ impl Person {
     }
 }
 
+/// Notes what is secret of an address on the way to a provider or back.
+fn meet_those_in(url: &Url) {
+    for (name, value) in url.query_pairs() {
+        if ["state", "nonce", "code"].contains(&&*name) {
+            secrets::met(&value);
+        }
+    }
+}
+
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
     try_answer(request).await.unwrap()
 }
@@ -255,6 +269,11 @@ async fn try_answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer>
     let bytes = response.bytes().await?;
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+    for name in ["key", "client_secret", "access_token"] {
+        if let Some(secret) = body[name].as_str() {
+            secrets::met(secret);
+        }
+    }
     Ok(Answer {
         status,
         headers,

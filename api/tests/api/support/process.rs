@@ -1,6 +1,6 @@
 //! A server in a process of its own: this test program, started once more.
 
-use crate::support;
+use crate::support::{self, secrets};
 use api::{
     app::App,
     clock::Clock,
@@ -9,12 +9,14 @@ use api::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    fs::File,
     net::{SocketAddr, TcpListener},
     num::NonZeroU32,
     os::{
         fd::{AsFd, OwnedFd},
         unix::process::parent_id,
     },
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -26,6 +28,15 @@ pub struct Orders {
     pub google: String,
     pub keys: String,
     pub shared: Option<SharedOrders>,
+    /// Another provider where people sign in.
+    pub provider: Option<ProviderOrders>,
+}
+
+/// A provider, as it was started.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ProviderOrders {
+    pub id: String,
+    pub issuer: String,
 }
 
 /// How requests are counted of this server and others.
@@ -51,6 +62,7 @@ fn serves_until_killed() {
 }
 
 async fn serve(orders: Orders) {
+    secrets::log_everything();
     let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true).unwrap();
@@ -63,6 +75,9 @@ async fn serve(orders: Orders) {
     let mut config = support::config(bind, &orders.google, database);
     config.keys = orders.keys.parse().unwrap();
     config.jobs.workers = 4;
+    if let Some(ProviderOrders { id, issuer }) = orders.provider {
+        config.sign_in.providers = vec![support::provider::settings(&id, &issuer)];
+    }
     config.jobs.calendar_poll = Duration::from_secs(5);
     if let Some(shared) = orders.shared {
         config.server.metrics_bind = Some(shared.metrics);
@@ -91,8 +106,29 @@ pub struct Server(Child);
 
 impl Server {
     pub fn start(orders: &Orders, socket: &TcpListener) -> Self {
+        Self::spawn(
+            Command::new(std::env::current_exe().unwrap()).stdout(Stdio::null()),
+            orders,
+            socket,
+        )
+    }
+
+    /// One that leaves all it logs in this folder, and what it prints besides.
+    pub fn start_logging(orders: &Orders, socket: &TcpListener, folder: &Path) -> Self {
+        let printed = folder.join("printed.log");
+        let printed = File::options().append(true).create(true).open(printed);
+        let printed = printed.unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .env(secrets::FOLDER, folder)
+            .stdout(printed.try_clone().unwrap())
+            .stderr(printed);
+        Self::spawn(&mut command, orders, socket)
+    }
+
+    fn spawn(command: &mut Command, orders: &Orders, socket: &TcpListener) -> Self {
         let socket = OwnedFd::from(socket.try_clone().unwrap());
-        let process = Command::new(std::env::current_exe().unwrap())
+        let process = command
             .args([
                 "--ignored",
                 "--exact",
@@ -101,7 +137,6 @@ impl Server {
             ])
             .env(ORDERS, serde_json::to_string(orders).unwrap())
             .stdin(socket)
-            .stdout(Stdio::null())
             .spawn();
         Self(process.unwrap())
     }

@@ -22,7 +22,7 @@ use std::{
 };
 use url::Url;
 
-use super::{NOW, TestApp};
+use super::{NOW, TestApp, secrets};
 
 /// Two keys, made once: providers share them unless a test says otherwise.
 static KEYS: LazyLock<[RsaPrivateKey; 2]> = LazyLock::new(|| {
@@ -106,14 +106,7 @@ impl Provider {
 
     /// What the server is told of it.
     pub fn settings(&self) -> api::config::Provider {
-        api::config::Provider {
-            id: self.id.to_owned(),
-            name: format!("The {} & Co", self.id),
-            issuer: self.issuer.parse().unwrap(),
-            client_id: format!("client-of-{}", self.id),
-            client_secret: SECRET.into(),
-            limits: Limits::SIGN_IN,
-        }
+        settings(self.id, &self.issuer)
     }
 
     /// Somebody agrees: where the browser is sent back to.
@@ -162,6 +155,19 @@ impl Provider {
     /// How often a code was sent.
     pub fn exchanges(&self) -> usize {
         self.state.lock().unwrap().exchanges
+    }
+}
+
+/// What a server is told of a provider.
+pub fn settings(id: &str, issuer: &str) -> api::config::Provider {
+    secrets::met(SECRET);
+    api::config::Provider {
+        id: id.to_owned(),
+        name: format!("The {id} & Co"),
+        issuer: issuer.parse().unwrap(),
+        client_id: format!("client-of-{id}"),
+        client_secret: SECRET.into(),
+        limits: Limits::SIGN_IN,
     }
 }
 
@@ -233,11 +239,14 @@ async fn token(
         claims["email_verified"] = json!(account.verified);
     }
     let access_token = format!("access-{}", form["code"]);
+    secrets::met(&access_token);
+    secrets::met(&form["code_verifier"]);
     state.tokens.insert(access_token.clone(), account);
     let id_token = match &state.forge {
         Some(forge) => forge(claims),
         None => sign("key-0", 0, &claims),
     };
+    secrets::met(&id_token);
     Ok(Json(json!({
         "access_token": access_token, "token_type": "Bearer", "expires_in": 3600, "id_token": id_token,
     })))
