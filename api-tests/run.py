@@ -33,6 +33,12 @@ PEOPLE = {
 }
 
 
+# Operations after which somebody is signed in no longer.
+ENDING = (
+    "^(sign_out|end_sessions?|end_user_sessions|suspend_user|set_roles|accept_invitation|delete_guardianship|erase_me|erase_user)$"
+)
+
+
 def two_free_ports() -> tuple[int, int]:
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
@@ -79,8 +85,8 @@ def ask(who: str, api: str, out: pathlib.Path, options: list[str]) -> bool:
     with server(api, out / "server.log") as address:
         # Once: an admin leaves a centre behind in which nobody has a slot.
         write_dictionaries(out, a_slot(address, sign_in(address, me), without=sign_in(address, somebody_else)))
-        # Signing out ends the session, so it has one of its own, at the end.
-        for what in (["--exclude-operation-id", "sign_out"], ["--include-operation-id", "sign_out"]):
+        # What ends sessions has one of its own, at the end.
+        for what in (["--exclude-operation-id-regex", ENDING], ["--include-operation-id-regex", ENDING]):
             mine, theirs = sign_in(address, me), sign_in(address, somebody_else)
             write_users(out / "users.json", me=mine, somebody_else=theirs)
             print(f"=== as a {who}: {' '.join(what)}", flush=True)

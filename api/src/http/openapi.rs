@@ -125,6 +125,7 @@ macro_rules! problems {
 problems! {
     /// What any operation may answer.
     Faults {
+        URI_TOO_LONG "uri_too_long" "The address is longer than 8 KiB."
         UNPROCESSABLE_ENTITY "invalid_fields" "Some fields or parameters can't be accepted; `errors` names them."
         INTERNAL_SERVER_ERROR "internal" "A fault of ours."
         SERVICE_UNAVAILABLE "unavailable" "Something that is needed does not answer. Try again after Retry-After."

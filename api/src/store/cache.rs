@@ -30,9 +30,6 @@ use std::{collections::HashMap, hash::Hash, iter, sync::Arc, time::Duration};
 /// About how many bytes each kind of thing may take.
 const CAPACITY: u64 = 32 << 20;
 
-/// Of so many ids it is kept that there is nothing, of each kind.
-const MOST_NOTHINGS: u64 = 100_000;
-
 /// What nobody has asked for in so long is forgotten.
 const IDLE: Duration = Duration::from_hours(1);
 
@@ -307,8 +304,6 @@ fn looking_back(now: DateTime<Utc>) -> DateTime<Utc> {
 /// Values with the revisions that they had before they were read.
 struct Kept<K, V> {
     entries: moka::sync::Cache<K, (Revision, Arc<V>)>,
-    /// Of what there was nothing at which revision, so that what is not there takes no longer than what is.
-    nothing: moka::sync::Cache<K, Revision>,
     missing: Batch<K, Arc<V>>,
 }
 
@@ -328,16 +323,7 @@ where
             .time_to_idle(IDLE)
             .time_to_live(LIFETIME)
             .build();
-        let nothing = moka::sync::Cache::builder()
-            .max_capacity(MOST_NOTHINGS)
-            .time_to_idle(IDLE)
-            .time_to_live(LIFETIME)
-            .build();
-        Self {
-            entries,
-            nothing,
-            missing,
-        }
+        Self { entries, missing }
     }
 
     /// What is in memory and has not changed since it had this revision.
@@ -354,27 +340,17 @@ where
     ) -> Result<Vec<Option<Arc<V>>>, DbErr> {
         let held = keys.iter().map(|key| self.held(key, revision(key)));
         let mut values: Vec<_> = held.collect();
-        let is_missing = |key: &K, value: &Option<_>| {
-            value.is_none() && self.nothing.get(key) != Some(revision(key))
-        };
-        let missing: Vec<bool> = iter::zip(keys, &values)
-            .map(|(key, value)| is_missing(key, value))
-            .collect();
-        let unknown = iter::zip(keys, &missing).filter(|(_, missing)| **missing);
-        let unknown: Vec<K> = unknown.map(|(key, _)| key.clone()).collect();
-        if unknown.is_empty() {
+        let missing = iter::zip(keys, &values).filter(|(_, value)| value.is_none());
+        let missing: Vec<K> = missing.map(|(key, _)| key.clone()).collect();
+        if missing.is_empty() {
             return Ok(values);
         }
-        let read = self.missing.get(unknown).await?;
-        let places = iter::zip(keys, &mut values).zip(missing);
-        let places = places.filter_map(|(place, missing)| missing.then_some(place));
-        for ((key, value), read) in iter::zip(places, read) {
-            match &read {
-                Some(read) => {
-                    let entry = (revision(key), Arc::clone(read));
-                    self.entries.insert(key.clone(), entry);
-                }
-                None => self.nothing.insert(key.clone(), revision(key)),
+        let read = self.missing.get(missing).await?;
+        let unknown = iter::zip(keys, &mut values).filter(|(_, value)| value.is_none());
+        for ((key, value), read) in iter::zip(unknown, read) {
+            if let Some(read) = &read {
+                let entry = (revision(key), Arc::clone(read));
+                self.entries.insert(key.clone(), entry);
             }
             *value = read;
         }

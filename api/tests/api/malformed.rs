@@ -195,6 +195,16 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
             "/v1/invitations",
             json!({"role": "guardian", "email": "grandma@example.com"}),
         ),
+        (
+            "POST",
+            "/v1/subjects",
+            json!({"slug": "biology", "name": "Biology", "levels": ["School"]}),
+        ),
+        (
+            "PATCH",
+            "/v1/subjects/physics",
+            json!({"name": "Physics", "levels": ["School", "Bachelor"]}),
+        ),
         ("POST", APPS, json!({"name": "Kiosk"})),
         ("PATCH", APP, json!({"name": "Kiosk", "enabled": true})),
         ("POST", "/v1/third-party-apps/{app}/keys", key),
@@ -207,7 +217,8 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What only admins may stands in such paths.
-const OF_ADMINS: [&str; 6] = [
+const OF_ADMINS: [&str; 7] = [
+    "/v1/subjects",
     "/centre/",
     CALENDARS,
     "/users/",

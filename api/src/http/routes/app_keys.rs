@@ -132,17 +132,31 @@ pub struct NewAppKey {
     scopes: Vec<ScopeName>,
     /// Only these tutors, and what is booked with them; all when left out.
     #[garde(inner(custom(validate::items(1, 1000))))]
-    #[schema(min_items = 1, max_items = 1000, nullable = false)]
+    #[schema(min_items = 1, max_items = 1000)]
     tutor_ids: Option<Vec<Uuid>>,
     /// Only the subjects with these slugs, those who teach them, and what is booked in them; all when left out.
     #[garde(inner(custom(validate::items(1, 100)), inner(custom(validate::text(1, 64)))))]
-    #[schema(min_items = 1, max_items = 100, nullable = false, example = json!(["mathematics"]))]
+    #[schema(value_type = Option<Vec<Slug>>, min_items = 1, max_items = 100, example = json!(["mathematics"]))]
     subjects: Option<Vec<String>>,
     /// From then on it works no more; at most 730 days from now.
     #[garde(custom(validate::instant))]
     #[schema(example = "2027-11-23T00:00:00Z")]
     expires_at: DateTime<Utc>,
 }
+
+/// The slug of a subject.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 64,
+    pattern = r"\S",
+    example = "mathematics"
+)]
+#[expect(
+    dead_code,
+    reason = "names the limits of an item for the OpenAPI document"
+)]
+struct Slug(String);
 
 /// A key with its secret, which is shown only here.
 #[derive(Serialize, ToSchema)]

@@ -45,11 +45,16 @@ pub struct AuthorizeParams {
     response_type: ResponseType,
     /// To where the browser goes with the code: one of the addresses that `REDIRECT_URIS` lists, to the letter.
     #[garde(custom(validate::text(1, 1000)))]
-    #[param(max_length = 1000, example = "https://app.example.org/signed-in")]
+    #[param(
+        min_length = 1,
+        max_length = 1000,
+        pattern = "^[!-~]+$",
+        example = "https://app.example.org/signed-in"
+    )]
     redirect_uri: String,
     /// Comes back as it is. Compare it, so that nobody slips in a sign-in of their own.
     #[garde(custom(validate::text(1, 500)))]
-    #[param(min_length = 1, max_length = 500)]
+    #[param(min_length = 1, max_length = 500, pattern = r"\S")]
     state: String,
     /// SHA-256 of a random verifier, in base64url without padding.
     #[garde(custom(validate::text(43, 43)))]

@@ -138,7 +138,6 @@ pub struct NewBooking {
     /// Third-party apps must say.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     student_id: Option<Uuid>,
     #[garde(skip)]
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]

@@ -171,7 +171,6 @@ pub struct NewInvitation {
     email: String,
     /// For admins: the student whose guardian it will be.
     #[garde(skip)]
-    #[schema(nullable = false)]
     student_id: Option<Uuid>,
 }
 

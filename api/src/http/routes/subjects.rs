@@ -142,9 +142,23 @@ pub struct NewSubject {
     name: String,
     /// Easiest first. At least one, of 64 characters at most each, and none twice.
     #[garde(custom(validate::levels))]
-    #[schema(min_items = 1, max_items = 50, example = json!(["School", "Bachelor"]))]
+    #[schema(value_type = Vec<Level>, min_items = 1, max_items = 50, example = json!(["School", "Bachelor"]))]
     levels: Vec<String>,
 }
+
+/// A level of a subject.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 64,
+    pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+    example = "School"
+)]
+#[expect(
+    dead_code,
+    reason = "names the limits of an item for the OpenAPI document"
+)]
+struct Level(String);
 
 /// Make a subject.
 ///
@@ -194,7 +208,7 @@ pub struct SubjectChanges {
     name: Option<String>,
     /// All of them, easiest first. At least one, of 64 characters at most each, and none twice.
     #[garde(custom(validate::optional_levels))]
-    #[schema(min_items = 1, max_items = 50, example = json!(["School", "Bachelor", "Master"]))]
+    #[schema(value_type = Option<Vec<Level>>, min_items = 1, max_items = 50, example = json!(["School", "Bachelor", "Master"]))]
     levels: Option<Vec<String>>,
 }
 
