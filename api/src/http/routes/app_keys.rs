@@ -149,7 +149,7 @@ pub struct NewAppKey {
 #[schema(
     min_length = 1,
     max_length = 64,
-    pattern = r"\S",
+    pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
     example = "mathematics"
 )]
 #[expect(

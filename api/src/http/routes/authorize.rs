@@ -54,13 +54,18 @@ pub struct AuthorizeParams {
     redirect_uri: String,
     /// Comes back as it is. Compare it, so that nobody slips in a sign-in of their own.
     #[garde(custom(validate::text(1, 500)))]
-    #[param(min_length = 1, max_length = 500, pattern = r"\S")]
+    #[param(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     state: String,
     /// SHA-256 of a random verifier, in base64url without padding.
     #[garde(custom(validate::text(43, 43)))]
     #[param(
         min_length = 43,
         max_length = 43,
+        pattern = "^[A-Za-z0-9_-]+$",
         example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     )]
     code_challenge: String,
