@@ -60,7 +60,8 @@ fn answer(person: &Person) -> Response {
 
 /// Who am I?
 ///
-/// The signed-in person, with the roles that decide what may be done.
+/// The signed-in person, with their roles: `tutor`, `guardian` and `admin` let them do more; `student` is what everybody
+/// begins as, and decides nothing.
 #[utoipa::path(get, path = "/v1/me", tag = "me", operation_id = "get_me", security(("session" = [])),
     responses((status = 200, description = "The signed-in person.", body = Me, headers(("ETag" = String))), NotSignedIn, Faults))]
 pub async fn get(SignedIn(holder): SignedIn, _: Query<NoQuery>) -> Response {
