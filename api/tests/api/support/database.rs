@@ -1,11 +1,11 @@
-//! One Postgres per process, one database per test.
+//! One Postgres per process, one database per test, gone when the test is over: hundreds would fill a small disk.
 
 use super::secrets;
 use api::{config::Database, database, local::postgres::Postgres};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, Executor, PgConnection};
 use std::sync::{
-    OnceLock,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicU32, Ordering},
 };
 use tokio::sync::OnceCell;
@@ -13,6 +13,9 @@ use tokio::sync::OnceCell;
 const TEMPLATE: &str = "migrated";
 
 const PASSWORD: &str = "password-of-the-database";
+
+/// The databases of tests that are over.
+static OVER: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// A migrated database that nobody else has.
 pub async fn fresh() -> Database {
@@ -30,8 +33,7 @@ pub async fn fresh() -> Database {
 /// A copy of a database to which nobody is connected.
 pub async fn copy_of(database: &Database) -> Database {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let origin: url::Url = database.url.expose_secret().parse().unwrap();
-    let origin = origin.path().trim_start_matches('/').to_owned();
+    let origin = name_of(database);
     let name = format!("copy_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     create(&format!(
         "CREATE DATABASE {name} TEMPLATE {origin} STRATEGY file_copy"
@@ -48,6 +50,17 @@ pub async fn empty() -> Database {
     settings(&name)
 }
 
+/// Says that a test needs its database no more. The next test that makes one drops it: a test that ends can't wait.
+pub fn over(database: &Database) {
+    let mut over = OVER.lock().unwrap_or_else(PoisonError::into_inner);
+    over.push(name_of(database));
+}
+
+fn name_of(database: &Database) -> String {
+    let url: url::Url = database.url.expose_secret().parse().unwrap();
+    url.path().trim_start_matches('/').to_owned()
+}
+
 async fn make_template() {
     create(&format!("CREATE DATABASE {TEMPLATE}")).await;
     database::migrate(&settings(TEMPLATE)).await.unwrap();
@@ -56,6 +69,10 @@ async fn make_template() {
 }
 
 async fn create(statement: &str) {
+    let over = std::mem::take(&mut *OVER.lock().unwrap_or_else(PoisonError::into_inner));
+    for name in over {
+        execute("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
     execute("postgres", statement).await;
 }
 

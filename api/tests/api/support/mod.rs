@@ -199,6 +199,7 @@ impl Drop for TestApp {
             .iter()
             .for_each(|secret| secrets::met(secret));
         secrets::keep_tables(&self.app.config.database);
+        database::over(&self.app.config.database);
     }
 }
 
