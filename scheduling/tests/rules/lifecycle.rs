@@ -1,37 +1,228 @@
-//! Cancelling, for everybody and around the beginning of the lesson.
-
-use chrono::TimeDelta;
-use scheduling::lifecycle::{Actor, BookingStatus, CancelRefusal, cancel};
+//! The life of a booking: each rule at its edges, what no rule allows, and the table in docs/lifecycle.md.
 
 use crate::support::utc;
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use scheduling::lifecycle::{
+    Actor, BookingStatus, RULES, Refusal, Rule, Standing, Step, When, take,
+};
+use std::{collections::HashSet, fmt::Write as _, fs, path::Path};
 
-const EVERYBODY: [Actor; 3] = [Actor::Student, Actor::Tutor, Actor::Admin];
+const ACTORS: [Actor; 4] = [Actor::Student, Actor::Tutor, Actor::Admin, Actor::Clock];
 
-#[test]
-fn a_lesson_can_be_cancelled_until_it_begins() {
-    let begins = utc("2026-06-01 10:00");
-    let just = TimeDelta::nanoseconds(1);
-    for actor in EVERYBODY {
-        let at = |now| cancel(BookingStatus::Confirmed, actor, begins, now);
-        assert_eq!(at(begins - just), Ok(BookingStatus::Cancelled));
-        assert_eq!(at(begins), Err(CancelRefusal::AlreadyStarted));
-        assert_eq!(at(begins + just), Err(CancelRefusal::AlreadyStarted));
+const STEPS: [Step; 10] = [
+    Step::Hold,
+    Step::Request,
+    Step::Confirm,
+    Step::Decline,
+    Step::Expire,
+    Step::Reschedule,
+    Step::Cancel,
+    Step::Complete,
+    Step::RecordAttendance,
+    Step::RecordNoShow,
+];
+
+const JUST: TimeDelta = TimeDelta::nanoseconds(1);
+
+/// A booking of a lesson from 10:00 to 11:00 that is held or requested until 09:00.
+fn standing(status: Option<BookingStatus>) -> Standing {
+    Standing {
+        status,
+        starts_at: utc("2026-06-01 10:00"),
+        ends_at: utc("2026-06-01 11:00"),
+        expires_at: matches!(status, Some(BookingStatus::Held | BookingStatus::Requested))
+            .then(|| utc("2026-06-01 09:00")),
+        attendance_window: TimeDelta::days(7),
+    }
+}
+
+/// The first moment when a rule holds and the last one, if there are such.
+fn edges(rule: &Rule) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    let booking = standing(rule.from);
+    let expiry = booking.expires_at.unwrap_or(booking.starts_at);
+    match rule.when {
+        When::BeforeStart => (None, Some(booking.starts_at - JUST)),
+        When::BeforeExpiry => (None, Some(expiry - JUST)),
+        When::AfterExpiry => (Some(expiry), None),
+        When::AfterStart => (Some(booking.starts_at), None),
+        When::AfterEnd => (Some(booking.ends_at), None),
+        When::WithinAttendanceWindow => (
+            Some(booking.starts_at),
+            Some(booking.ends_at + booking.attendance_window),
+        ),
     }
 }
 
 #[test]
-fn cancelled_is_final_and_is_the_first_thing_to_be_told() {
-    let begins = utc("2026-06-01 10:00");
-    for actor in EVERYBODY {
-        for now in [utc("2026-05-01 10:00"), utc("2026-06-02 10:00")] {
-            let result = cancel(BookingStatus::Cancelled, actor, begins, now);
-            assert_eq!(result, Err(CancelRefusal::AlreadyCancelled));
+fn each_rule_holds_from_its_first_moment_to_its_last() {
+    for rule in RULES {
+        let (first, last) = edges(&rule);
+        for actor in rule.by {
+            let at = |now| take(&standing(rule.from), rule.step, *actor, now);
+            if let Some(first) = first {
+                assert_eq!(at(first), Ok(rule.to), "{rule:?}");
+                assert!(at(first - JUST).is_err(), "{rule:?}");
+            }
+            if let Some(last) = last {
+                assert_eq!(at(last), Ok(rule.to), "{rule:?}");
+                assert!(at(last + JUST).is_err(), "{rule:?}");
+            }
         }
     }
 }
 
 #[test]
-fn reasons_have_stable_names() {
-    assert_eq!(CancelRefusal::AlreadyCancelled.code(), "already_cancelled");
-    assert_eq!(CancelRefusal::AlreadyStarted.code(), "already_started");
+fn what_is_requested_expires_when_the_lesson_begins_at_the_latest() {
+    let booking = Standing {
+        expires_at: Some(utc("2026-06-01 12:00")),
+        ..standing(Some(BookingStatus::Requested))
+    };
+    let confirm = |now| take(&booking, Step::Confirm, Actor::Tutor, now);
+    assert!(confirm(booking.starts_at - JUST).is_ok());
+    assert_eq!(confirm(booking.starts_at), Err(Refusal::Expired));
+    let expire = take(&booking, Step::Expire, Actor::Clock, booking.starts_at);
+    assert_eq!(expire, Ok(BookingStatus::Expired));
+}
+
+#[test]
+fn no_two_rules_say_different_things_of_the_same() {
+    let mut seen = HashSet::new();
+    for rule in RULES {
+        for actor in rule.by {
+            assert!(seen.insert((rule.from, rule.step, *actor)), "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn every_status_is_reached_and_what_does_not_occupy_is_final() {
+    for status in BookingStatus::ALL {
+        assert!(RULES.iter().any(|rule| rule.to == status), "{status:?}");
+        let goes_on = RULES.iter().any(|rule| rule.from == Some(status));
+        assert_eq!(goes_on, status.occupies(), "{status:?}");
+    }
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let now = utc("2026-06-01 08:00");
+    let refused = |status, step, actor, now| take(&standing(Some(status)), step, actor, now);
+    use BookingStatus::{Cancelled, Confirmed, Held, Requested};
+    for (refusal, code) in [
+        (
+            refused(Cancelled, Step::Cancel, Actor::Admin, now),
+            "already_cancelled",
+        ),
+        (
+            refused(Requested, Step::Confirm, Actor::Student, now),
+            "not_yours_to_decide",
+        ),
+        (
+            refused(Held, Step::Confirm, Actor::Student, utc("2026-06-01 09:00")),
+            "expired",
+        ),
+        (
+            refused(Held, Step::Expire, Actor::Clock, now),
+            "not_expired",
+        ),
+        (
+            refused(
+                Confirmed,
+                Step::Cancel,
+                Actor::Student,
+                utc("2026-06-01 10:00"),
+            ),
+            "already_started",
+        ),
+        (
+            refused(Confirmed, Step::RecordNoShow, Actor::Tutor, now),
+            "not_started",
+        ),
+        (
+            refused(
+                Confirmed,
+                Step::Complete,
+                Actor::Clock,
+                utc("2026-06-01 10:59"),
+            ),
+            "not_ended",
+        ),
+        (
+            refused(
+                Confirmed,
+                Step::RecordNoShow,
+                Actor::Tutor,
+                utc("2026-06-08 11:01"),
+            ),
+            "attendance_window_over",
+        ),
+    ] {
+        assert_eq!(refusal.unwrap_err().code(), code);
+    }
+}
+
+proptest! {
+    /// Nothing happens but by the table.
+    #[test]
+    fn a_step_is_taken_exactly_if_a_rule_says_so(
+        status in prop::option::of(prop::sample::select(&BookingStatus::ALL[..])),
+        step in prop::sample::select(&STEPS[..]),
+        actor in prop::sample::select(&ACTORS[..]),
+        minutes in -1000_i64..20_000,
+    ) {
+        let booking = standing(status);
+        let now = booking.starts_at + TimeDelta::minutes(minutes);
+        let allowed = RULES.iter().find(|rule| {
+            let (first, last) = edges(rule);
+            rule.from == status && rule.step == step && rule.by.contains(&actor)
+                && first.is_none_or(|first| first <= now) && last.is_none_or(|last| now <= last)
+        });
+        prop_assert_eq!(take(&booking, step, actor, now).ok(), allowed.map(|rule| rule.to));
+    }
+}
+
+/// `RecordNoShow` as `record no show`.
+fn words(name: impl std::fmt::Debug) -> String {
+    let mut words = String::new();
+    for c in format!("{name:?}").chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
+}
+
+fn table() -> String {
+    let mut text = String::from(
+        "# The life of a booking\n\n\
+         Every step that may be taken, as `scheduling/src/lifecycle.rs` has them and the server asks; generated by \
+         its test.\nThe student is also a guardian in the student's name; the admin is also a third-party app; the \
+         clock is nobody.\n\n\
+         | before | step | by | when | after |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for rule in RULES {
+        let from = rule
+            .from
+            .map_or("none".to_owned(), |from| format!("`{}`", from.name()));
+        let by: Vec<String> = rule.by.iter().map(words).collect();
+        let (step, when, to) = (words(rule.step), words(rule.when), rule.to.name());
+        let by = by.join(", ");
+        writeln!(text, "| {from} | {step} | {by} | {when} | `{to}` |").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_table_in_the_docs_is_this_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lifecycle.md");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(&path, table()).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == table(),
+        "WRITE_DOCS=1 cargo test -p scheduling --test rules lifecycle"
+    );
 }
