@@ -3,12 +3,18 @@
 use crate::id::{BookingId, LessonId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// Every status but `Cancelled` occupies the time of the student.
+/// `Declined`, `Expired` and `Cancelled` occupy nobody's time, by the generated column `occupies`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum BookingStatus {
+    Held,
+    Requested,
     Confirmed,
+    Declined,
+    Expired,
     Cancelled,
+    Completed,
+    NoShow,
 }
 
 /// A row of `bookings`.
@@ -25,6 +31,9 @@ pub struct Model {
     /// That of the lesson.
     pub ends_at: DateTimeUtc,
     pub status: BookingStatus,
+    /// From when on what is held or requested takes nobody's time any more.
+    pub expires_at: Option<DateTimeUtc>,
+    /// Or declined; as the two that follow.
     pub cancelled_at: Option<DateTimeUtc>,
     pub cancelled_by: Option<UserId>,
     pub cancellation_reason: Option<String>,

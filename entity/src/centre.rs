@@ -20,6 +20,10 @@ pub struct Model {
     pub max_lessons_per_day: Option<i32>,
     /// None: as many as there is room for.
     pub max_lessons_per_week: Option<i32>,
+    pub requires_approval: bool,
+    pub approval_minutes: i32,
+    pub hold_minutes: i32,
+    pub attendance_days: i32,
     /// Grows with each edit of the policy.
     pub version: i32,
 }

@@ -3,10 +3,12 @@
 use crate::id::{LessonId, SubjectId, TutorId};
 use sea_orm::entity::prelude::*;
 
-/// Every status but `Cancelled` occupies the time of the tutor.
+/// Every status but `Cancelled` occupies the time of the tutor; `Tentative` does so until it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum LessonStatus {
+    /// Nobody has booked it yet: it is held, or requested.
+    Tentative,
     Scheduled,
     Cancelled,
 }
@@ -24,6 +26,8 @@ pub struct Model {
     pub starts_at: DateTimeUtc,
     pub ends_at: DateTimeUtc,
     pub status: LessonStatus,
+    /// From when on a tentative lesson takes nobody's time any more.
+    pub expires_at: Option<DateTimeUtc>,
     pub capacity: i16,
     /// The event that stands in the calendar of the tutor; none when none does.
     pub calendar_event_id: Option<String>,

@@ -32,6 +32,8 @@ pub struct Model {
     pub buffer_after_minutes: Option<i32>,
     pub max_lessons_per_day: Option<i32>,
     pub max_lessons_per_week: Option<i32>,
+    pub requires_approval: Option<bool>,
+    pub approval_minutes: Option<i32>,
     /// Grows with each edit of the profile, the offers, the policy or the availability; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,

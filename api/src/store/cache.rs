@@ -8,7 +8,8 @@
 use super::{
     app_key::{self, AppKey},
     batch::Batch,
-    booking, occupied,
+    booking,
+    occupied::{self, AsOf},
     revision::{Feed, Revision, Revisions},
     session::{self, Holder, TokenHash},
     tutor::{self, Filter, Tutor},
@@ -54,16 +55,16 @@ pub struct Cache {
     app_keys: Kept<AppKeyId, AppKey>,
     tutors: Kept<TutorId, Tutor>,
     found: Kept<Filter, Vec<TutorId>>,
-    occupied: Kept<TutorId, Occupancy>,
-    student_busy: Kept<UserId, Vec<Span>>,
+    occupied: Kept<TutorId, AsOf<Occupancy>>,
+    student_busy: Kept<UserId, AsOf<Vec<Span>>>,
     lessons_together: Kept<UserId, HashMap<TutorId, u32>>,
 }
 
 /// What occupies tutors, in the order in which they were asked for, and a student.
 pub struct OccupiedTime {
-    pub tutors: Vec<Arc<Occupancy>>,
+    pub tutors: Vec<Arc<AsOf<Occupancy>>>,
     /// Tidy: see [`scheduling::interval`].
-    pub student: Arc<Vec<Span>>,
+    pub student: Arc<AsOf<Vec<Span>>>,
 }
 
 impl Cache {
@@ -91,11 +92,11 @@ impl Cache {
             Ok(found)
         });
         let occupied = batch(db, clock, |db, now, ids: Vec<TutorId>| async move {
-            let occupied = occupied::of_tutors(&db, &ids, looking_back(now), None);
+            let occupied = occupied::of_tutors(&db, &ids, (looking_back(now), None), now);
             occupied.await.map(shared)
         });
         let student_busy = batch(db, clock, |db, now, ids: Vec<UserId>| async move {
-            let busy = occupied::of_students(&db, &ids, looking_back(now), None);
+            let busy = occupied::of_students(&db, &ids, (looking_back(now), None), now);
             busy.await.map(shared)
         });
         let together = batch(db, clock, |db, now, ids: Vec<UserId>| async move {
@@ -109,8 +110,10 @@ impl Cache {
             app_keys: Kept::new(|_, key| size_of_app_key(key), app_keys),
             tutors: Kept::new(|_, tutor| size_of_tutor(tutor), tutors),
             found: Kept::new(size_of_found, found),
-            occupied: Kept::new(|_, it| size_of_val(it.as_slice()), occupied),
-            student_busy: Kept::new(|_, spans| size_of_val(spans.as_slice()), student_busy),
+            occupied: Kept::new(|_, it| size_of_val(it.time.as_slice()), occupied)
+                .until(clock, |it| it.until),
+            student_busy: Kept::new(|_, it| size_of_val(it.time.as_slice()), student_busy)
+                .until(clock, |it| it.until),
             lessons_together: Kept::new(|_, it| it.len() * 40, together),
             db: db.clone(),
             clock: clock.clone(),
@@ -224,7 +227,7 @@ impl Cache {
         needed: Span,
     ) -> Result<OccupiedTime, DbErr> {
         if needed.start() < looking_back(self.clock.now()) {
-            return occupied_in(&self.db, tutors, student, needed).await;
+            return occupied_in(&self.db, tutors, student, needed, self.clock.now()).await;
         }
         let of_tutors = self.occupied.get(tutors, |id| revisions.of_time(id.0));
         let of_student = async {
@@ -261,7 +264,7 @@ impl Cache {
                     student,
                 })
             }
-            _ => occupied_in(txn, &[tutor], student, needed).await,
+            _ => occupied_in(txn, &[tutor], student, needed, self.clock.now()).await,
         }
     }
 
@@ -282,11 +285,12 @@ async fn occupied_in(
     tutors: &[TutorId],
     student: Option<UserId>,
     needed: Span,
+    now: DateTime<Utc>,
 ) -> Result<OccupiedTime, DbErr> {
-    let (from, until) = (needed.start(), Some(needed.end()));
-    let mut of_tutors = occupied::of_tutors(db, tutors, from, until).await?;
+    let needed = (needed.start(), Some(needed.end()));
+    let mut of_tutors = occupied::of_tutors(db, tutors, needed, now).await?;
     let student = student.as_slice();
-    let of_students = occupied::of_students(db, student, from, until).await?;
+    let of_students = occupied::of_students(db, student, needed, now).await?;
     let of_tutors = tutors
         .iter()
         .map(|id| of_tutors.remove(id).unwrap_or_default().into());
@@ -305,6 +309,8 @@ fn looking_back(now: DateTime<Utc>) -> DateTime<Utc> {
 struct Kept<K, V> {
     entries: moka::sync::Cache<K, (Revision, Arc<V>)>,
     missing: Batch<K, Arc<V>>,
+    /// Of values that do not hold for ever, even if nothing changes: by which clock, and until when.
+    until: Option<(Clock, fn(&V) -> Option<DateTime<Utc>>)>,
 }
 
 impl<K, V> Kept<K, V>
@@ -323,13 +329,29 @@ where
             .time_to_idle(IDLE)
             .time_to_live(LIFETIME)
             .build();
-        Self { entries, missing }
+        Self {
+            entries,
+            missing,
+            until: None,
+        }
+    }
+
+    /// Each value holds until then at most.
+    fn until(self, clock: &Clock, until: fn(&V) -> Option<DateTime<Utc>>) -> Self {
+        Self {
+            until: Some((clock.clone(), until)),
+            ..self
+        }
     }
 
     /// What is in memory and has not changed since it had this revision.
     fn held(&self, key: &K, revision: Revision) -> Option<Arc<V>> {
         let (kept, value) = self.entries.get(key)?;
-        (kept == revision).then_some(value)
+        let over = self
+            .until
+            .as_ref()
+            .is_some_and(|(clock, until)| until(&value).is_some_and(|until| until <= clock.now()));
+        (kept == revision && !over).then_some(value)
     }
 
     /// The values of these keys, from memory or else from the database.

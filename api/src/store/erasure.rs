@@ -35,7 +35,8 @@ pub async fn has_lessons_ahead(
         .query_one_raw(raw_sql!(
             Postgres,
             r#"SELECT FROM lessons JOIN tutors ON tutors.id = tutor_id
-               WHERE user_id = {id} AND status <> 'cancelled' AND starts_at > {now} LIMIT 1"#
+               WHERE user_id = {id} AND status <> 'cancelled' AND starts_at > {now}
+                 AND (expires_at IS NULL OR expires_at > {now}) LIMIT 1"#
         ))
         .await?;
     Ok(found.is_some())
@@ -54,8 +55,8 @@ pub async fn cancel_bookings_ahead(
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {id},
-               version = version + 1, updated_at = {now}
-           WHERE student_id = {id} AND status <> 'cancelled' AND starts_at > {now}
+               expires_at = NULL, version = version + 1, updated_at = {now}
+           WHERE student_id = {id} AND occupies AND starts_at > {now}
            RETURNING lesson_id"#
     ))
     .all(txn)

@@ -56,7 +56,7 @@ pub const LISTS: [(&str, &str); 16] = [
     (
         "tutor",
         "SELECT id, bio, languages, time_zone, visible, end_date, minimum_notice_minutes, horizon_days, start_grid_minutes,
-             start_grid_anchor, buffer_before_minutes, buffer_after_minutes, max_lessons_per_day, max_lessons_per_week,
+             start_grid_anchor, buffer_before_minutes, buffer_after_minutes, max_lessons_per_day, max_lessons_per_week, requires_approval, approval_minutes,
              created_at, updated_at
          FROM tutors WHERE user_id = $1",
     ),

@@ -41,6 +41,8 @@ pub struct NewLesson {
     pub subject_id: SubjectId,
     pub level: String,
     pub span: Span,
+    /// From when on it takes nobody's time any more, unless it is booked; none where it is.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// # Errors
@@ -58,7 +60,11 @@ pub async fn insert(
         level: Set(new.level),
         starts_at: Set(new.span.start()),
         ends_at: Set(new.span.end()),
-        status: Set(LessonStatus::Scheduled),
+        status: Set(match new.expires_at {
+            Some(_) => LessonStatus::Tentative,
+            None => LessonStatus::Scheduled,
+        }),
+        expires_at: Set(new.expires_at),
         capacity: Set(1),
         calendar_event_id: Set(None),
         calendar_event_attempt: Set(0),
@@ -72,6 +78,21 @@ pub async fn insert(
     Ok(id)
 }
 
+/// Lets a lesson stand that was tentative, for somebody has booked it.
+pub async fn schedule(
+    txn: &impl ConnectionTrait,
+    id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET status = 'scheduled', expires_at = NULL, updated_at = {now}
+           WHERE id = {id} AND status = 'tentative'"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Cancels the lesson when nobody is booked on it any more.
 pub async fn cancel_if_empty(
     txn: &impl ConnectionTrait,
@@ -80,9 +101,9 @@ pub async fn cancel_if_empty(
 ) -> Result<(), DbErr> {
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE lessons SET status = 'cancelled', updated_at = {now}
+        r#"UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
            WHERE id = {id} AND status <> 'cancelled'
-             AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = {id} AND status <> 'cancelled')"#
+             AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = {id} AND occupies)"#
     ))
     .await
     .map(|_| ())
@@ -125,7 +146,7 @@ pub async fn for_calendar(
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
                       coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS student_emails
                FROM bookings JOIN users ON users.id = bookings.student_id
-               WHERE bookings.lesson_id = lessons.id AND bookings.status <> 'cancelled') AS students
+               WHERE bookings.lesson_id = lessons.id AND bookings.status IN ('confirmed', 'completed', 'no_show')) AS students
            WHERE lessons.id = {id}"#
     ))
     .one(db)

@@ -25,6 +25,14 @@ pub struct Policy {
     pub max_lessons_per_day: Option<i32>,
     /// None is no cap.
     pub max_lessons_per_week: Option<i32>,
+    /// Whether the tutor is asked before a lesson is booked.
+    pub requires_approval: bool,
+    /// How long the tutor has for an answer.
+    pub approval_minutes: i32,
+    /// How long a slot is set aside. The centre's, for all tutors.
+    pub hold_minutes: i32,
+    /// For how many days after a lesson its tutor may say who was there. The centre's, for all tutors.
+    pub attendance_days: i32,
 }
 
 /// What a tutor has decided; None leaves it to the centre.
@@ -38,6 +46,19 @@ pub struct OwnPolicy {
     pub buffer_after_minutes: Option<i32>,
     pub max_lessons_per_day: Option<i32>,
     pub max_lessons_per_week: Option<i32>,
+    pub requires_approval: Option<bool>,
+    pub approval_minutes: Option<i32>,
+}
+
+/// How bookings live, as far as the centre or the tutor decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a tutor who is asked before a lesson is booked has for an answer; none for one who is not asked.
+    pub approval: Option<TimeDelta>,
+    /// How long a slot is set aside.
+    pub hold: TimeDelta,
+    /// For how long after a lesson its tutor may say who was there.
+    pub attendance: TimeDelta,
 }
 
 impl Policy {
@@ -59,6 +80,19 @@ impl Policy {
                 .unwrap_or(self.buffer_after_minutes),
             max_lessons_per_day: own.max_lessons_per_day.or(self.max_lessons_per_day),
             max_lessons_per_week: own.max_lessons_per_week.or(self.max_lessons_per_week),
+            requires_approval: own.requires_approval.unwrap_or(self.requires_approval),
+            approval_minutes: own.approval_minutes.unwrap_or(self.approval_minutes),
+            hold_minutes: self.hold_minutes,
+            attendance_days: self.attendance_days,
+        }
+    }
+
+    pub fn terms(&self) -> Terms {
+        let approval = TimeDelta::minutes(self.approval_minutes.into());
+        Terms {
+            approval: self.requires_approval.then_some(approval),
+            hold: TimeDelta::minutes(self.hold_minutes.into()),
+            attendance: TimeDelta::days(self.attendance_days.into()),
         }
     }
 
@@ -119,6 +153,10 @@ pub async fn replace_centre(
         buffer_after_minutes: Set(policy.buffer_after_minutes),
         max_lessons_per_day: Set(policy.max_lessons_per_day),
         max_lessons_per_week: Set(policy.max_lessons_per_week),
+        requires_approval: Set(policy.requires_approval),
+        approval_minutes: Set(policy.approval_minutes),
+        hold_minutes: Set(policy.hold_minutes),
+        attendance_days: Set(policy.attendance_days),
         version: Set(version + 1),
     };
     let updated = centre::Entity::update_many()
@@ -144,6 +182,8 @@ pub async fn replace_tutor(
         buffer_after_minutes: Set(policy.buffer_after_minutes),
         max_lessons_per_day: Set(policy.max_lessons_per_day),
         max_lessons_per_week: Set(policy.max_lessons_per_week),
+        requires_approval: Set(policy.requires_approval),
+        approval_minutes: Set(policy.approval_minutes),
         ..Default::default()
     };
     tutor::Entity::update_many()

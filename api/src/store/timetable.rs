@@ -1,6 +1,10 @@
 //! All that decides when tutors can be booked, except what they teach and what occupies their time.
 
-use super::{date_override, holiday_calendar, policy::Policy, time_off, weekly_rule};
+use super::{
+    date_override, holiday_calendar,
+    policy::{Policy, Terms},
+    time_off, weekly_rule,
+};
 use ::entity::id::TutorId;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -18,6 +22,7 @@ pub struct Timetable {
     pub zone: Tz,
     pub end_date: Option<NaiveDate>,
     pub policy: policy::Policy,
+    pub terms: Terms,
     pub weekly_rules: Vec<WeeklyRule>,
     pub overrides: Vec<DateOverride>,
     pub time_off: Vec<TimeOff>,
@@ -54,6 +59,7 @@ impl Row {
             zone: zone.map_err(|_| DbErr::Type(format!("time zone of tutor {}", self.id)))?,
             end_date: self.end_date,
             policy: self.policy.rules(),
+            terms: self.policy.terms(),
             weekly_rules: Vec::new(),
             overrides: Vec::new(),
             time_off: Vec::new(),
@@ -127,7 +133,10 @@ async fn rows(db: &impl ConnectionTrait, tutors: &[TutorId]) -> Result<Vec<Row>,
                   coalesce(tutors.buffer_before_minutes, centre.buffer_before_minutes) AS buffer_before_minutes,
                   coalesce(tutors.buffer_after_minutes, centre.buffer_after_minutes) AS buffer_after_minutes,
                   coalesce(tutors.max_lessons_per_day, centre.max_lessons_per_day) AS max_lessons_per_day,
-                  coalesce(tutors.max_lessons_per_week, centre.max_lessons_per_week) AS max_lessons_per_week
+                  coalesce(tutors.max_lessons_per_week, centre.max_lessons_per_week) AS max_lessons_per_week,
+                  coalesce(tutors.requires_approval, centre.requires_approval) AS requires_approval,
+                  coalesce(tutors.approval_minutes, centre.approval_minutes) AS approval_minutes,
+                  hold_minutes, attendance_days
            FROM tutors CROSS JOIN centre WHERE tutors.id = ANY({tutors})"#
     ))
     .all(db)

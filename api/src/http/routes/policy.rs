@@ -81,6 +81,23 @@ pub struct Policy {
     #[garde(inner(custom(validate::number(0, 700))))]
     #[schema(minimum = 0, maximum = 700, example = 25)]
     max_lessons_per_week: Option<i32>,
+    /// Whether a tutor is asked before a lesson is booked: it is `requested`, and the tutor approves or declines.
+    #[garde(skip)]
+    #[schema(example = false)]
+    requires_approval: bool,
+    /// How long a tutor who is asked has for an answer. Then the request expires; at the start of the lesson at the
+    /// latest.
+    #[garde(custom(validate::number(15, 20_160)))]
+    #[schema(minimum = 15, maximum = 20160, example = 1440)]
+    approval_minutes: i32,
+    /// How long a slot that is held is set aside. For all tutors.
+    #[garde(custom(validate::number(1, 60)))]
+    #[schema(minimum = 1, maximum = 60, example = 10)]
+    hold_minutes: i32,
+    /// For how many days after a lesson its tutor may say who was there; admins may at any time. For all tutors.
+    #[garde(custom(validate::number(0, 365)))]
+    #[schema(minimum = 0, maximum = 365, example = 14)]
+    attendance_days: i32,
 }
 
 /// What a tutor has decided; what is null or left out is as the centre has it.
@@ -117,10 +134,18 @@ pub struct OwnPolicy {
     #[garde(inner(custom(validate::number(0, 700))))]
     #[schema(minimum = 0, maximum = 700, example = 25)]
     max_lessons_per_week: Option<i32>,
+    /// Whether the tutor is asked before a lesson is booked: it is `requested`, and the tutor approves or declines.
+    #[garde(skip)]
+    #[schema(example = true)]
+    requires_approval: Option<bool>,
+    /// How long the tutor, if asked, has for an answer.
+    #[garde(inner(custom(validate::number(15, 20_160))))]
+    #[schema(minimum = 15, maximum = 20160, example = 1440)]
+    approval_minutes: Option<i32>,
 }
 
 macro_rules! convert {
-    ($from:ty => $to:ty, $anchor:expr) => {
+    ($from:ty => $to:ty, $anchor:expr $(, $of_centre:ident)*) => {
         impl From<$from> for $to {
             fn from(policy: $from) -> Self {
                 Self {
@@ -132,14 +157,17 @@ macro_rules! convert {
                     buffer_after_minutes: policy.buffer_after_minutes,
                     max_lessons_per_day: policy.max_lessons_per_day,
                     max_lessons_per_week: policy.max_lessons_per_week,
+                    requires_approval: policy.requires_approval,
+                    approval_minutes: policy.approval_minutes,
+                    $($of_centre: policy.$of_centre,)*
                 }
             }
         }
     };
 }
 
-convert!(policy::Policy => Policy, StartGridAnchor::from);
-convert!(Policy => policy::Policy, policy::StartGridAnchor::from);
+convert!(policy::Policy => Policy, StartGridAnchor::from, hold_minutes, attendance_days);
+convert!(Policy => policy::Policy, policy::StartGridAnchor::from, hold_minutes, attendance_days);
 convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
 convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 

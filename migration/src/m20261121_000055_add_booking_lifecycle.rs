@@ -1,0 +1,98 @@
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(UP).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(DOWN).await?;
+        Ok(())
+    }
+}
+
+const UP: &str = r"
+ALTER TABLE lessons
+    DROP CONSTRAINT lessons_status_known,
+    ADD CONSTRAINT lessons_status_known CHECK (status IN ('tentative', 'scheduled', 'cancelled')),
+    ADD expires_at timestamptz,
+    ADD CONSTRAINT lessons_tentative_expires CHECK ((status = 'tentative') = (expires_at IS NOT NULL));
+COMMENT ON COLUMN lessons.expires_at IS 'from when on what is only held or requested takes nobody''s time any more';
+
+ALTER TABLE bookings
+    DROP CONSTRAINT bookings_status_known,
+    ADD CONSTRAINT bookings_status_known CHECK (status IN
+        ('held', 'requested', 'confirmed', 'declined', 'expired', 'cancelled', 'completed', 'no_show')),
+    ADD expires_at timestamptz,
+    ADD CONSTRAINT bookings_open_expires CHECK ((status IN ('held', 'requested')) = (expires_at IS NOT NULL)),
+    DROP CONSTRAINT bookings_cancelled_whole,
+    ADD CONSTRAINT bookings_cancelled_whole CHECK ((status IN ('cancelled', 'declined')) = (cancelled_at IS NOT NULL)),
+    ADD occupies boolean NOT NULL GENERATED ALWAYS AS (status NOT IN ('declined', 'expired', 'cancelled')) STORED,
+    DROP CONSTRAINT bookings_student_no_overlap,
+    ADD CONSTRAINT bookings_student_no_overlap EXCLUDE USING gist (
+        student_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&
+    ) WHERE (occupies);
+COMMENT ON COLUMN bookings.expires_at IS 'as of lessons';
+COMMENT ON COLUMN bookings.cancelled_at IS 'or declined; as cancelled_by and cancellation_reason';
+COMMENT ON COLUMN bookings.occupies IS 'takes the time of the student and a seat of the lesson; until it expires, if ever';
+
+-- What has expired is found by whoever wants its time, and what is over by whoever completes it.
+CREATE INDEX bookings_expires_at_idx ON bookings (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX bookings_confirmed_ends_at_idx ON bookings (ends_at) WHERE status = 'confirmed';
+
+DROP INDEX lessons_tutor_span_idx;
+CREATE INDEX lessons_tutor_span_idx ON lessons (tutor_id, starts_at) INCLUDE (ends_at, status, expires_at);
+DROP INDEX bookings_student_span_idx;
+CREATE INDEX bookings_student_span_idx ON bookings (student_id, starts_at, id) INCLUDE (ends_at, occupies, expires_at);
+
+ALTER TABLE centre
+    ADD hold_minutes integer NOT NULL DEFAULT 10 CONSTRAINT centre_hold_range CHECK (hold_minutes BETWEEN 1 AND 60),
+    ADD requires_approval boolean NOT NULL DEFAULT false,
+    ADD approval_minutes integer NOT NULL DEFAULT 1440
+        CONSTRAINT centre_approval_range CHECK (approval_minutes BETWEEN 15 AND 20160),
+    ADD attendance_days integer NOT NULL DEFAULT 14
+        CONSTRAINT centre_attendance_range CHECK (attendance_days BETWEEN 0 AND 365);
+COMMENT ON COLUMN centre.hold_minutes IS 'for so long a slot is set aside';
+COMMENT ON COLUMN centre.approval_minutes IS 'so long a tutor who wants to be asked has for an answer';
+COMMENT ON COLUMN centre.attendance_days IS 'for so long after a lesson its tutor may say who was there';
+ALTER TABLE tutors
+    ADD requires_approval boolean,
+    ADD approval_minutes integer
+        CONSTRAINT tutors_approval_range CHECK (approval_minutes BETWEEN 15 AND 20160);
+";
+
+const DOWN: &str = r"
+ALTER TABLE tutors DROP approval_minutes, DROP requires_approval;
+ALTER TABLE centre DROP attendance_days, DROP approval_minutes, DROP requires_approval, DROP hold_minutes;
+DROP INDEX bookings_student_span_idx;
+DROP INDEX bookings_confirmed_ends_at_idx;
+DROP INDEX bookings_expires_at_idx;
+-- What there was no word for before becomes what comes nearest to it.
+UPDATE bookings SET status = 'cancelled', cancelled_at = coalesce(cancelled_at, updated_at), expires_at = NULL
+    WHERE status IN ('held', 'requested', 'declined', 'expired');
+UPDATE bookings SET status = 'confirmed' WHERE status IN ('completed', 'no_show');
+UPDATE lessons SET status = 'cancelled', expires_at = NULL WHERE status = 'tentative';
+ALTER TABLE bookings
+    DROP CONSTRAINT bookings_student_no_overlap,
+    DROP occupies,
+    DROP expires_at,
+    DROP CONSTRAINT bookings_cancelled_whole,
+    ADD CONSTRAINT bookings_cancelled_whole CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
+    DROP CONSTRAINT bookings_status_known,
+    ADD CONSTRAINT bookings_status_known CHECK (status IN ('confirmed', 'cancelled')),
+    ADD CONSTRAINT bookings_student_no_overlap EXCLUDE USING gist (
+        student_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&
+    ) WHERE (status <> 'cancelled');
+CREATE INDEX bookings_student_span_idx ON bookings (student_id, starts_at, id) INCLUDE (ends_at, status);
+DROP INDEX lessons_tutor_span_idx;
+ALTER TABLE lessons
+    DROP expires_at,
+    DROP CONSTRAINT lessons_status_known,
+    ADD CONSTRAINT lessons_status_known CHECK (status IN ('scheduled', 'cancelled'));
+CREATE INDEX lessons_tutor_span_idx ON lessons (tutor_id, starts_at) INCLUDE (ends_at, status);
+";
