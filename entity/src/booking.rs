@@ -33,6 +33,8 @@ pub struct Model {
     pub status: BookingStatus,
     /// From when on what is held or requested takes nobody's time any more.
     pub expires_at: Option<DateTimeUtc>,
+    /// Since when it is more than a hold; none: it never was.
+    pub booked_at: Option<DateTimeUtc>,
     /// Or declined; as the two that follow.
     pub cancelled_at: Option<DateTimeUtc>,
     pub cancelled_by: Option<UserId>,

@@ -30,6 +30,7 @@ ALTER TABLE bookings
         ('held', 'requested', 'confirmed', 'declined', 'expired', 'cancelled', 'completed', 'no_show')),
     ADD expires_at timestamptz,
     ADD CONSTRAINT bookings_open_expires CHECK ((status IN ('held', 'requested')) = (expires_at IS NOT NULL)),
+    ADD booked_at timestamptz,
     DROP CONSTRAINT bookings_cancelled_whole,
     ADD CONSTRAINT bookings_cancelled_whole CHECK ((status IN ('cancelled', 'declined')) = (cancelled_at IS NOT NULL)),
     ADD occupies boolean NOT NULL GENERATED ALWAYS AS (status NOT IN ('declined', 'expired', 'cancelled')) STORED,
@@ -37,12 +38,17 @@ ALTER TABLE bookings
     ADD CONSTRAINT bookings_student_no_overlap EXCLUDE USING gist (
         student_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&
     ) WHERE (occupies);
+UPDATE bookings SET booked_at = created_at;
+ALTER TABLE bookings ADD CONSTRAINT bookings_booked_unless_held CHECK (
+    CASE WHEN status IN ('expired', 'cancelled') THEN true ELSE (status = 'held') = (booked_at IS NULL) END);
 COMMENT ON COLUMN bookings.expires_at IS 'as of lessons';
+COMMENT ON COLUMN bookings.booked_at IS 'since when it is more than a hold; null: it never was';
 COMMENT ON COLUMN bookings.cancelled_at IS 'or declined; as cancelled_by and cancellation_reason';
 COMMENT ON COLUMN bookings.occupies IS 'takes the time of the student and a seat of the lesson; until it expires, if ever';
 
 -- What has expired is found by whoever wants its time, and what is over by whoever completes it.
 CREATE INDEX bookings_expires_at_idx ON bookings (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX bookings_never_booked_idx ON bookings (updated_at) WHERE booked_at IS NULL;
 CREATE INDEX bookings_confirmed_ends_at_idx ON bookings (ends_at) WHERE status = 'confirmed';
 
 DROP INDEX lessons_tutor_span_idx;
@@ -71,7 +77,9 @@ ALTER TABLE tutors DROP approval_minutes, DROP requires_approval;
 ALTER TABLE centre DROP attendance_days, DROP approval_minutes, DROP requires_approval, DROP hold_minutes;
 DROP INDEX bookings_student_span_idx;
 DROP INDEX bookings_confirmed_ends_at_idx;
+DROP INDEX bookings_never_booked_idx;
 DROP INDEX bookings_expires_at_idx;
+DELETE FROM bookings WHERE booked_at IS NULL;
 -- What there was no word for before becomes what comes nearest to it.
 UPDATE bookings SET status = 'cancelled', cancelled_at = coalesce(cancelled_at, updated_at), expires_at = NULL
     WHERE status IN ('held', 'requested', 'declined', 'expired');
@@ -80,6 +88,7 @@ UPDATE lessons SET status = 'cancelled', expires_at = NULL WHERE status = 'tenta
 ALTER TABLE bookings
     DROP CONSTRAINT bookings_student_no_overlap,
     DROP occupies,
+    DROP booked_at,
     DROP expires_at,
     DROP CONSTRAINT bookings_cancelled_whole,
     ADD CONSTRAINT bookings_cancelled_whole CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),

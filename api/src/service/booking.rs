@@ -3,8 +3,10 @@
 use super::{
     BookingId, TutorId, UserId, busy_time,
     caller::Caller,
+    hold,
     idempotency::Reply,
     slot::{About, Times},
+    step,
     transaction::transaction,
     tutor,
 };
@@ -13,7 +15,7 @@ use crate::{
     error::{Conflict, Error, Obstacle},
     store::{
         self,
-        booking::{Cancellation, Filter},
+        booking::{Filter, Standing},
         job::Work,
         lesson::NewLesson,
         tutor::Profile,
@@ -21,17 +23,15 @@ use crate::{
     },
     turns::Turn,
 };
-use ::entity::{booking::BookingStatus, google_grant::GrantState, id::SubjectId};
+use ::entity::{google_grant::GrantState, id::SubjectId};
 use chrono::{DateTime, TimeDelta, Utc};
 use google::scope;
-use scheduling::{
-    interval::Span,
-    lifecycle::{self, Actor, CancelRefusal},
-};
+use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde::Serialize;
 
 pub use crate::store::booking::{Detail, Side};
+pub use ::entity::booking::BookingStatus;
 
 /// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
 const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
@@ -56,7 +56,15 @@ impl Wanted {
     }
 }
 
-/// Books a lesson for a student for whom the caller may act. The lesson, the booking, the work on the tutor's calendar and, for a
+/// How a slot is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taking {
+    Book,
+    Hold,
+}
+
+/// Books a lesson for a student for whom the caller may act; from a tutor who wants to be asked, a student requests it.
+/// The lesson, the booking, the work on the tutor's calendar and, for a
 /// request with a key, its answer come to be in one transaction or not at all.
 ///
 /// # Errors
@@ -70,12 +78,36 @@ pub async fn create<A: Serialize + Send + Sync>(
     wanted: Wanted,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
-    let span = span(&wanted)?;
+    take(app, caller, student, wanted, Taking::Book, reply).await
+}
+
+/// Takes a slot for a student; see [`create`].
+///
+/// # Errors
+/// See [`create`].
+pub(super) async fn take<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    student: UserId,
+    wanted: Wanted,
+    taking: Taking,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let span = span(wanted.start, wanted.end)?;
     let tutor = tutor::get(app, caller, wanted.tutor_id).await?;
     check_taught(&tutor.profile, student)?;
     busy_time::read_if_stale(app, wanted.tutor_id).await;
     let people = [tutor.profile.user_id, student];
-    match book(app, (caller, student), people, &wanted, span, reply).await {
+    match book(
+        app,
+        (caller, student),
+        people,
+        (&wanted, taking),
+        span,
+        reply,
+    )
+    .await
+    {
         Ok(answer) => {
             app.work_enqueued.notify_one();
             Ok(answer)
@@ -99,7 +131,7 @@ async fn book<A: Serialize + Send + Sync>(
     app: &App,
     (caller, student): (&Caller, UserId),
     people: [UserId; 2],
-    wanted: &Wanted,
+    (wanted, taking): (&Wanted, Taking),
     span: Span,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
@@ -110,13 +142,14 @@ async fn book<A: Serialize + Send + Sync>(
     let _turn = turn(app, student, wanted.tutor_id).await?;
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
-        let detail = insert(app, txn, (caller, student), wanted, span).await?;
+        store::booking::expire(txn, &people, app.clock.now()).await?;
+        let detail = insert(app, txn, (caller, student), (wanted, taking), span).await?;
         reply.keep(txn, detail).await
     })
 }
 
-fn span(wanted: &Wanted) -> Result<Span, Error> {
-    let span = Span::new(wanted.start, wanted.end)
+pub(super) fn span(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<Span, Error> {
+    let span = Span::new(start, end)
         .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start"))?;
     if span.duration() > LONGEST_LESSON {
         let detail = format!(
@@ -132,7 +165,7 @@ async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
     (caller, student): (&Caller, UserId),
-    wanted: &Wanted,
+    (wanted, taking): (&Wanted, Taking),
     span: Span,
 ) -> Result<Detail, Error> {
     let now = app.clock.now();
@@ -140,21 +173,62 @@ async fn insert(
         return Err(Error::not_found("student"));
     }
     let times = Times::within(app, txn, (caller, Some(student)), wanted.tutor_id, span).await?;
-    check_taught(&times.only()?.0.profile, student)?;
+    let tutor = times.only()?.0;
+    check_taught(&tutor.profile, student)?;
+    let terms = tutor.timetable.terms;
+    let standing = match taking {
+        Taking::Hold => {
+            hold::check_number(txn, student, now).await?;
+            let expires_at = Some(now + terms.hold);
+            step::begin(caller, (student, None), Step::Hold, span, expires_at, now)?
+        }
+        Taking::Book => booked(caller, (student, None), terms.approval, span, now)?,
+    };
     let lesson = NewLesson {
         tutor_id: wanted.tutor_id,
         subject_id: offered(&times, wanted, span, now)?,
         level: wanted.level.clone(),
         span,
+        expires_at: standing.expires_at,
     };
     let lesson_id = store::lesson::insert(txn, lesson, now)
         .await
         .map_err(translate)?;
-    let id = store::booking::insert(txn, lesson_id, student, span, now)
+    let id = store::booking::insert(txn, lesson_id, student, span, standing, now)
         .await
         .map_err(translate)?;
-    store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
-    find(txn, caller, id).await
+    if taking == Taking::Hold {
+        return hold::find(txn, caller, id, now).await;
+    }
+    if standing.status == BookingStatus::Confirmed {
+        store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
+    }
+    find(txn, caller, id, now).await
+}
+
+/// How a booking stands that the caller makes of a slot, or of a hold of it: a student asks a tutor who wants to be
+/// asked.
+pub(super) fn booked(
+    caller: &Caller,
+    (student, hold): (UserId, Option<&Detail>),
+    approval: Option<TimeDelta>,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    match approval {
+        Some(time) if step::acts_for(caller, student) => {
+            let expires_at = Some(now + time);
+            step::begin(
+                caller,
+                (student, hold),
+                Step::Request,
+                span,
+                expires_at,
+                now,
+            )
+        }
+        Some(_) | None => step::begin(caller, (student, hold), Step::Confirm, span, None, now),
+    }
 }
 
 /// The subject of a lesson that can be booked.
@@ -181,7 +255,7 @@ fn offered(
 }
 
 /// The caller's turn at the time of a student and a tutor, to be held while a transaction locks it.
-async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Error> {
+pub(super) async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Error> {
     app.turns
         .at_time_of(student, tutor)
         .await
@@ -192,7 +266,7 @@ async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Er
 }
 
 /// The constraints have the last word.
-fn translate(error: DbErr) -> Error {
+pub(super) fn translate(error: DbErr) -> Error {
     let code = match violated(&error) {
         Some("lessons_tutor_no_overlap") => "lesson",
         Some("bookings_student_no_overlap") => "student_busy",
@@ -201,7 +275,7 @@ fn translate(error: DbErr) -> Error {
     unavailable(vec![Obstacle { code, span: None }])
 }
 
-fn unavailable(conflicts: Vec<Obstacle>) -> Error {
+pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
     Error::Conflict(Box::new(Conflict {
         code: "slot_unavailable",
         detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
@@ -220,7 +294,8 @@ pub struct Listing {
     pub tutor: Option<TutorId>,
     /// Only those on lessons of tutors who are suspended or tutors no longer, or are not.
     pub needs_tutor: Option<bool>,
-    pub cancelled: Option<bool>,
+    /// Only those with one of these, where there are any.
+    pub status: Option<Vec<BookingStatus>>,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
     pub after: Option<(DateTime<Utc>, BookingId)>,
@@ -229,15 +304,9 @@ pub struct Listing {
 
 /// Bookings by start, the earliest first. One query.
 pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
-    let status = listing.cancelled.map(|cancelled| {
-        if cancelled {
-            BookingStatus::Cancelled
-        } else {
-            BookingStatus::Confirmed
-        }
-    });
     let Listing {
         side,
+        status,
         student,
         tutor,
         needs_tutor,
@@ -245,36 +314,42 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         until,
         after,
         limit,
-        ..
     } = listing;
     let filter = Filter {
-        side,
         student,
         tutor,
         needs_tutor,
-        id: None,
         status,
         from,
         until,
         after,
         limit: limit.into(),
+        ..Filter::all(side, false, app.clock.now())
     };
     Ok(store::booking::list(&app.db, filter).await?)
 }
 
 /// A booking, if the caller may see it.
 pub async fn get(app: &App, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
-    find(&app.db, caller, id).await
+    find(&app.db, caller, id, app.clock.now()).await
 }
 
-async fn find(db: &impl ConnectionTrait, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
-    store::booking::find(db, seen_by(caller), id)
-        .await?
-        .ok_or(Error::not_found("booking"))
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<Detail, Error> {
+    let filter = Filter {
+        id: Some(id),
+        ..Filter::all(seen_by(caller), false, now)
+    };
+    let found = store::booking::find(db, filter).await?;
+    found.ok_or(Error::not_found("booking"))
 }
 
 /// The bookings that a caller may see.
-fn seen_by(caller: &Caller) -> Side {
+pub(super) fn seen_by(caller: &Caller) -> Side {
     match caller {
         Caller::Person(person) if person.is_admin() => Side::centre(),
         Caller::Person(person) => Side::Person {
@@ -302,156 +377,8 @@ pub fn of_centre(caller: &Caller) -> Result<Side, Error> {
     })
 }
 
-/// Cancels a booking. A lesson that nobody is left on is cancelled with it, and leaves the calendar.
-/// `version`, where given, must be the booking's.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with `already_cancelled` or
-/// `already_started`; [`Error::RequestInProgress`] if the claim was lost.
-pub async fn cancel<A: Serialize + Send + Sync>(
-    app: &App,
-    caller: &Caller,
-    id: BookingId,
-    version: Option<i32>,
-    reason: Option<&str>,
-    reply: Reply<Detail, A>,
-) -> Result<A, Error> {
-    let Detail {
-        tutor_id,
-        tutor_user_id,
-        student_id,
-        ..
-    } = get(app, caller, id).await?;
-    let _turn = turn(app, student_id, tutor_id).await?;
-    let answer = transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
-        let booking = find(txn, caller, id).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
-        let now = app.clock.now();
-        check_cancel(&booking, caller, now)?;
-        let by = caller.user_id();
-        let cancellation = Cancellation { by, reason };
-        if !store::booking::cancel(txn, id, booking.version, cancellation, now).await? {
-            return Err(already_cancelled());
-        }
-        store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?;
-        reply.keep(txn, find(txn, caller, id).await?).await
-    })?;
-    app.work_enqueued.notify_one();
-    Ok(answer)
-}
-
-fn check_cancel(booking: &Detail, caller: &Caller, now: DateTime<Utc>) -> Result<(), Error> {
-    let status = match booking.status {
-        BookingStatus::Confirmed => lifecycle::BookingStatus::Confirmed,
-        BookingStatus::Cancelled => lifecycle::BookingStatus::Cancelled,
-    };
-    let actor = match caller {
-        Caller::Person(person) if person.acts_for().contains(&booking.student_id) => Actor::Student,
-        Caller::Person(person) if person.tutor_id == Some(booking.tutor_id) => Actor::Tutor,
-        Caller::Person(_) | Caller::App(_) => Actor::Admin,
-    };
-    match lifecycle::cancel(status, actor, booking.starts_at, now) {
-        Ok(_) => Ok(()),
-        Err(CancelRefusal::AlreadyCancelled) => Err(already_cancelled()),
-        Err(CancelRefusal::AlreadyStarted) => Err(Error::conflict(
-            "already_started",
-            "A lesson that has begun can't be cancelled.",
-        )),
-    }
-}
-
-fn already_cancelled() -> Error {
-    Error::conflict("already_cancelled", "This booking is cancelled already.")
-}
-
-/// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
-/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
-/// comes into that of the other.
-///
-/// # Errors
-/// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
-/// what the tutor does not teach; [`Error::Conflict`] as [`cancel`], with `same_tutor`, `own_lesson`, `tutor_suspended`,
-/// and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the claim was lost.
-pub async fn reassign<A: Serialize + Send + Sync>(
-    app: &App,
-    caller: &Caller,
-    (id, version): (BookingId, Option<i32>),
-    tutor_id: TutorId,
-    reply: Reply<Detail, A>,
-) -> Result<A, Error> {
-    let before = get(app, caller, id).await?;
-    let tutor = tutor::get(app, caller, tutor_id).await?.profile.clone();
-    check_taught(&tutor, before.student_id)?;
-    let _turn = turn(app, before.student_id, tutor_id).await?;
-    let people = [before.tutor_user_id, tutor.user_id, before.student_id];
-    let answer = transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &people).await?;
-        let booking = find(txn, caller, id).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
-        check_cancel(&booking, caller, app.clock.now())?;
-        if booking.tutor_id == tutor_id {
-            let detail = "The booking is with this tutor already.";
-            return Err(Error::conflict("same_tutor", detail));
-        }
-        hand_over(app, txn, caller, &booking, tutor_id).await?;
-        reply.keep(txn, find(txn, caller, id).await?).await
-    })?;
-    app.work_enqueued.notify_one();
-    Ok(answer)
-}
-
-/// What the centre may disregard when it finds another tutor.
-const AT_SHORT_NOTICE: [&str; 4] = ["notice", "horizon", "grid", "length_not_offered"];
-
-async fn hand_over(
-    app: &App,
-    txn: &DatabaseTransaction,
-    caller: &Caller,
-    booking: &Detail,
-    tutor_id: TutorId,
-) -> Result<(), Error> {
-    let now = app.clock.now();
-    let span = Span::new(booking.starts_at, booking.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))?;
-    let about = About {
-        subject: Some(booking.subject_slug.clone()),
-        level: Some(booking.level.clone()),
-    };
-    // The student is there at that time: it is this very lesson.
-    let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
-    check_taught(&times.only()?.0.profile, booking.student_id)?;
-    let mut obstacles = times.obstacles(&about, span, now, true)?;
-    obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
-    if !obstacles.is_empty() {
-        return Err(unavailable(obstacles));
-    }
-    let (tutor, _) = times.only()?;
-    let mut offers = tutor.offers.iter();
-    let offer = offers.find(|offer| offer.slug == booking.subject_slug);
-    let lesson = NewLesson {
-        tutor_id,
-        subject_id: offer.ok_or_else(not_offered)?.subject_id,
-        level: booking.level.clone(),
-        span,
-    };
-    let lesson_id = store::lesson::insert(txn, lesson, now).await;
-    let lesson_id = lesson_id.map_err(translate)?;
-    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
-    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
-    for lesson in [booking.lesson_id, lesson_id] {
-        store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
-    }
-    Ok(())
-}
-
 /// Whether a tutor may teach a student at all.
-fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
+pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {
         let detail = "This tutor is suspended and teaches nobody.";
         return Err(Error::conflict("tutor_suspended", detail));
@@ -463,7 +390,7 @@ fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-fn not_offered() -> Error {
+pub(super) fn not_offered() -> Error {
     let detail = "this tutor does not teach this subject at this level";
     Error::invalid("subject", "not_offered", detail)
 }

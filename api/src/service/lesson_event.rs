@@ -48,7 +48,9 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
         (LessonStatus::Scheduled, Some(_)) => return Ok(Outcome::Done),
         (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
-        (LessonStatus::Cancelled, _) => delete(app, google, grant, &lesson).await,
+        (LessonStatus::Tentative | LessonStatus::Cancelled, _) => {
+            delete(app, google, grant, &lesson).await
+        }
     };
     match outcome {
         Ok(outcome) => {

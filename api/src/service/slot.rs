@@ -8,13 +8,16 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Obstacle},
-    store::{cache::OccupiedTime, revision::Revisions},
+    store::{cache::OccupiedTime, occupied::AsOf, revision::Revisions},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
-    interval::Span,
+    interval::{Span, subtract},
     policy::reach,
-    slots::{ALTERNATIVES_WITHIN, Occupancy, Refusal, Schedule, alternatives, refusals, slots},
+    slots::{
+        ALTERNATIVES_WITHIN, Occupancy, Occupied, OccupiedBy, Refusal, Schedule, alternatives,
+        refusals, slots,
+    },
 };
 use sea_orm::DatabaseTransaction;
 use std::{iter, sync::Arc};
@@ -233,6 +236,24 @@ impl Times {
         })
     }
 
+    /// As if the one tutor's lesson at this time were not there, which is to be moved.
+    pub(super) fn without(mut self, lesson: Span) -> Self {
+        for of_tutor in &mut self.occupied.tutors {
+            let is_other = |it: &&Occupied| it.span != lesson || it.by == OccupiedBy::CalendarBusy;
+            let others = of_tutor.time.as_slice().iter().filter(is_other);
+            *of_tutor = Arc::new(AsOf {
+                time: Occupancy::new(others.copied().collect()),
+                until: of_tutor.until,
+            });
+        }
+        let of_student = &mut self.occupied.student;
+        *of_student = Arc::new(AsOf {
+            time: subtract(&of_student.time, &[lesson]),
+            until: of_student.until,
+        });
+        self
+    }
+
     /// The latest instant at which a lesson of any of the tutors can begin, by their horizons.
     pub(super) fn latest_start(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let tutors = self.tutors.iter();
@@ -243,7 +264,7 @@ impl Times {
 
     /// The tutors, and what occupies each.
     pub(super) fn tutors(&self) -> impl Iterator<Item = (&Arc<Tutor>, &Occupancy)> {
-        let occupancies = self.occupied.tutors.iter().map(Arc::as_ref);
+        let occupancies = self.occupied.tutors.iter().map(|it| &it.time);
         iter::zip(&self.tutors, occupancies)
     }
 
@@ -263,15 +284,17 @@ impl Times {
         Schedule {
             availability: tutor.timetable.availability(),
             occupied,
-            student_busy: if is_own { &[] } else { &self.occupied.student },
+            student_busy: if is_own {
+                &[]
+            } else {
+                &self.occupied.student.time
+            },
             lengths,
             policy: &tutor.timetable.policy,
         }
     }
 
-    /// Why this slot of the one tutor can't be booked; empty when it can. Unless the caller sees all: each reason
-    /// once, so that nobody learns how many lessons the tutor has, and the tutor's affairs only where nothing else
-    /// is in the way, so that nobody learns more of them than from what is offered.
+    /// Why this slot of the one tutor can't be booked: see [`Times::obstacles_of`].
     pub(super) fn obstacles(
         &self,
         about: &About,
@@ -279,7 +302,20 @@ impl Times {
         now: DateTime<Utc>,
         sees_all: bool,
     ) -> Result<Vec<Obstacle>, Error> {
-        let (tutor, occupancy) = self.only()?;
+        self.obstacles_of(self.only()?, about, slot, now, sees_all)
+    }
+
+    /// Why this slot of one of the tutors can't be booked; empty when it can. Unless the caller sees all: each reason
+    /// once, so that nobody learns how many lessons the tutor has, and the tutor's affairs only where nothing else
+    /// is in the way, so that nobody learns more of them than from what is offered.
+    pub(super) fn obstacles_of(
+        &self,
+        (tutor, occupancy): (&Arc<Tutor>, &Occupancy),
+        about: &About,
+        slot: Span,
+        now: DateTime<Utc>,
+        sees_all: bool,
+    ) -> Result<Vec<Obstacle>, Error> {
         let lengths = about.lengths(tutor)?;
         let mut refusals = refusals(&self.schedule(tutor, occupancy, &lengths), slot, now);
         if !sees_all && !refusals.iter().all(is_affair_of_tutor) {

@@ -6,14 +6,29 @@ use ::entity::{
     google_grant::GrantState,
     id::{BookingId, LessonId, TutorId, UserId},
 };
-use chrono::{DateTime, Utc};
-use scheduling::interval::Span;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{interval::Span, lifecycle};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, ExprTrait,
-    FromQueryResult, QueryFilter, Statement, raw_sql, sea_query::Expr,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
+    EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
+    sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// How a booking stands that is held, requested or confirmed.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    pub status: BookingStatus,
+    /// Of what is held or requested.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Standing {
+    fn booked_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.status != BookingStatus::Held).then_some(now)
+    }
+}
 
 /// # Errors
 /// `bookings_student_no_overlap` is for the caller to translate.
@@ -22,6 +37,7 @@ pub async fn insert(
     lesson_id: LessonId,
     student_id: UserId,
     span: Span,
+    standing: Standing,
     now: DateTime<Utc>,
 ) -> Result<BookingId, DbErr> {
     let id = BookingId::generate();
@@ -31,7 +47,9 @@ pub async fn insert(
         student_id: Set(student_id),
         starts_at: Set(span.start()),
         ends_at: Set(span.end()),
-        status: Set(BookingStatus::Confirmed),
+        status: Set(standing.status),
+        expires_at: Set(standing.expires_at),
+        booked_at: Set(standing.booked_at(now)),
         cancelled_at: Set(None),
         cancelled_by: Set(None),
         cancellation_reason: Set(None),
@@ -50,7 +68,9 @@ pub async fn insert(
 pub struct Detail {
     pub id: BookingId,
     pub lesson_id: LessonId,
+    /// What has expired is `Expired`, whether somebody has written that down or not.
     pub status: BookingStatus,
+    pub expires_at: Option<DateTime<Utc>>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub student_id: UserId,
@@ -69,6 +89,48 @@ pub struct Detail {
     pub cancellation_reason: Option<String>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
+}
+
+impl Detail {
+    /// As the rules of scheduling know it, where the tutor may say for `attendance_window` who was there.
+    pub fn standing(&self, attendance_window: TimeDelta) -> lifecycle::Standing {
+        lifecycle::Standing {
+            status: Some(rule_status(self.status)),
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            expires_at: self.expires_at,
+            attendance_window,
+        }
+    }
+}
+
+fn rule_status(status: BookingStatus) -> lifecycle::BookingStatus {
+    use lifecycle::BookingStatus as Rule;
+    match status {
+        BookingStatus::Held => Rule::Held,
+        BookingStatus::Requested => Rule::Requested,
+        BookingStatus::Confirmed => Rule::Confirmed,
+        BookingStatus::Declined => Rule::Declined,
+        BookingStatus::Expired => Rule::Expired,
+        BookingStatus::Cancelled => Rule::Cancelled,
+        BookingStatus::Completed => Rule::Completed,
+        BookingStatus::NoShow => Rule::NoShow,
+    }
+}
+
+/// As the rules of scheduling name it.
+pub fn row_status(status: lifecycle::BookingStatus) -> BookingStatus {
+    use lifecycle::BookingStatus as Rule;
+    match status {
+        Rule::Held => BookingStatus::Held,
+        Rule::Requested => BookingStatus::Requested,
+        Rule::Confirmed => BookingStatus::Confirmed,
+        Rule::Declined => BookingStatus::Declined,
+        Rule::Expired => BookingStatus::Expired,
+        Rule::Cancelled => BookingStatus::Cancelled,
+        Rule::Completed => BookingStatus::Completed,
+        Rule::NoShow => BookingStatus::NoShow,
+    }
 }
 
 /// Whose bookings.
@@ -104,12 +166,16 @@ impl Side {
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub side: Side,
+    /// What is set aside, rather than what was ever booked.
+    pub held: bool,
+    /// The present.
+    pub now: DateTime<Utc>,
     pub student: Option<UserId>,
     pub tutor: Option<TutorId>,
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
-    pub status: Option<BookingStatus>,
+    pub status: Option<Vec<BookingStatus>>,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
     /// Bookings that start before this.
@@ -119,7 +185,9 @@ pub struct Filter {
     pub limit: i64,
 }
 
-const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id, bookings.status, bookings.starts_at, bookings.ends_at,
+const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
+       CASE WHEN bookings.expires_at <= $1 THEN 'expired' ELSE bookings.status END AS status, bookings.expires_at,
+       bookings.starts_at, bookings.ends_at,
        bookings.student_id, students.name AS student_name,
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
@@ -134,9 +202,36 @@ JOIN users AS students ON students.id = bookings.student_id
 JOIN subjects ON subjects.id = lessons.subject_id
 LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id";
 
+impl Filter {
+    /// All of this side that was ever booked, or is held.
+    pub fn all(side: Side, held: bool, now: DateTime<Utc>) -> Self {
+        Self {
+            side,
+            held,
+            now,
+            student: None,
+            tutor: None,
+            needs_tutor: None,
+            id: None,
+            status: None,
+            from: None,
+            until: None,
+            after: None,
+            limit: 1,
+        }
+    }
+}
+
 /// Bookings by start, the earliest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detail>, DbErr> {
-    let mut conditions = filter.side.conditions();
+    let mut conditions = Conditions::with([filter.now.into()]);
+    filter.side.add_to(&mut conditions);
+    if filter.held {
+        let condition = "bookings.status = 'held' AND bookings.expires_at > $1";
+        conditions.add(condition, []);
+    } else {
+        conditions.add("bookings.booked_at IS NOT NULL", []);
+    }
     if let Some(id) = filter.student {
         conditions.add("bookings.student_id = ?", [id.into()]);
     }
@@ -151,8 +246,12 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
     }
-    if let Some(status) = filter.status {
-        conditions.add("bookings.status = ?", [status.into()]);
+    if let Some(statuses) = filter.status {
+        let statuses = statuses.iter().map(ActiveEnum::to_value);
+        let statuses: Vec<String> = statuses.collect();
+        let condition =
+            "CASE WHEN bookings.expires_at <= $1 THEN 'expired' ELSE bookings.status END = ANY(?)";
+        conditions.add(condition, [statuses.into()]);
     }
     if let Some(from) = filter.from {
         conditions.add("bookings.ends_at > ?", [from.into()]);
@@ -181,8 +280,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
 }
 
 impl Side {
-    fn conditions(self) -> Conditions {
-        let mut conditions = Conditions::default();
+    fn add_to(self, conditions: &mut Conditions) {
         match self {
             Self::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
             Self::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
@@ -204,39 +302,125 @@ impl Side {
                 }
             }
         }
-        conditions
     }
 }
 
-/// A booking, if it is among those of this side.
-pub async fn find(
-    db: &impl ConnectionTrait,
-    side: Side,
-    id: BookingId,
-) -> Result<Option<Detail>, DbErr> {
-    let filter = Filter {
-        side,
-        student: None,
-        tutor: None,
-        needs_tutor: None,
-        id: Some(id),
-        status: None,
-        from: None,
-        until: None,
-        after: None,
-        limit: 1,
-    };
+/// One of these, if there is any.
+pub async fn find(db: &impl ConnectionTrait, filter: Filter) -> Result<Option<Detail>, DbErr> {
     Ok(list(db, filter).await?.pop())
+}
+
+/// Confirms what is held or requested, or requests what is held, or says who was there, if the booking is still at
+/// `version`; whether it was.
+pub async fn set_standing(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    version: i32,
+    Standing { status, expires_at }: Standing,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let status = status.to_value();
+    let updated = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET status = {status}, expires_at = {expires_at}, booked_at = coalesce(booked_at, {now}),
+               version = version + 1, updated_at = {now}
+           WHERE id = {id} AND version = {version}"#
+    ));
+    Ok(updated.await?.rows_affected() == 1)
+}
+
+/// How many live holds a student has.
+pub async fn count_holds(
+    txn: &impl ConnectionTrait,
+    student_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    booking::Entity::find()
+        .filter(booking::COLUMN.student_id.eq(student_id))
+        .filter(booking::COLUMN.status.eq(BookingStatus::Held))
+        .filter(booking::COLUMN.expires_at.gt(now))
+        .count(txn)
+        .await
+}
+
+/// Frees what has expired of the time of these people, as who wants it must: no constraint knows what time it is.
+pub async fn expire(
+    txn: &impl ConnectionTrait,
+    people: &[UserId],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let people: Vec<Uuid> = people.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        // What somebody else has locked is being freed by them, and the constraints wait for that.
+        r#"WITH due AS (
+               SELECT id FROM bookings WHERE expires_at <= {now} AND (student_id = ANY({people}) OR lesson_id IN (
+                   SELECT lessons.id FROM lessons JOIN tutors ON tutors.id = tutor_id
+                   WHERE expires_at <= {now} AND user_id = ANY({people})))
+               FOR UPDATE SKIP LOCKED),
+           expired AS (
+               UPDATE bookings SET status = 'expired', expires_at = NULL, version = version + 1, updated_at = {now}
+               WHERE id IN (SELECT id FROM due) RETURNING lesson_id)
+           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM expired)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// As [`expire`], of anybody, a bounded number at a time; how many there were.
+pub async fn expire_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH due AS (
+               SELECT id FROM bookings WHERE expires_at <= {now} ORDER BY expires_at LIMIT 500 FOR UPDATE SKIP LOCKED),
+           expired AS (
+               UPDATE bookings SET status = 'expired', expires_at = NULL, version = version + 1, updated_at = {now}
+               WHERE id IN (SELECT id FROM due) RETURNING lesson_id)
+           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM expired)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// Completes what is confirmed and over, a bounded number at a time; how many there were.
+pub async fn complete_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET status = 'completed', version = version + 1, updated_at = {now}
+           WHERE id IN (
+               SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now}
+               ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// Forgets holds that came to nothing, which nobody can ask about any more, and their lessons, a bounded number at a
+/// time; how many lessons.
+pub async fn forget_holds(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let deleted = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH gone AS (
+               DELETE FROM bookings WHERE id IN (
+                   SELECT id FROM bookings WHERE booked_at IS NULL AND NOT occupies AND updated_at < {before}
+                   LIMIT 500 FOR UPDATE SKIP LOCKED)
+               RETURNING id, lesson_id)
+           DELETE FROM lessons WHERE id IN (SELECT lesson_id FROM gone) AND status = 'cancelled'
+               AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND bookings.id NOT IN (SELECT id FROM gone))"#
+    ));
+    Ok(deleted.await?.rows_affected())
 }
 
 /// How a booking ends.
 pub struct Cancellation<'a> {
+    /// `Cancelled` or `Declined`.
+    pub status: BookingStatus,
     /// None: a third-party app.
     pub by: Option<UserId>,
     pub reason: Option<&'a str>,
 }
 
-/// Cancels a booking that is still at `version`; whether it was.
+/// Cancels or declines a booking that is still at `version`; whether it was.
 pub async fn cancel(
     txn: &impl ConnectionTrait,
     id: BookingId,
@@ -246,7 +430,8 @@ pub async fn cancel(
 ) -> Result<bool, DbErr> {
     let updated = booking::Entity::update_many()
         .set(booking::ActiveModel {
-            status: Set(BookingStatus::Cancelled),
+            status: Set(cancellation.status),
+            expires_at: Set(None),
             cancelled_at: Set(Some(now)),
             cancelled_by: Set(cancellation.by),
             cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
@@ -301,7 +486,7 @@ pub async fn lessons_together(
         Postgres,
         r#"SELECT student_id, tutor_id, count(*) AS lessons
            FROM bookings JOIN lessons ON lessons.id = lesson_id
-           WHERE student_id = ANY({ids}) AND bookings.status <> 'cancelled' AND bookings.starts_at > {since}
+           WHERE student_id = ANY({ids}) AND bookings.status IN ('confirmed', 'completed') AND bookings.starts_at > {since}
            GROUP BY student_id, tutor_id"#
     ))
     .all(db)

@@ -11,6 +11,14 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// No conditions yet, and values for those that name them by number.
+    pub fn with<const N: usize>(values: [Value; N]) -> Self {
+        Self {
+            sql: String::new(),
+            values: values.into(),
+        }
+    }
+
     /// Adds a condition with a `?` for each of its values.
     pub fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
         if !self.sql.is_empty() {

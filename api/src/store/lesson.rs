@@ -93,6 +93,44 @@ pub async fn schedule(
     .map(|_| ())
 }
 
+/// Moves a lesson, and with it the bookings on it, to another time.
+///
+/// # Errors
+/// `lessons_tutor_no_overlap` and `bookings_student_no_overlap` are for the caller to translate.
+pub async fn move_to(
+    txn: &impl ConnectionTrait,
+    id: LessonId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    lesson::Entity::update_many()
+        .set(lesson::ActiveModel {
+            starts_at: Set(span.start()),
+            ends_at: Set(span.end()),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(lesson::COLUMN.id.eq(id))
+        .exec(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Lets a lesson be tentative until then.
+pub async fn keep_tentative(
+    txn: &impl ConnectionTrait,
+    id: LessonId,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET status = 'tentative', expires_at = {expires_at}, updated_at = {now} WHERE id = {id}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Cancels the lesson when nobody is booked on it any more.
 pub async fn cancel_if_empty(
     txn: &impl ConnectionTrait,

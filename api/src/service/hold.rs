@@ -1,0 +1,143 @@
+//! Slots that are set aside for a student for some minutes.
+
+use super::{
+    BookingId, UserId,
+    booking::{self, BookingStatus, Detail, Taking, Wanted, seen_by, turn},
+    caller::Caller,
+    idempotency::Reply,
+    step,
+    transaction::transaction,
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, booking::Filter, booking::Side, job::Work},
+};
+use chrono::{DateTime, Utc};
+use scheduling::{interval::Span, lifecycle::Step};
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
+
+/// How many slots a student can hold at a time, lest somebody hold a tutor's whole week.
+pub const MOST_HOLDS: u64 = 3;
+
+/// Sets a slot aside for a student for whom the caller may act.
+///
+/// # Errors
+/// As [`booking::create`], and [`Error::Conflict`] with `too_many_holds`.
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    student: UserId,
+    wanted: Wanted,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    booking::take(app, caller, student, wanted, Taking::Hold, reply).await
+}
+
+/// Whether this student, whose time is locked, can hold another slot.
+pub(super) async fn check_number(
+    txn: &impl ConnectionTrait,
+    student: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if store::booking::count_holds(txn, student, now).await? < MOST_HOLDS {
+        return Ok(());
+    }
+    let detail = "A student can hold three slots at a time: book one of them or let it go.";
+    Err(Error::conflict("too_many_holds", detail))
+}
+
+/// The live holds of a student, by start.
+pub async fn list(app: &App, student: UserId) -> Result<Vec<Detail>, Error> {
+    let filter = Filter {
+        limit: i64::try_from(MOST_HOLDS).unwrap_or(i64::MAX),
+        ..Filter::all(Side::Student(student), true, app.clock.now())
+    };
+    Ok(store::booking::list(&app.db, filter).await?)
+}
+
+/// A live hold, if the caller may see it.
+pub async fn get(app: &App, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
+    find(&app.db, caller, id, app.clock.now()).await
+}
+
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<Detail, Error> {
+    let filter = Filter {
+        id: Some(id),
+        ..Filter::all(seen_by(caller), true, now)
+    };
+    let found = store::booking::find(db, filter).await?;
+    found.ok_or(Error::not_found("hold"))
+}
+
+/// Lets a slot go.
+///
+/// # Errors
+/// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`.
+pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Error> {
+    let before = get(app, caller, id).await?;
+    let _turn = turn(app, before.student_id, before.tutor_id).await?;
+    transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[before.tutor_user_id, before.student_id]).await?;
+        let now = app.clock.now();
+        let hold = find(txn, caller, id, now).await?;
+        let status = step::take(&hold, caller, Step::Cancel, now)?;
+        step::end(txn, caller, &hold, (status, None), now).await
+    })
+}
+
+/// Books what is held: the hold becomes a booking with the same id. From a tutor who wants to be asked, a student
+/// requests it.
+///
+/// # Errors
+/// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
+/// with `tutor_suspended`; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn book<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    id: BookingId,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let before = get(app, caller, id).await?;
+    let _turn = turn(app, before.student_id, before.tutor_id).await?;
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[before.tutor_user_id, before.student_id]).await?;
+        let now = app.clock.now();
+        let hold = find(txn, caller, id, now).await?;
+        let revisions = app.cache.revisions_within(txn, hold.tutor_id, None).await?;
+        let tutor = app
+            .cache
+            .tutor_within(txn, &revisions, hold.tutor_id)
+            .await?;
+        let tutor = tutor.ok_or(Error::not_found("hold"))?;
+        booking::check_taught(&tutor.profile, hold.student_id)?;
+        let span = Span::new(hold.starts_at, hold.ends_at)
+            .ok_or_else(|| Error::internal(anyhow::anyhow!("a hold that ends before it starts")))?;
+        let approval = tutor.timetable.terms.approval;
+        let standing =
+            booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;
+        if !store::booking::set_standing(txn, id, hold.version, standing, now).await? {
+            return Err(Error::not_found("hold"));
+        }
+        match (standing.status, standing.expires_at) {
+            (BookingStatus::Confirmed, _) | (_, None) => {
+                store::lesson::schedule(txn, hold.lesson_id, now).await?;
+                store::job::enqueue(txn, Work::SyncLessonEvent(hold.lesson_id), now).await?;
+            }
+            (_, Some(expires_at)) => {
+                store::lesson::keep_tentative(txn, hold.lesson_id, expires_at, now).await?;
+            }
+        }
+        reply
+            .keep(txn, booking::find(txn, caller, id, now).await?)
+            .await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
+}

@@ -1,0 +1,244 @@
+//! The steps of a booking's life, by the rules of [`lifecycle`].
+
+use super::{
+    BookingId, UserId,
+    booking::{self, Detail},
+    caller::Caller,
+    idempotency::Reply,
+    transaction::transaction,
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{
+        self,
+        booking::{Cancellation, Standing, row_status},
+        job::Work,
+    },
+};
+use ::entity::booking::BookingStatus as Status;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{
+    interval::Span,
+    lifecycle::{self, Actor, BookingStatus, Refusal, Step},
+};
+use sea_orm::DatabaseTransaction;
+use serde::Serialize;
+
+/// What somebody does with a booking, apart from moving it.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// A lesson that nobody is left on is cancelled as well, and leaves the calendar.
+    Cancel { reason: Option<&'a str> },
+    /// The tutor does not want to; as `Cancel`.
+    Decline { reason: Option<&'a str> },
+    /// The tutor wants to.
+    Approve,
+    /// Whether the student was there.
+    RecordAttendance { attended: bool },
+}
+
+/// Changes a booking that the caller sees. `version`, where given, must be the booking's.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with the code of what is in the way;
+/// [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn make<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    (id, version): (BookingId, Option<i32>),
+    change: Change<'_>,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let before = booking::get(app, caller, id).await?;
+    let _turn = booking::turn(app, before.student_id, before.tutor_id).await?;
+    let people = [before.tutor_user_id, before.student_id];
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &people).await?;
+        let now = app.clock.now();
+        let booking = booking::find(txn, caller, id, now).await?;
+        if version.is_some_and(|version| version != booking.version) {
+            return Err(Error::PreconditionFailed);
+        }
+        apply(txn, caller, &booking, change, now).await?;
+        reply
+            .keep(txn, booking::find(txn, caller, id, now).await?)
+            .await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
+}
+
+async fn apply(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    change: Change<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    match change {
+        Change::Cancel { reason } => {
+            let status = take(booking, caller, Step::Cancel, now)?;
+            end(txn, caller, booking, (status, reason), now).await
+        }
+        Change::Decline { reason } => {
+            let status = take(booking, caller, Step::Decline, now)?;
+            end(txn, caller, booking, (status, reason), now).await
+        }
+        Change::Approve => {
+            let status = take(booking, caller, Step::Confirm, now)?;
+            stand(txn, booking, status, now).await?;
+            store::lesson::schedule(txn, booking.lesson_id, now).await?;
+            Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+        }
+        Change::RecordAttendance { attended } => {
+            let (policy, _) = store::policy::of_centre(txn).await?;
+            let window = policy.terms().attendance;
+            let step = if attended {
+                Step::RecordAttendance
+            } else {
+                Step::RecordNoShow
+            };
+            let status = take_within(booking, caller, step, window, now)?;
+            stand(txn, booking, status, now).await
+        }
+    }
+}
+
+async fn stand(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    status: Status,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let standing = Standing {
+        status,
+        expires_at: None,
+    };
+    let stands = store::booking::set_standing(txn, booking.id, booking.version, standing, now);
+    if stands.await? {
+        Ok(())
+    } else {
+        Err(Error::PreconditionFailed)
+    }
+}
+
+/// Ends a booking before its lesson.
+pub(super) async fn end(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    (status, reason): (Status, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let by = caller.user_id();
+    let cancellation = Cancellation { status, by, reason };
+    if !store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
+        return Err(Error::PreconditionFailed);
+    }
+    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+}
+
+/// The status of a booking after the caller takes a step at `now`.
+///
+/// # Errors
+/// [`Error::Conflict`] with the code of what is in the way; [`Error::Forbidden`] with `not_yours_to_decide`.
+pub(super) fn take(
+    booking: &Detail,
+    caller: &Caller,
+    step: Step,
+    now: DateTime<Utc>,
+) -> Result<Status, Error> {
+    take_within(booking, caller, step, TimeDelta::zero(), now)
+}
+
+/// As [`take`], where the tutor may say for so long after the lesson who was there.
+///
+/// # Errors
+/// As [`take`].
+pub(super) fn take_within(
+    booking: &Detail,
+    caller: &Caller,
+    step: Step,
+    attendance_window: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Status, Error> {
+    let standing = booking.standing(attendance_window);
+    let actor = actor(booking, caller);
+    let taken = lifecycle::take(&standing, step, actor, now);
+    taken.map(row_status).map_err(refused)
+}
+
+/// How a booking stands that the caller makes for a student, of nothing or of a hold, by this step; what does not stand
+/// for good does so until `expires_at`, and the beginning of the lesson at the latest.
+///
+/// # Errors
+/// As [`take`].
+pub(super) fn begin(
+    caller: &Caller,
+    (student, hold): (UserId, Option<&Detail>),
+    step: Step,
+    span: Span,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    let actor = match hold {
+        Some(hold) => actor(hold, caller),
+        None if acts_for(caller, student) => Actor::Student,
+        None => Actor::Admin,
+    };
+    let nothing = lifecycle::Standing {
+        status: None,
+        starts_at: span.start(),
+        ends_at: span.end(),
+        expires_at: None,
+        attendance_window: TimeDelta::zero(),
+    };
+    let before = hold.map_or(nothing, |hold| hold.standing(TimeDelta::zero()));
+    let status = lifecycle::take(&before, step, actor, now).map_err(refused)?;
+    Ok(Standing {
+        status: row_status(status),
+        expires_at: expires_at.map(|at| at.min(span.start())),
+    })
+}
+
+/// Whether the caller is this student, or acts in the student's name.
+pub(super) fn acts_for(caller: &Caller, student: UserId) -> bool {
+    matches!(caller, Caller::Person(person) if person.acts_for().contains(&student))
+}
+
+fn actor(booking: &Detail, caller: &Caller) -> Actor {
+    match caller {
+        Caller::Person(_) if acts_for(caller, booking.student_id) => Actor::Student,
+        Caller::Person(person) if person.tutor_id == Some(booking.tutor_id) => Actor::Tutor,
+        Caller::Person(_) | Caller::App(_) => Actor::Admin,
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let detail = match refusal {
+        Refusal::Status(BookingStatus::Held) => "This is only held, and not booked.",
+        Refusal::Status(BookingStatus::Requested) => "The tutor has not approved this booking yet.",
+        Refusal::Status(BookingStatus::Confirmed) => "This booking is confirmed already.",
+        Refusal::Status(BookingStatus::Declined) => "The tutor has declined this booking.",
+        Refusal::Status(BookingStatus::Cancelled) => "This booking is cancelled already.",
+        Refusal::Status(BookingStatus::Completed) => "This lesson is over.",
+        Refusal::Status(BookingStatus::NoShow) => {
+            "This lesson is over, and the student was not there."
+        }
+        Refusal::Status(BookingStatus::Expired) | Refusal::Expired => "It has expired.",
+        Refusal::AlreadyStarted => "The lesson has begun.",
+        Refusal::NotStarted => "The lesson has not begun.",
+        Refusal::NotEnded => "The lesson is not over.",
+        Refusal::NotExpired => "It has not expired.",
+        Refusal::TooLate => "It is too long ago; an admin still can.",
+        Refusal::Actor => {
+            return Error::Forbidden {
+                code: "not_yours_to_decide",
+                detail: "Somebody else decides about that: the tutor, or the student.".into(),
+            };
+        }
+    };
+    Error::conflict(refusal.code(), detail)
+}
