@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 401 | `not_signed_in` |\n\
             | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
-            | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `same_tutor`, `already_cancelled`, `already_started`, `request_in_progress`, \
+            | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `already_cancelled`, `already_started`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
             `too_many_invitations`, `too_many_keys`, `no_calendars`, `identity_taken`, `last_identity` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\

@@ -16,6 +16,7 @@ mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod reassignments;
 mod sessions;
 mod slot_search;
 mod slots;
@@ -98,7 +99,8 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
-        .routes(routes!(bookings::reassign))
+        .routes(routes!(reassignments::reassign))
+        .routes(routes!(reassignments::substitutes))
         .routes(routes!(
             calendar_connection::get,
             calendar_connection::connect,
