@@ -41,6 +41,7 @@ mod policy;
 mod query_plans;
 mod races;
 mod rate_limit;
+mod reassignments;
 mod refusals;
 mod secrets;
 mod security_headers;

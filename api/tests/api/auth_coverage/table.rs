@@ -409,6 +409,11 @@ fn bookings(world: &World) -> Vec<Row> {
         of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
         Row::admins("reassign_booking", "/v1/bookings/{booking}/reassign", 200)
             .sent(Method::POST, json!({"tutor_id": "{other_tutor}"})),
+        Row::admins(
+            "list_substitutes",
+            "/v1/bookings/{booking}/substitutes",
+            200,
+        ),
     ]
 }
 
