@@ -1,7 +1,7 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
-mod forget_audit_entries;
 mod read_busy_time;
+mod regularly;
 mod revoke_grant;
 mod sync_lesson_event;
 
@@ -21,7 +21,8 @@ pub async fn work(app: App, stop: CancellationToken) {
         workers.spawn(worker(app.clone(), stop.clone()));
     }
     if app.config.jobs.workers > 0 {
-        workers.spawn(forget_audit_entries::regularly(app, stop));
+        workers.spawn(regularly::forget_audit_entries(app.clone(), stop.clone()));
+        workers.spawn(regularly::settle_bookings(app, stop));
     }
     while workers.join_next().await.is_some() {}
 }

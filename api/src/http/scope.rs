@@ -27,8 +27,21 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/holiday-calendars/{id}"
             | "/v1/holiday-calendars/{id}/holidays",
         ) => Some(Scope::AvailabilityRead),
-        (&Method::GET, "/v1/bookings" | "/v1/bookings/{id}") => Some(Scope::BookingsRead),
-        (&Method::POST, "/v1/bookings" | "/v1/bookings/{id}/cancel") => Some(Scope::BookingsWrite),
+        (&Method::GET, "/v1/bookings" | "/v1/bookings/{id}" | "/v1/holds" | "/v1/holds/{id}") => {
+            Some(Scope::BookingsRead)
+        }
+        (
+            &Method::POST,
+            "/v1/bookings"
+            | "/v1/bookings/{id}/cancel"
+            | "/v1/bookings/{id}/reschedule"
+            | "/v1/bookings/{id}/approve"
+            | "/v1/bookings/{id}/decline"
+            | "/v1/bookings/{id}/attendance"
+            | "/v1/holds"
+            | "/v1/holds/{id}/book",
+        )
+        | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
         _ => None,
     }
 }

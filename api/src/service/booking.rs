@@ -377,6 +377,12 @@ pub fn of_centre(caller: &Caller) -> Result<Side, Error> {
     })
 }
 
+/// The time of a booking.
+pub(super) fn time_of(booking: &Detail) -> Result<Span, Error> {
+    Span::new(booking.starts_at, booking.ends_at)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))
+}
+
 /// Whether a tutor may teach a student at all.
 pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {
@@ -393,6 +399,21 @@ pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error
 pub(super) fn not_offered() -> Error {
     let detail = "this tutor does not teach this subject at this level";
     Error::invalid("subject", "not_offered", detail)
+}
+
+/// For so long a hold that came to nothing is kept, in case somebody asks what became of it.
+const HOLDS_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// Writes down what time has done: what has expired, and which lessons are over. Nobody waits for that: what has expired
+/// takes nobody's time anyway. Whether there may be more.
+pub async fn settle(app: &App) -> Result<bool, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, |txn| {
+        let expired = store::booking::expire_any(txn, now).await?;
+        let completed = store::booking::complete_any(txn, now).await?;
+        let forgotten = store::booking::forget_holds(txn, now - HOLDS_KEPT).await?;
+        Ok(expired + completed + forgotten > 0)
+    })
 }
 
 /// How the booking stands in the tutor's calendar.

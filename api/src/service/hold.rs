@@ -14,7 +14,7 @@ use crate::{
     store::{self, booking::Filter, booking::Side, job::Work},
 };
 use chrono::{DateTime, Utc};
-use scheduling::{interval::Span, lifecycle::Step};
+use scheduling::lifecycle::Step;
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
@@ -117,8 +117,7 @@ pub async fn book<A: Serialize + Send + Sync>(
             .await?;
         let tutor = tutor.ok_or(Error::not_found("hold"))?;
         booking::check_taught(&tutor.profile, hold.student_id)?;
-        let span = Span::new(hold.starts_at, hold.ends_at)
-            .ok_or_else(|| Error::internal(anyhow::anyhow!("a hold that ends before it starts")))?;
+        let span = booking::time_of(&hold)?;
         let approval = tutor.timetable.terms.approval;
         let standing =
             booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;

@@ -2,7 +2,9 @@
 
 use super::{
     BookingId, TutorId,
-    booking::{Detail, check_taught, find, get, not_offered, translate, turn, unavailable},
+    booking::{
+        Detail, check_taught, find, get, not_offered, time_of, translate, turn, unavailable,
+    },
     caller::Caller,
     idempotency::Reply,
     slot::{About, Times},
@@ -71,7 +73,7 @@ async fn hand_over(
     tutor_id: TutorId,
 ) -> Result<(), Error> {
     let now = app.clock.now();
-    let span = span(booking)?;
+    let span = time_of(booking)?;
     // The student is there at that time: it is this very lesson.
     let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
     let still_tutors = store::tutor::still_tutors(txn, &[tutor_id]).await?;
@@ -122,7 +124,7 @@ fn check(
         subject: Some(booking.subject_slug.clone()),
         level: Some(booking.level.clone()),
     };
-    let span = span(booking)?;
+    let span = time_of(booking)?;
     let mut obstacles = times.obstacles_of((tutor, occupancy), &about, span, now, true)?;
     obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
     if !obstacles.is_empty() {
@@ -131,11 +133,6 @@ fn check(
     let mut offers = tutor.offers.iter();
     let offer = offers.find(|offer| offer.slug == booking.subject_slug);
     Ok(offer.ok_or_else(not_offered)?.subject_id)
-}
-
-fn span(booking: &Detail) -> Result<Span, Error> {
-    Span::new(booking.starts_at, booking.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))
 }
 
 /// Among so many tutors of a subject, the longest-serving, substitutes are looked for.
@@ -172,7 +169,7 @@ pub async fn substitutes(
     let tutors = app.cache.tutors(&revisions, &ids).await?;
     let together = app.cache.lessons_together(&revisions, student).await?;
     let week = around(booking.starts_at)?;
-    let needed = (week, span(&booking)?.duration());
+    let needed = (week, time_of(&booking)?.duration());
     // As when it is done: the student is there.
     let times = Times::load(app, &revisions, tutors, (caller, None), needed).await?;
     let able = |of: &(&Arc<Tutor>, &Occupancy)| check(&times, *of, &still_tutors, &booking, now);

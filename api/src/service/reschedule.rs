@@ -3,7 +3,8 @@
 use super::{
     BookingId,
     booking::{
-        self, BookingStatus, Detail, check_taught, find, span, translate, turn, unavailable,
+        self, BookingStatus, Detail, check_taught, find, span, time_of, translate, turn,
+        unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -120,11 +121,6 @@ async fn move_to(
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;
     }
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
-}
-
-fn time_of(booking: &Detail) -> Result<Span, Error> {
-    Span::new(booking.starts_at, booking.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))
 }
 
 fn about(booking: &Detail) -> About {

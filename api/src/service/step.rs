@@ -26,12 +26,12 @@ use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
 /// What somebody does with a booking, apart from moving it.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
+#[derive(Clone, Debug)]
+pub enum Change {
     /// A lesson that nobody is left on is cancelled as well, and leaves the calendar.
-    Cancel { reason: Option<&'a str> },
+    Cancel { reason: Option<String> },
     /// The tutor does not want to; as `Cancel`.
-    Decline { reason: Option<&'a str> },
+    Decline { reason: Option<String> },
     /// The tutor wants to.
     Approve,
     /// Whether the student was there.
@@ -47,7 +47,7 @@ pub async fn make<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
     (id, version): (BookingId, Option<i32>),
-    change: Change<'_>,
+    change: Change,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let before = booking::get(app, caller, id).await?;
@@ -60,7 +60,7 @@ pub async fn make<A: Serialize + Send + Sync>(
         if version.is_some_and(|version| version != booking.version) {
             return Err(Error::PreconditionFailed);
         }
-        apply(txn, caller, &booking, change, now).await?;
+        apply(txn, caller, &booking, &change, now).await?;
         reply
             .keep(txn, booking::find(txn, caller, id, now).await?)
             .await
@@ -73,17 +73,17 @@ async fn apply(
     txn: &DatabaseTransaction,
     caller: &Caller,
     booking: &Detail,
-    change: Change<'_>,
+    change: &Change,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     match change {
         Change::Cancel { reason } => {
             let status = take(booking, caller, Step::Cancel, now)?;
-            end(txn, caller, booking, (status, reason), now).await
+            end(txn, caller, booking, (status, reason.as_deref()), now).await
         }
         Change::Decline { reason } => {
             let status = take(booking, caller, Step::Decline, now)?;
-            end(txn, caller, booking, (status, reason), now).await
+            end(txn, caller, booking, (status, reason.as_deref()), now).await
         }
         Change::Approve => {
             let status = take(booking, caller, Step::Confirm, now)?;
@@ -94,7 +94,7 @@ async fn apply(
         Change::RecordAttendance { attended } => {
             let (policy, _) = store::policy::of_centre(txn).await?;
             let window = policy.terms().attendance;
-            let step = if attended {
+            let step = if *attended {
                 Step::RecordAttendance
             } else {
                 Step::RecordNoShow

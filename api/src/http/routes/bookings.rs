@@ -16,9 +16,12 @@ use crate::{
     },
     service::{
         self, BookingId, TutorId, UserId,
-        booking::{Detail, InCalendar, Listing, Side, Wanted, in_calendar, of_centre},
+        booking::{
+            BookingStatus, Detail, InCalendar, Listing, Side, Wanted, in_calendar, of_centre,
+        },
         caller::Caller,
         idempotency::{Claim, Reply},
+        step::Change,
     },
 };
 use axum::{
@@ -52,20 +55,61 @@ pub struct Booking {
     level: String,
     /// How the booking stands in the tutor's Google Calendar.
     calendar: CalendarState,
+    /// Until when the tutor may answer what is `requested`; null for everything else.
+    #[schema(required)]
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was cancelled or declined.
     #[schema(required)]
     cancelled_at: Option<DateTime<Utc>>,
+    /// Why it was cancelled or declined, if anybody said.
     #[schema(required)]
     cancellation_reason: Option<String>,
     created_at: DateTime<Utc>,
 }
 
-/// Whether the booking stands.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema, PartialEq)]
+/// How things stand with a booking: `requested`, the tutor wants to be asked and has not answered; `confirmed`;
+/// `declined` by the tutor; `expired`, requested and not answered in time; `cancelled`; `completed`, the lesson is over;
+/// `no_show`, it is, and the student was not there.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BookingStatus)]
 enum Status {
+    Requested,
     Confirmed,
+    Declined,
+    Expired,
     Cancelled,
+    Completed,
+    NoShow,
+}
+
+impl From<Status> for BookingStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Requested => Self::Requested,
+            Status::Confirmed => Self::Confirmed,
+            Status::Declined => Self::Declined,
+            Status::Expired => Self::Expired,
+            Status::Cancelled => Self::Cancelled,
+            Status::Completed => Self::Completed,
+            Status::NoShow => Self::NoShow,
+        }
+    }
+}
+
+impl From<BookingStatus> for Status {
+    fn from(status: BookingStatus) -> Self {
+        match status {
+            // What is only held is no booking.
+            BookingStatus::Held | BookingStatus::Requested => Self::Requested,
+            BookingStatus::Confirmed => Self::Confirmed,
+            BookingStatus::Declined => Self::Declined,
+            BookingStatus::Expired => Self::Expired,
+            BookingStatus::Cancelled => Self::Cancelled,
+            BookingStatus::Completed => Self::Completed,
+            BookingStatus::NoShow => Self::NoShow,
+        }
+    }
 }
 
 /// How a booking stands in the tutor's Google Calendar: `current`, it says what the booking says; `pending`, it is
@@ -97,11 +141,10 @@ impl From<Detail> for Booking {
         Self {
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
-            status: if detail.cancelled_at.is_some() {
-                Status::Cancelled
-            } else {
-                Status::Confirmed
-            },
+            status: detail.status.into(),
+            expires_at: (detail.status == BookingStatus::Requested)
+                .then_some(detail.expires_at)
+                .flatten(),
             start: detail.starts_at,
             end: detail.ends_at,
             calendar: match in_calendar(&detail) {
@@ -162,7 +205,9 @@ pub struct NewBooking {
 
 /// Book a lesson.
 ///
-/// Takes a slot of a tutor for the signed-in person. Of several who want overlapping times one gets it; the others
+/// Takes a slot of a tutor for the signed-in person. The booking is `confirmed`; where the tutor wants to be asked, and
+/// neither an admin nor a third-party app books, it is `requested`, and its time taken, until the tutor answers or
+/// `expires_at`. Of several who want overlapping times one gets it; the others
 /// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`: in UTC, the
 /// nearest first, looked for within 14 days to either side of the start). The event appears in the tutor's Google
 /// Calendar shortly after, whatever Google is doing right now.
@@ -195,39 +240,41 @@ async fn book(
     new: NewBooking,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let NewBooking {
-        student_id,
-        tutor_id,
-        subject,
-        level,
-        start,
-        end,
-    } = new;
-    let wanted = Wanted {
-        tutor_id: TutorId(tutor_id),
-        subject,
-        level,
-        start,
-        end,
-    };
     let reply = Reply {
         answer: created,
         claim,
     };
-    let student = caller.student(&app, student_id.map(UserId)).await?;
-    let student = student.ok_or_else(|| {
-        Error::invalid(
-            "student_id",
-            "missing",
-            "must be given by a third-party app",
-        )
-    })?;
+    let (student, wanted) = new.wanted(&app, &caller).await?;
     service::booking::create(&app, &caller, student, wanted, reply)
         .await?
         .response()
 }
 
-fn created(detail: Detail) -> Kept<Booking> {
+impl NewBooking {
+    /// What is wanted, and for which student.
+    pub(super) async fn wanted(
+        self,
+        app: &App,
+        caller: &Caller,
+    ) -> Result<(UserId, Wanted), Error> {
+        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let wanted = Wanted {
+            tutor_id: TutorId(self.tutor_id),
+            subject: self.subject,
+            level: self.level,
+            start: self.start,
+            end: self.end,
+        };
+        Ok((student.ok_or_else(no_student)?, wanted))
+    }
+}
+
+pub(super) fn no_student() -> Error {
+    let detail = "must be given by a third-party app";
+    Error::invalid("student_id", "missing", detail)
+}
+
+pub(super) fn created(detail: Detail) -> Kept<Booking> {
     let location = format!("/v1/bookings/{}", detail.id);
     Kept::created(location, detail.version, Booking::from(detail))
 }
@@ -320,7 +367,7 @@ pub async fn list(
         student,
         tutor: params.tutor_id,
         needs_tutor: params.needs_tutor,
-        cancelled: params.status.map(|status| status == Status::Cancelled),
+        status: params.status.map(|status| vec![status.into()]),
         from: params.from,
         until: params.to,
         after,
@@ -380,7 +427,7 @@ pub struct NewCancellation {
     /// For the other side to read.
     #[garde(custom(validate::optional_text(1, 500)))]
     #[schema(min_length = 1, max_length = 500, example = "I am ill.")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// Cancel a booking.
@@ -407,31 +454,32 @@ pub async fn cancel(
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_booking", id, version, &new]);
+    let change = Change::Cancel { reason: new.reason };
     let work = |claim| {
-        Box::pin(give_up(
+        Box::pin(make(
             app.clone(),
             caller.clone(),
             (id, version),
-            new,
+            change,
             claim,
         ))
     };
     key.once(&app, caller.id(), &request, work).await
 }
 
-async fn give_up(
+/// Changes a booking, and tells how it is then.
+pub(super) async fn make(
     app: App,
     caller: Caller,
-    (id, version): (BookingId, Option<i32>),
-    new: NewCancellation,
+    which: (BookingId, Option<i32>),
+    change: Change,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let reply = Reply {
         answer: changed,
         claim,
     };
-    let reason = new.reason.as_deref();
-    service::booking::cancel(&app, &caller, id, version, reason, reply)
+    service::step::make(&app, &caller, which, change, reply)
         .await?
         .response()
 }

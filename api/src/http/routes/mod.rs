@@ -4,10 +4,12 @@ mod app_keys;
 mod audit_entries;
 mod auth;
 mod authorize;
+mod booking_steps;
 mod bookings;
 mod calendar_connection;
 mod guardianships;
 mod health;
+mod holds;
 mod holiday_calendars;
 mod holidays;
 mod identities;
@@ -99,6 +101,13 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
+        .routes(routes!(booking_steps::approve))
+        .routes(routes!(booking_steps::decline))
+        .routes(routes!(booking_steps::record_attendance))
+        .routes(routes!(booking_steps::reschedule))
+        .routes(routes!(holds::list, holds::create))
+        .routes(routes!(holds::get, holds::release))
+        .routes(routes!(holds::book))
         .routes(routes!(reassignments::reassign))
         .routes(routes!(reassignments::substitutes))
         .routes(routes!(

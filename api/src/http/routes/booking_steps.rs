@@ -1,0 +1,216 @@
+//! What becomes of a booking, apart from cancelling.
+
+use super::bookings::{Booking, NewCancellation, changed, make};
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::Allowed,
+        etag::MaybeIfMatch,
+        extract::{Json, NoQuery, Path, Query},
+        idempotency::{IdempotencyHeader, IdempotencyKey},
+        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Stale},
+        problem::Problem,
+        validate,
+    },
+    service::{
+        self, BookingId,
+        caller::Caller,
+        idempotency::{Claim, Reply},
+        step::Change,
+    },
+};
+use axum::{extract::State, response::Response};
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Approve a booking.
+///
+/// By the tutor of a `requested` booking, or an admin, before it expires. It is `confirmed` then, and comes into the
+/// tutor's Google Calendar shortly after.
+#[utoipa::path(post, path = "/v1/bookings/{id}/approve", tag = "bookings", operation_id = "approve_booking",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; approves only if it is still so."),
+        IdempotencyHeader),
+    responses((status = 200, description = "The booking as confirmed.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, Forbidden, NotFound, Stale, Faults))]
+pub async fn approve(
+    State(app): State<App>,
+    Allowed(caller): Allowed,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let request = serde_json::json!(["approve_booking", id, version]);
+    let work = |claim| {
+        let app = app.clone();
+        Box::pin(make(
+            app,
+            caller.clone(),
+            (id, version),
+            Change::Approve,
+            claim,
+        ))
+    };
+    key.once(&app, caller.id(), &request, work).await
+}
+
+/// Decline a booking.
+///
+/// By the tutor of a `requested` booking, or an admin, before it expires. Its time is free at once.
+#[utoipa::path(post, path = "/v1/bookings/{id}/decline", tag = "bookings", operation_id = "decline_booking",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; declines only if it is still so."),
+        IdempotencyHeader),
+    request_body = NewCancellation,
+    responses((status = 200, description = "The booking as declined.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
+pub async fn decline(
+    State(app): State<App>,
+    Allowed(caller): Allowed,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
+    _: Query<NoQuery>,
+    Json(new): Json<NewCancellation>,
+) -> Result<Response, Error> {
+    let request = serde_json::json!(["decline_booking", id, version, &new]);
+    let change = Change::Decline { reason: new.reason };
+    let work = |claim| {
+        Box::pin(make(
+            app.clone(),
+            caller.clone(),
+            (id, version),
+            change,
+            claim,
+        ))
+    };
+    key.once(&app, caller.id(), &request, work).await
+}
+
+/// Who was there.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attendance {
+    /// Whether the student was.
+    #[garde(skip)]
+    attended: bool,
+}
+
+/// Say whether the student was there.
+///
+/// By the tutor from the start of the lesson on, until the centre's `attendance_days` after its end are over, and by
+/// admins also later. The booking is `completed` or `no_show` then; what was said before can be corrected. Where nobody
+/// says anything, it is `completed` soon after its end.
+#[utoipa::path(post, path = "/v1/bookings/{id}/attendance", tag = "bookings", operation_id = "record_attendance",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; changes it only if it is still so."),
+        IdempotencyHeader),
+    request_body = Attendance,
+    responses((status = 200, description = "The booking as it is now.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "The lesson has not begun (`not_started`), is too long ago (`attendance_window_over`), never was (`only_requested`, `already_declined`, `already_cancelled`, `expired`), or that was said already (`already_completed`, `already_no_show`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
+pub async fn record_attendance(
+    State(app): State<App>,
+    Allowed(caller): Allowed,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
+    _: Query<NoQuery>,
+    Json(new): Json<Attendance>,
+) -> Result<Response, Error> {
+    let request = serde_json::json!(["record_attendance", id, version, &new]);
+    let change = Change::RecordAttendance {
+        attended: new.attended,
+    };
+    let work = |claim| {
+        Box::pin(make(
+            app.clone(),
+            caller.clone(),
+            (id, version),
+            change,
+            claim,
+        ))
+    };
+    key.once(&app, caller.id(), &request, work).await
+}
+
+/// Another time.
+#[derive(Clone, Copy, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTime {
+    /// Start of a slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-24T15:00:00Z")]
+    start: DateTime<Utc>,
+    /// End of the same slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-24T16:00:00Z")]
+    end: DateTime<Utc>,
+}
+
+/// Move a booking to another time.
+///
+/// By its student or a guardian to a slot that could be booked, by the tutor, an admin or a third-party app also at short
+/// notice, and before the lesson begins. It stays the same booking: the old time is free exactly when the new one is
+/// taken, and the event moves in the tutor's Google Calendar shortly after. Where the tutor wants to be asked, a booking
+/// that its student moves is `requested` again, and its old time gone.
+#[utoipa::path(post, path = "/v1/bookings/{id}/reschedule", tag = "bookings", operation_id = "reschedule_booking",
+    security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the booking."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; moves it only if it is still so."),
+        IdempotencyHeader),
+    request_body = NewTime,
+    responses((status = 200, description = "The booking at the other time.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
+pub async fn reschedule(
+    State(app): State<App>,
+    Allowed(caller): Allowed,
+    Path(id): Path<BookingId>,
+    MaybeIfMatch(version): MaybeIfMatch,
+    key: IdempotencyKey,
+    _: Query<NoQuery>,
+    Json(new): Json<NewTime>,
+) -> Result<Response, Error> {
+    let request = serde_json::json!(["reschedule_booking", id, version, &new]);
+    let work = |claim| {
+        Box::pin(move_to(
+            app.clone(),
+            caller.clone(),
+            (id, version),
+            new,
+            claim,
+        ))
+    };
+    key.once(&app, caller.id(), &request, work).await
+}
+
+async fn move_to(
+    app: App,
+    caller: Caller,
+    which: (BookingId, Option<i32>),
+    new: NewTime,
+    claim: Option<Claim>,
+) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: changed,
+        claim,
+    };
+    let to = (new.start, new.end);
+    service::reschedule::reschedule(&app, &caller, which, to, reply)
+        .await?
+        .response()
+}
