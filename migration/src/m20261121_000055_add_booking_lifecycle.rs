@@ -46,6 +46,13 @@ COMMENT ON COLUMN bookings.booked_at IS 'since when it is more than a hold; null
 COMMENT ON COLUMN bookings.cancelled_at IS 'or declined; as cancelled_by and cancellation_reason';
 COMMENT ON COLUMN bookings.occupies IS 'takes the time of the student and a seat of the lesson; until it expires, if ever';
 
+-- What follows from the status is no change of its own.
+DROP TRIGGER audit_insert ON bookings;
+DROP TRIGGER audit_update ON bookings;
+DROP TRIGGER audit_delete ON bookings;
+DROP TRIGGER audit_truncate ON bookings;
+SELECT audit_table('bookings', 'booking', 'id', '{occupies}');
+
 -- What has expired is found by whoever wants its time, and what is over by whoever completes it.
 CREATE INDEX bookings_expires_at_idx ON bookings (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX bookings_never_booked_idx ON bookings (updated_at) WHERE booked_at IS NULL;
@@ -104,4 +111,9 @@ ALTER TABLE lessons
     DROP CONSTRAINT lessons_status_known,
     ADD CONSTRAINT lessons_status_known CHECK (status IN ('scheduled', 'cancelled'));
 CREATE INDEX lessons_tutor_span_idx ON lessons (tutor_id, starts_at) INCLUDE (ends_at, status);
+DROP TRIGGER audit_insert ON bookings;
+DROP TRIGGER audit_update ON bookings;
+DROP TRIGGER audit_delete ON bookings;
+DROP TRIGGER audit_truncate ON bookings;
+SELECT audit_table('bookings', 'booking', 'id', '{}');
 ";

@@ -398,13 +398,18 @@ impl When {
 /// The status after `actor` takes a step at `now`.
 ///
 /// # Errors
-/// Of the rules that there are for this status and step, the one for this actor says what is in the way.
+/// [`Refusal::Actor`] for who may never take the step; else the status, if nobody may take it from there; else, of the
+/// rules that there are for this status and step, the one for this actor says what is in the way.
 pub fn take(
     booking: &Standing,
     step: Step,
     actor: Actor,
     now: DateTime<Utc>,
 ) -> Result<BookingStatus, Refusal> {
+    let may_ever = |rule: &Rule| rule.step == step && rule.by.contains(&actor);
+    if !RULES.iter().any(may_ever) {
+        return Err(Refusal::Actor);
+    }
     let mut rules = RULES
         .iter()
         .filter(|rule| rule.from == booking.status && rule.step == step)

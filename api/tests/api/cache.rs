@@ -81,8 +81,8 @@ const CHANGES: &[(&str, &str)] = &[
          SELECT '00000000-0000-0000-0000-000000000002', TUTOR, id, 'School', '2027-03-03 09:00Z', '2027-03-03 10:00Z',
                 'scheduled', now(), now()
          FROM subjects WHERE slug = 'mathematics';
-         INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, created_at, updated_at)
-         SELECT gen_random_uuid(), id, STUDENT, starts_at, ends_at, 'confirmed', now(), now() FROM lessons",
+         INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
+         SELECT gen_random_uuid(), id, STUDENT, starts_at, ends_at, 'confirmed', now(), now(), now() FROM lessons",
     ),
     (
         "bookings",

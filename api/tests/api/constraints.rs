@@ -93,8 +93,8 @@ async fn insert(
              SELECT gen_random_uuid(), $1::uuid, id, 'School', $2::timestamptz, $3::timestamptz, 'scheduled', now(), now()
              FROM subjects WHERE slug = 'mathematics'
              RETURNING id, starts_at, ends_at)
-         INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, created_at, updated_at)
-         SELECT gen_random_uuid(), id, $4::uuid, starts_at, ends_at, 'confirmed', now(), now() FROM lesson",
+         INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
+         SELECT gen_random_uuid(), id, $4::uuid, starts_at, ends_at, 'confirmed', now(), now(), now() FROM lesson",
     )
     .bind(tutor)
     .bind(start.to_rfc3339())

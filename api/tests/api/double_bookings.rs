@@ -97,8 +97,8 @@ async fn the_database_itself_refuses_what_overlaps() {
     };
     let booking = |lesson: &str, from: &str, to: &str| {
         format!(
-            "INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, created_at, updated_at)
-             SELECT gen_random_uuid(), lessons.id, bookings.student_id, '{from}', '{to}', 'confirmed', now(), now()
+            "INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
+             SELECT gen_random_uuid(), lessons.id, bookings.student_id, '{from}', '{to}', 'confirmed', now(), now(), now()
              FROM lessons, bookings WHERE lessons.{lesson} LIMIT 1"
         )
     };

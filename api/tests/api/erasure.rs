@@ -393,7 +393,6 @@ async fn nothing_is_written_of_somebody_who_is_erased() {
         ("sessions", "user_id"),
         ("identities", "user_id"),
         ("user_roles", "user_id"),
-        ("bookings", "student_id"),
     ] {
         let sql = format!(
             "INSERT INTO {table} SELECT (jsonb_populate_record({table}, jsonb_build_object('id', gen_random_uuid(),
@@ -406,4 +405,11 @@ async fn nothing_is_written_of_somebody_who_is_erased() {
             "{table}: {refused}"
         );
     }
+    let booking = format!(
+        "INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
+         SELECT gen_random_uuid(), lesson_id, '{erased}', starts_at, ends_at, 'confirmed', now(), now(), now()
+         FROM bookings WHERE student_id = '{id}'"
+    );
+    let refused = test.app.db.execute_unprepared(&booking).await.unwrap_err();
+    assert!(refused.to_string().contains("is erased"), "{refused}");
 }

@@ -36,8 +36,8 @@ const GROW: &str = "
         SELECT gen_random_uuid(), tutor_id, subject_id, level, timestamptz '2026-12-01 10:00Z' + day * interval '1 day',
             timestamptz '2026-12-01 11:00Z' + day * interval '1 day', 'scheduled', now(), now()
         FROM new, (SELECT * FROM subject_levels LIMIT 1) AS level, generate_series(1, 100) AS day;
-    INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, created_at, updated_at)
-        SELECT gen_random_uuid(), lessons.id, user_id, starts_at, ends_at, 'confirmed', now(), now()
+    INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
+        SELECT gen_random_uuid(), lessons.id, user_id, starts_at, ends_at, 'confirmed', now(), now(), now()
         FROM lessons JOIN new USING (tutor_id);
     INSERT INTO weekly_rules (id, tutor_id, weekday, local_start, local_end)
         SELECT gen_random_uuid(), tutor_id, weekday, '09:00', '17:00' FROM new, generate_series(1, 5) AS weekday;

@@ -118,6 +118,7 @@ pub fn table(world: &World) -> Vec<Row> {
         slots(),
         centre(),
         bookings(world),
+        holds(),
         calendar(),
         // Last, for nobody is signed in afterwards.
         vec![Row::signed_in("sign_out", "/v1/auth/sign-out", 204).with(Method::POST)],
@@ -342,7 +343,8 @@ fn slots() -> Vec<Row> {
 fn centre() -> Vec<Row> {
     let policy = json!({
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
-        "buffer_before_minutes": 0, "buffer_after_minutes": 0,
+        "buffer_before_minutes": 0, "buffer_after_minutes": 0, "requires_approval": false, "approval_minutes": 1440,
+        "hold_minutes": 10, "attendance_days": 14,
     });
     vec![
         Row::scoped("get_centre_policy", "/v1/centre/policy", 200),
@@ -399,6 +401,11 @@ fn bookings(world: &World) -> Vec<Row> {
             &[Who::Guardian, Who::Tutor, Who::Admin, Who::KeyWithScope],
         )
     };
+    let for_tutor = |operation, path| {
+        Row::students_own(operation, path, 403)
+            .but(403, &[Who::Guardian])
+            .but(200, &[Who::Tutor, Who::Admin, Who::KeyWithScope])
+    };
     vec![
         Row::scoped("list_bookings", "/v1/bookings", 200),
         // For the student.
@@ -407,6 +414,15 @@ fn bookings(world: &World) -> Vec<Row> {
             .sent(Method::POST, wanted),
         of_booking("get_booking", "/v1/bookings/{booking}"),
         of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
+        of_booking("reschedule_booking", "/v1/bookings/{booking}/reschedule").sent(
+            Method::POST,
+            json!({"start": "2027-03-02T09:00:00Z", "end": "2027-03-02T10:00:00Z"}),
+        ),
+        for_tutor("approve_booking", "/v1/bookings/{requested}/approve").with(Method::POST),
+        for_tutor("decline_booking", "/v1/bookings/{requested}/decline")
+            .sent(Method::POST, json!({})),
+        for_tutor("record_attendance", "/v1/bookings/{begun}/attendance")
+            .sent(Method::POST, json!({"attended": true})),
         Row::admins("reassign_booking", "/v1/bookings/{booking}/reassign", 200)
             .sent(Method::POST, json!({"tutor_id": "{other_tutor}"})),
         Row::admins(
@@ -414,6 +430,32 @@ fn bookings(world: &World) -> Vec<Row> {
             "/v1/bookings/{booking}/substitutes",
             200,
         ),
+    ]
+}
+
+fn holds() -> Vec<Row> {
+    let wanted = json!({
+        "student_id": "{student}", "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
+        "start": "2027-03-03T09:00:00Z", "end": "2027-03-03T10:00:00Z",
+    });
+    let with_key = [Who::Guardian, Who::Admin, Who::KeyWithScope];
+    vec![
+        // It has to say whose.
+        Row::signed_in("list_holds", "/v1/holds", 200).but(422, &[Who::KeyWithScope]),
+        Row::students_own("create_hold", "/v1/holds", 201)
+            .but(201, &with_key)
+            .sent(Method::POST, wanted),
+        Row::students_own("get_hold", "/v1/holds/{hold}", 200)
+            .but(200, &with_key)
+            .but(200, &[Who::Tutor]),
+        Row::students_own("release_hold", "/v1/holds/{hold}", 204)
+            .but(204, &with_key)
+            .but(403, &[Who::Tutor])
+            .with(Method::DELETE),
+        Row::students_own("book_hold", "/v1/holds/{hold}/book", 201)
+            .but(201, &with_key)
+            .but(403, &[Who::Tutor])
+            .with(Method::POST),
     ]
 }
 

@@ -138,6 +138,19 @@ impl World {
         let admin = &self.people[&Who::Admin];
         let wanted = self.tutor.lesson("2027-03-02T08:00:00Z", 60);
         let booked = id(student.post("/v1/bookings", &wanted).await);
+        let hold = self.tutor.lesson("2027-03-03T12:00:00Z", 60);
+        let hold = id(student.post("/v1/holds", &hold).await);
+        let requested = self.tutor.lesson("2027-03-02T12:00:00Z", 60);
+        let requested = id(student.post("/v1/bookings", &requested).await);
+        let begun = self.tutor.lesson("2027-03-02T14:00:00Z", 60);
+        let begun = id(student.post("/v1/bookings", &begun).await);
+        self.test
+            .execute(&format!(
+                "UPDATE bookings SET status = 'requested', expires_at = '2027-03-01T09:00:00Z' WHERE id = '{requested}';
+                 UPDATE lessons SET starts_at = '2027-03-01T06:30:00Z', ends_at = '2027-03-01T07:30:00Z'
+                 WHERE id = (SELECT lesson_id FROM bookings WHERE id = '{begun}')"
+            ))
+            .await;
         let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
         let of_tutor = self.tutor.path("/time-off");
         let off = id(self.tutor.person.post(&of_tutor, &day).await);
@@ -157,6 +170,9 @@ impl World {
         admin.post(&path, &json!({})).await.expect(200);
         self.ids.extend([
             ("booking", booked),
+            ("hold", hold),
+            ("requested", requested),
+            ("begun", begun),
             ("time_off", off),
             ("calendar", calendar),
             ("subject", "latin".to_owned()),

@@ -207,24 +207,24 @@ const CHECKS: [(&str, &str); 6] = [
         "SELECT count(*) FROM bookings AS one JOIN bookings AS other
          ON one.student_id = other.student_id AND one.id < other.id
             AND one.starts_at < other.ends_at AND other.starts_at < one.ends_at
-         WHERE one.status <> 'cancelled' AND other.status <> 'cancelled'",
+         WHERE one.occupies AND other.occupies",
     ),
     (
         "lessons that a person gives while they have one themselves",
         "SELECT count(*) FROM lessons JOIN tutors ON tutors.id = lessons.tutor_id
          JOIN bookings ON bookings.student_id = tutors.user_id
             AND bookings.starts_at < lessons.ends_at AND lessons.starts_at < bookings.ends_at
-         WHERE lessons.status <> 'cancelled' AND bookings.status <> 'cancelled'",
+         WHERE lessons.status <> 'cancelled' AND bookings.occupies",
     ),
     (
         "lessons that stand without exactly one student",
         "SELECT count(*) FROM lessons WHERE status <> 'cancelled' AND 1 <>
-         (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND status <> 'cancelled')",
+         (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND occupies)",
     ),
     (
         "bookings that stand on a lesson that does not",
         "SELECT count(*) FROM bookings JOIN lessons ON lessons.id = bookings.lesson_id
-         WHERE bookings.status <> 'cancelled' AND lessons.status = 'cancelled'",
+         WHERE bookings.occupies AND lessons.status = 'cancelled'",
     ),
     (
         "bookings at another time than their lesson",

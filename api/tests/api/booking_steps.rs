@@ -1,0 +1,356 @@
+//! What becomes of a booking: approved or declined, moved, attended or not.
+
+use crate::support::{
+    Answer, Centre, Person, TestApp, TutorAtCentre, at,
+    lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book},
+    race::Tally,
+};
+use chrono::TimeDelta;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A tutor and two students with nothing booked.
+struct World {
+    test: TestApp,
+    tutor: TutorAtCentre,
+    sam: Person,
+    olga: Person,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestApp::start().await;
+        let tutor = Centre::open(&test)
+            .await
+            .connected_tutor(&test, "Tina")
+            .await;
+        Self {
+            sam: test.student("Sam").await,
+            olga: test.student("Olga").await,
+            tutor,
+            test,
+        }
+    }
+
+    /// With a tutor who wants to be asked, and has an hour for an answer.
+    async fn asking() -> Self {
+        let world = Self::new().await;
+        let policy = json!({"requires_approval": true, "approval_minutes": 60});
+        let replaced = world.tutor.edit(Method::PUT, "/policy", &policy).await;
+        assert_eq!(replaced.expect(200)["effective"]["requires_approval"], true);
+        world
+    }
+
+    async fn settle(&self) {
+        while api::service::booking::settle(&self.test.app).await.unwrap() {}
+    }
+
+    async fn status(&self, booking: &str) -> Value {
+        self.sam.get(booking).await.expect(200)["status"].clone()
+    }
+}
+
+async fn step(person: &Person, booking: &str, step: &str, body: Value) -> Answer {
+    person.post(&format!("{booking}/{step}"), &body).await
+}
+
+async fn move_to(person: &Person, booking: &str, start: &str, minutes: i64) -> Answer {
+    let end = at(start) + TimeDelta::minutes(minutes);
+    step(
+        person,
+        booking,
+        "reschedule",
+        json!({"start": start, "end": end}),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_tutor_who_wants_to_be_asked_approves_and_then_it_stands_in_the_calendar() {
+    let world = World::asking().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let requested = world.sam.get(&booking).await.expect(200);
+    assert_eq!(requested["status"], "requested");
+    assert_eq!(requested["expires_at"], "2027-03-01T08:00:00Z");
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[]);
+    let taken = world
+        .olga
+        .post("/v1/bookings", &world.tutor.lesson(FIRST, 60))
+        .await;
+    taken.expect_problem(409, "slot_unavailable");
+    step(&world.sam, &booking, "approve", json!({}))
+        .await
+        .expect_problem(403, "not_yours_to_decide");
+    step(&world.olga, &booking, "approve", json!({}))
+        .await
+        .expect_problem(404, "not_found");
+    let tutor = &world.tutor.person;
+    let approved = step(tutor, &booking, "approve", json!({}))
+        .await
+        .expect(200);
+    assert_eq!(approved["status"], "confirmed");
+    assert_eq!(approved["expires_at"], Value::Null);
+    step(tutor, &booking, "approve", json!({}))
+        .await
+        .expect_problem(409, "already_confirmed");
+    step(tutor, &booking, "decline", json!({}))
+        .await
+        .expect_problem(409, "already_confirmed");
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[FIRST]);
+    world.test.pass(TimeDelta::hours(2));
+    world.settle().await;
+    assert_eq!(world.status(&booking).await, "confirmed");
+}
+
+#[tokio::test]
+async fn what_is_declined_or_not_answered_in_time_is_free() {
+    let world = World::asking().await;
+    let declined = book(&world.sam, &world.tutor, FIRST).await;
+    let tutor = &world.tutor.person;
+    let answer = step(tutor, &declined, "decline", json!({"reason": "I am away."})).await;
+    let answer = answer.expect(200);
+    assert_eq!(answer["status"], "declined");
+    assert_eq!(answer["cancellation_reason"], "I am away.");
+    step(tutor, &declined, "approve", json!({}))
+        .await
+        .expect_problem(409, "already_declined");
+    let ignored = book(&world.sam, &world.tutor, SECOND).await;
+    world.test.pass(TimeDelta::hours(1));
+    assert_eq!(world.status(&ignored).await, "expired");
+    step(tutor, &ignored, "approve", json!({}))
+        .await
+        .expect_problem(409, "expired");
+    book(&world.olga, &world.tutor, FIRST).await;
+    book(&world.olga, &world.tutor, SECOND).await;
+    assert_eq!(world.status(&ignored).await, "expired");
+    let listed = |status| world.sam.get(status);
+    let expired = listed("/v1/bookings?status=expired").await.expect(200);
+    assert_eq!(expired["items"].as_array().unwrap().len(), 1);
+    let requested = listed("/v1/bookings?status=requested").await.expect(200);
+    assert_eq!(requested["items"], json!([]));
+}
+
+#[tokio::test]
+async fn the_centre_books_without_asking_and_approves_for_a_tutor() {
+    let world = World::asking().await;
+    let admin = world.test.admin("Ada").await;
+    let mut lesson = world.tutor.lesson(FIRST, 60);
+    lesson["student_id"] = json!(world.sam.id().await);
+    let booked = admin.post("/v1/bookings", &lesson).await.expect(201);
+    assert_eq!(booked["status"], "confirmed");
+    let booking = book(&world.sam, &world.tutor, SECOND).await;
+    let approved = step(&admin, &booking, "approve", json!({}))
+        .await
+        .expect(200);
+    assert_eq!(approved["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn a_hold_of_a_tutor_who_wants_to_be_asked_becomes_a_request() {
+    let world = World::asking().await;
+    let hold = world
+        .sam
+        .post("/v1/holds", &world.tutor.lesson(FIRST, 60))
+        .await
+        .expect(201);
+    world.test.pass(TimeDelta::minutes(5));
+    let path = format!("/v1/holds/{}/book", hold["id"].as_str().unwrap());
+    let requested = world.sam.post(&path, &json!({})).await.expect(201);
+    assert_eq!(requested["status"], "requested");
+    assert_eq!(requested["expires_at"], "2027-03-01T08:05:00Z");
+    // Beyond the hold's own time.
+    world.test.pass(TimeDelta::minutes(30));
+    let taken = world
+        .olga
+        .post("/v1/bookings", &world.tutor.lesson(FIRST, 60))
+        .await;
+    taken.expect_problem(409, "slot_unavailable");
+}
+
+#[tokio::test]
+async fn a_booking_is_moved_and_stays_the_same_booking() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    book(&world.olga, &world.tutor, THIRD).await;
+    let before = world.sam.get(&booking).await.expect(200);
+    let refused = move_to(&world.sam, &booking, THIRD, 60).await;
+    let refused = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(refused["conflicts"][0]["code"], "lesson");
+    // The nearest that is free once the booking itself is out of the way.
+    assert_eq!(refused["alternatives"][0]["start"], SECOND);
+    assert_eq!(world.sam.get(&booking).await.expect(200), before);
+    // Over the time that it has itself.
+    let moved = move_to(&world.sam, &booking, "2027-03-02T08:30:00Z", 90)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&moved["id"], &moved["lesson_id"]),
+        (&before["id"], &before["lesson_id"])
+    );
+    assert_eq!(moved["start"], "2027-03-02T08:30:00Z");
+    assert_eq!(moved["end"], THIRD);
+    assert_eq!(moved["status"], "confirmed");
+    move_to(&world.sam, &booking, "2027-03-02T08:30:00Z", 90)
+        .await
+        .expect_problem(409, "same_time");
+    let moved = move_to(&world.sam, &booking, FOURTH, 60).await;
+    let etag = moved.etag();
+    moved.expect(200);
+    book(&world.olga, &world.tutor, FIRST).await;
+    let path = format!("{booking}/reschedule");
+    let body = json!({"start": SECOND, "end": THIRD});
+    let stale = world.sam.edit(Method::POST, &path, "\"1\"", &body).await;
+    stale.expect_problem(412, "stale_etag");
+    world
+        .sam
+        .edit(Method::POST, &path, &etag, &body)
+        .await
+        .expect(200);
+    world.test.expect_nobody_double_booked().await;
+}
+
+#[tokio::test]
+async fn students_move_within_policy_and_tutors_and_admins_at_short_notice() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    world.test.set_clock(at("2027-03-02T07:50:00Z"));
+    let soon = "2027-03-02T08:10:00Z";
+    let refused = move_to(&world.sam, &booking, soon, 60).await;
+    let refused = refused.expect_problem(409, "slot_unavailable");
+    let codes: Vec<_> = refused["conflicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["code"])
+        .collect();
+    assert_eq!(codes, ["notice", "grid"]);
+    let stranger = move_to(&world.olga, &booking, SECOND, 60).await;
+    stranger.expect_problem(404, "not_found");
+    move_to(&world.tutor.person, &booking, soon, 50)
+        .await
+        .expect(200);
+    let admin = world.test.admin("Ada").await;
+    move_to(&admin, &booking, "2027-03-02T08:20:00Z", 60)
+        .await
+        .expect(200);
+    // Not into the past, and not outside the tutor's hours.
+    let past = move_to(&admin, &booking, "2027-03-02T07:00:00Z", 60).await;
+    assert_eq!(
+        past.expect_problem(422, "invalid_fields")["errors"][0]["code"],
+        "not_ahead"
+    );
+    let night = move_to(&admin, &booking, "2027-03-02T20:00:00Z", 60).await;
+    night.expect_problem(409, "slot_unavailable");
+    world.test.set_clock(at("2027-03-02T08:20:00Z"));
+    move_to(&admin, &booking, FOURTH, 60)
+        .await
+        .expect_problem(409, "already_started");
+}
+
+#[tokio::test]
+async fn what_a_student_moves_is_asked_for_again_where_the_tutor_wants_to_be_asked() {
+    let world = World::asking().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let tutor = &world.tutor.person;
+    // Not answered yet: it waits no longer for that.
+    world.test.pass(TimeDelta::minutes(10));
+    let moved = move_to(&world.sam, &booking, SECOND, 60).await.expect(200);
+    assert_eq!(moved["status"], "requested");
+    assert_eq!(moved["expires_at"], "2027-03-01T08:00:00Z");
+    step(tutor, &booking, "approve", json!({}))
+        .await
+        .expect(200);
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[SECOND]);
+    let moved = move_to(&world.sam, &booking, THIRD, 60).await.expect(200);
+    assert_eq!(moved["status"], "requested");
+    assert_eq!(moved["expires_at"], "2027-03-01T08:10:00Z");
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[]);
+    // The old time is free, and the tutor's own move needs no approval.
+    book(&world.olga, &world.tutor, SECOND).await;
+    step(tutor, &booking, "approve", json!({}))
+        .await
+        .expect(200);
+    let moved = move_to(tutor, &booking, FOURTH, 60).await.expect(200);
+    assert_eq!(moved["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn two_who_move_into_each_others_time_do_not_deadlock_and_never_overlap() {
+    let world = World::new().await;
+    let one = book(&world.sam, &world.tutor, FIRST).await;
+    let other = book(&world.olga, &world.tutor, SECOND).await;
+    let mut race = Tally::new("moves into each other's time");
+    for round in 0..20 {
+        let (first, second) = if round % 2 == 0 {
+            (SECOND, FIRST)
+        } else {
+            (FIRST, SECOND)
+        };
+        let to = |start: &str| json!({"start": start, "end": at(start) + TimeDelta::hours(1)});
+        let (one_path, other_path) = (format!("{one}/reschedule"), format!("{other}/reschedule"));
+        let (to_first, to_second, to_third) = (to(first), to(second), to(THIRD));
+        let moves = [
+            world.sam.post(&one_path, &to_first),
+            world.olga.post(&other_path, &to_second),
+            world.sam.post(&one_path, &to_third),
+        ];
+        race.race(moves).await;
+        world.test.expect_nobody_double_booked().await;
+    }
+    race.expect_only(&[200, 409]);
+    assert_eq!(world.test.deadlocks().await, 0);
+}
+
+#[tokio::test]
+async fn lessons_finish_by_themselves_and_the_tutor_says_who_was_there() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let cancelled = book(&world.sam, &world.tutor, SECOND).await;
+    step(&world.sam, &cancelled, "cancel", json!({}))
+        .await
+        .expect(200);
+    let tutor = &world.tutor.person;
+    let attended = |attended: bool| json!({"attended": attended});
+    step(tutor, &booking, "attendance", attended(false))
+        .await
+        .expect_problem(409, "not_started");
+    world.test.set_clock(at("2027-03-02T08:59:59Z"));
+    world.settle().await;
+    assert_eq!(world.status(&booking).await, "confirmed");
+    world.test.set_clock(at(SECOND));
+    world.settle().await;
+    assert_eq!(world.status(&booking).await, "completed");
+    assert_eq!(world.status(&cancelled).await, "cancelled");
+    step(&world.sam, &booking, "attendance", attended(true))
+        .await
+        .expect_problem(403, "not_yours_to_decide");
+    step(tutor, &booking, "attendance", attended(true))
+        .await
+        .expect_problem(409, "already_completed");
+    let missed = step(tutor, &booking, "attendance", attended(false))
+        .await
+        .expect(200);
+    assert_eq!(missed["status"], "no_show");
+    let there = step(tutor, &booking, "attendance", attended(true))
+        .await
+        .expect(200);
+    assert_eq!(there["status"], "completed");
+    step(tutor, &cancelled, "attendance", attended(true))
+        .await
+        .expect_problem(409, "already_cancelled");
+    world.test.set_clock(at("2027-03-16T09:00:01Z"));
+    step(tutor, &booking, "attendance", attended(false))
+        .await
+        .expect_problem(409, "attendance_window_over");
+    let admin = world.test.admin("Ada").await;
+    step(&admin, &booking, "attendance", attended(false))
+        .await
+        .expect(200);
+    step(&admin, &booking, "cancel", json!({}))
+        .await
+        .expect_problem(409, "already_no_show");
+}

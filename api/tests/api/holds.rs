@@ -1,0 +1,240 @@
+//! Slots that are set aside: for whom, for how long, and what becomes of them.
+
+use crate::support::{
+    Centre, Person, TestApp, TutorAtCentre,
+    lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book},
+    race::Tally,
+};
+use chrono::TimeDelta;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A tutor and two students with nothing booked.
+struct World {
+    test: TestApp,
+    tutor: TutorAtCentre,
+    sam: Person,
+    olga: Person,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestApp::start().await;
+        let tutor = Centre::open(&test)
+            .await
+            .connected_tutor(&test, "Tina")
+            .await;
+        Self {
+            sam: test.student("Sam").await,
+            olga: test.student("Olga").await,
+            tutor,
+            test,
+        }
+    }
+
+    async fn hold(&self, student: &Person, start: &str) -> Value {
+        let answer = student
+            .post("/v1/holds", &self.tutor.lesson(start, 60))
+            .await;
+        let location = answer.headers["location"].to_str().unwrap().to_owned();
+        let hold = answer.expect(201);
+        assert_eq!(location, path(&hold, ""));
+        hold
+    }
+
+    async fn refused(&self, student: &Person, path: &str, start: &str) -> Value {
+        let lesson = self.tutor.lesson(start, 60);
+        let refused = student.post(path, &lesson).await;
+        refused.expect_problem(409, "slot_unavailable")
+    }
+
+    /// The first slot of the day on which [`FIRST`] is.
+    async fn first_slot(&self) -> Value {
+        let path = self
+            .tutor
+            .path("/slots?from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60");
+        self.olga.get(&path).await.expect(200)["items"][0]["start"].clone()
+    }
+}
+
+fn path(hold: &Value, below: &str) -> String {
+    format!("/v1/holds/{}{below}", hold["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn what_is_held_nobody_else_can_hold_or_book_until_it_is_booked_by_whom_it_was_held_for() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    assert_eq!(hold["expires_at"], "2027-03-01T07:10:00Z");
+    assert_eq!(
+        world.sam.get("/v1/holds").await.expect(200)["items"][0],
+        hold
+    );
+    assert_eq!(world.sam.get(&path(&hold, "")).await.expect(200), hold);
+    assert_eq!(world.first_slot().await, SECOND);
+    for wanted in ["/v1/holds", "/v1/bookings"] {
+        world.refused(&world.olga, wanted, FIRST).await;
+        // Nor can the student be in two places.
+        world.refused(&world.sam, wanted, FIRST).await;
+    }
+    // It is no booking yet.
+    let booking = format!("/v1/bookings/{}", hold["id"].as_str().unwrap());
+    world
+        .sam
+        .get(&booking)
+        .await
+        .expect_problem(404, "not_found");
+    let mine = world.sam.get("/v1/bookings").await.expect(200);
+    assert_eq!(mine["items"], json!([]));
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[]);
+
+    world.test.pass(TimeDelta::minutes(9));
+    let booked = world.sam.post(&path(&hold, "/book"), &json!({})).await;
+    let booked = booked.expect(201);
+    assert_eq!(
+        (&booked["id"], &booked["status"]),
+        (&hold["id"], &json!("confirmed"))
+    );
+    assert_eq!(booked["expires_at"], Value::Null);
+    world
+        .sam
+        .get(&path(&hold, ""))
+        .await
+        .expect_problem(404, "not_found");
+    world.test.pass(TimeDelta::hours(1));
+    assert_eq!(world.sam.get(&booking).await.expect(200), booked);
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tutor, &[FIRST]);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_free_at_that_moment_with_no_sweeper_about() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    // Asked for by all who keep it in memory.
+    assert_eq!(world.first_slot().await, SECOND);
+    world
+        .test
+        .pass(TimeDelta::minutes(10) - TimeDelta::nanoseconds(1000));
+    assert_eq!(world.first_slot().await, SECOND);
+    world.refused(&world.olga, "/v1/bookings", FIRST).await;
+    world.test.pass(TimeDelta::nanoseconds(1000));
+    assert_eq!(world.first_slot().await, FIRST);
+    for below in ["", "/book"] {
+        let method = if below.is_empty() {
+            Method::GET
+        } else {
+            Method::POST
+        };
+        let request = world.sam.request(method, &path(&hold, below));
+        let gone = world.sam.send(request).await;
+        gone.expect_problem(404, "not_found");
+    }
+    assert_eq!(
+        world.sam.get("/v1/holds").await.expect(200)["items"],
+        json!([])
+    );
+    book(&world.olga, &world.tutor, FIRST).await;
+    // The student is free as well, with any tutor.
+    book(&world.sam, &world.tutor, SECOND).await;
+    assert_eq!(world.first_slot().await, THIRD);
+}
+
+#[tokio::test]
+async fn a_hold_is_let_go_by_whoever_acts_for_its_student_and_by_nobody_else() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    for (person, code) in [(&world.olga, 404), (&world.tutor.person, 403)] {
+        person.delete(&path(&hold, "")).await.expect(code);
+        let refused = person.post(&path(&hold, "/book"), &json!({})).await;
+        refused.expect(code);
+    }
+    world.sam.delete(&path(&hold, "")).await.expect(204);
+    world.sam.delete(&path(&hold, "")).await.expect(404);
+    assert_eq!(world.first_slot().await, FIRST);
+    let admin = world.test.admin("Ada").await;
+    let hold = world.hold(&world.olga, FIRST).await;
+    admin.delete(&path(&hold, "")).await.expect(204);
+    assert_eq!(world.first_slot().await, FIRST);
+}
+
+#[tokio::test]
+async fn a_student_holds_three_slots_at_a_time() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    world.hold(&world.sam, SECOND).await;
+    world.hold(&world.sam, THIRD).await;
+    let lesson = world.tutor.lesson(FOURTH, 60);
+    let fourth = || world.sam.post("/v1/holds", &lesson);
+    fourth().await.expect_problem(409, "too_many_holds");
+    world
+        .sam
+        .post(&path(&hold, "/book"), &json!({}))
+        .await
+        .expect(201);
+    fourth().await.expect(201);
+    fourth().await.expect_problem(409, "slot_unavailable");
+    world.test.pass(TimeDelta::minutes(10));
+    fourth().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_hold_counts_towards_the_caps_of_its_tutor() {
+    let world = World::new().await;
+    let policy = json!({"max_lessons_per_day": 1});
+    world
+        .tutor
+        .edit(Method::PUT, "/policy", &policy)
+        .await
+        .expect(200);
+    world.hold(&world.sam, FIRST).await;
+    let refused = world.refused(&world.olga, "/v1/bookings", FOURTH).await;
+    assert_eq!(refused["conflicts"][0]["code"], "daily_cap");
+}
+
+#[tokio::test]
+async fn of_holds_and_bookings_that_want_one_slot_at_once_one_gets_it() {
+    let world = World::new().await;
+    let mut race = Tally::new("holds and bookings of one slot");
+    for round in 0..20 {
+        let start = crate::support::race::on_day(round, 9, 0);
+        let lesson = world.tutor.lesson(&start.to_rfc3339(), 60);
+        let wanted = [&world.sam, &world.olga].into_iter().flat_map(|student| {
+            ["/v1/holds", "/v1/bookings"].map(|path| student.post(path, &lesson))
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let answers = race.race(wanted).await;
+        let got = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(got, 1, "round {round}");
+        world.test.pass(TimeDelta::minutes(10));
+    }
+    race.expect_only(&[201, 409]);
+    world.test.expect_nobody_double_booked().await;
+}
+
+#[tokio::test]
+async fn holds_that_came_to_nothing_are_forgotten() {
+    let world = World::new().await;
+    world.hold(&world.sam, FIRST).await;
+    let released = world.hold(&world.sam, SECOND).await;
+    world.sam.delete(&path(&released, "")).await.expect(204);
+    book(&world.olga, &world.tutor, THIRD).await;
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    assert_eq!(world.test.count("SELECT count(*) FROM bookings").await, 3);
+    world.test.pass(TimeDelta::days(1) + TimeDelta::minutes(11));
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    world.test.pass(TimeDelta::days(1) + TimeDelta::minutes(11));
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    assert_eq!(world.test.count("SELECT count(*) FROM bookings").await, 1);
+    assert_eq!(world.test.count("SELECT count(*) FROM lessons").await, 1);
+}
