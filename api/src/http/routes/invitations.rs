@@ -139,7 +139,7 @@ enum Which {
 #[utoipa::path(get, path = "/v1/invitations", tag = "users", operation_id = "list_invitations", security(("session" = [])),
     params(InvitationParams),
     responses((status = 200, description = "Invitations.", body = InvitationPage),
-        (status = 403, description = "Of those received: the provider does not vouch for the address (`email_not_authoritative`).", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Of those received: the provider does not vouch for the address (`email_not_authoritative`); or a third-party app asked.", body = Problem, content_type = "application/problem+json"),
         NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
@@ -181,8 +181,8 @@ pub struct NewInvitation {
 
 /// Invite somebody.
 ///
-/// Whoever signs in with the address, by a provider that is authoritative for it (`list_invitations` says which), finds the invitation and may accept it within 14 days,
-/// also if they have never signed in before. Nobody is told whether the address is known here.
+/// Whoever signs in with the address, by a provider that is authoritative for it (`list_invitations` says which), finds
+/// the invitation and may accept it within 14 days, also if they have never signed in before. Nobody is told whether the address is known here.
 #[utoipa::path(post, path = "/v1/invitations", tag = "users", operation_id = "create_invitation", security(("session" = [])),
     request_body = NewInvitation,
     responses((status = 201, description = "Invited.", body = Invitation),
