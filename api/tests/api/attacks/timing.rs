@@ -1,6 +1,7 @@
 //! What somebody may not see can't be told from what is not there: not by the answer, and not by how long it takes, for it
 //! is looked up by the same statements. Statements are compared, for a test that measures time now and then fails.
 
+mod id_fields;
 mod probes;
 mod statements;
 
@@ -8,9 +9,8 @@ use crate::{
     auth_coverage::{Row, Who, World},
     support::{Answer, Person},
 };
-use probes::{
-    Probe, id_fields, of_hidden_tutors, of_keys, of_paths, of_strangers, with_other_parents,
-};
+use id_fields::id_fields;
+use probes::{Probe, of_hidden_tutors, of_keys, of_paths, of_strangers, with_other_parents};
 use reqwest::header::HeaderMap;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ async fn what_is_somebody_elses_is_looked_up_like_what_is_not_there() {
     let mut probes = of_paths(&world, |name| name != "tutor");
     probes.extend(with_other_parents(&world));
     probes.extend(of_strangers(&world));
-    let fields = id_fields().into_iter().filter(|it| it.name != "tutor");
+    let fields = id_fields().filter(|it| it.name != "tutor");
     probes.extend(fields.map(|field| field.probe(&world)));
     observer.check(&mut world, &probes).await;
 }
@@ -160,7 +160,7 @@ async fn a_tutor_whom_one_may_not_see_is_looked_up_like_one_who_is_not_there() {
     let (mut world, observer) = observed(&statements).await;
     world.tutor.hide().await;
     let mut probes = of_hidden_tutors(&world, &[Who::Tutor, Who::Admin]);
-    let fields = id_fields().into_iter().filter(|it| it.name == "tutor");
+    let fields = id_fields().filter(|it| it.name == "tutor");
     probes.extend(fields.map(|field| field.probe(&world)));
     observer.check(&mut world, &probes).await;
 
@@ -224,7 +224,7 @@ fn every_field_of_the_document_that_holds_an_id_is_probed() {
         let fields = of_query.chain(of_body).filter(|name| is_id(name));
         documented.extend(fields.map(|name| (id.to_owned(), name.to_owned())));
     }
-    let fields = id_fields().into_iter();
+    let fields = id_fields();
     let probed: BTreeSet<_> = fields
         .map(|it| (it.row.operation.to_owned(), it.field.to_owned()))
         .collect();

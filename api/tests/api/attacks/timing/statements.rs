@@ -5,7 +5,7 @@ use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::{
-    fmt,
+    fmt::{self, Write},
     mem::take,
     sync::{Arc, Mutex},
 };
@@ -57,7 +57,7 @@ struct Text(String);
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if ["summary", "db.statement", "rows_returned"].contains(&field.name()) {
-            self.0 += &format!("{value:?} ");
+            write!(self.0, "{value:?} ").unwrap();
         }
     }
 }
