@@ -30,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
             | status | `code` |\n| --- | --- |\n\
             | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
-            | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor` |\n\
+            | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_an_admin`, `not_a_tutor`, `email_not_authoritative` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
             | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `same_tutor`, `already_cancelled`, `already_started`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \

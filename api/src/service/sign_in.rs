@@ -261,7 +261,7 @@ async fn conclude(
             holder
                 .filter(|holder| holder.user_id == *user_id && holder.session_id == *session_id)
                 .ok_or(Failure::OtherPerson)?;
-            let id = identity::ask_for(app, *user_id, &authorized.identity).await?;
+            let id = identity::ask_for(app, *user_id, provider, &authorized.identity).await?;
             Ok(Success::IdentityFound(id))
         }
     }

@@ -4,6 +4,7 @@
 //! `cors`.
 
 mod addresses;
+mod borrowed_addresses;
 mod credentials;
 mod fields;
 mod ids;

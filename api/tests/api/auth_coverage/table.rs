@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// An operation.
+#[derive(Clone)]
 pub struct Row {
     pub operation: &'static str,
     pub method: Method,

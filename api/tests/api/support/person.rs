@@ -89,7 +89,7 @@ impl Person {
         Self {
             base: base.clone(),
             google: self.google.clone(),
-            http: google::http_client("test").unwrap(),
+            http: self.http.clone(),
             cookies: self.cookies.clone(),
             bearer: self.bearer.clone(),
         }
