@@ -4,6 +4,7 @@
 //! `cors`.
 
 mod addresses;
+mod connections;
 mod credentials;
 mod fields;
 mod ids;
