@@ -40,7 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 414, 431 | `uri_too_long`, `headers_too_large`; without a body beyond 64 KiB |\n\
             | 422 | `invalid_fields`; in `errors`: `missing`, `unknown`, `duplicate`, `unacceptable`, `too_long`, `too_short`, \
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
-            `unknown_cursor`, `unknown_provider`, `not_allowed`, `not_a_challenge`, `not_a_language`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
+            `unknown_cursor`, `unknown_provider`, `not_allowed`, `not_a_challenge`, `not_a_language`, `not_an_email`, `not_a_local_path`, `not_after_from`, `not_after_start`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
             `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `idempotency_key_reused` |\n\

@@ -86,16 +86,13 @@ impl Access {
     }
 
     /// # Errors
-    /// [`Error::Forbidden`] with `insufficient_scope`, unless one of these scopes is among those of the app.
+    /// [`Error::InsufficientScope`], unless one of these scopes is among those of the app.
     pub fn check_any(&self, needed: &[Scope]) -> Result<(), Error> {
         if needed.iter().any(|scope| self.allows(*scope)) {
             return Ok(());
         }
-        let names: Vec<_> = needed.iter().map(|scope| scope.name()).collect();
-        Err(Error::Forbidden {
-            code: "insufficient_scope",
-            detail: format!("This needs a key with the scope {}.", names.join(" or ")).into(),
-        })
+        let needed = needed.iter().map(|scope| scope.name()).collect();
+        Err(Error::InsufficientScope { needed })
     }
 
     /// The tutors to which the key is limited.

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod borrowed_addresses;
+mod connections;
 mod credentials;
 mod fields;
 mod ids;

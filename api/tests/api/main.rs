@@ -12,6 +12,7 @@ mod bookings;
 mod busy_time;
 mod cache;
 mod calendar_connection;
+mod challenges;
 mod config;
 mod constraints;
 mod cors;

@@ -171,7 +171,7 @@ pub struct NewInvitation {
     #[garde(skip)]
     role: Role,
     /// With which the invited person signs in.
-    #[garde(email, length(max = 320))]
+    #[garde(custom(validate::email))]
     #[schema(format = "email", max_length = 320, example = "amara@example.org")]
     email: String,
     /// For admins: the student whose guardian it will be.

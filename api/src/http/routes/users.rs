@@ -223,10 +223,12 @@ pub async fn set_roles(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<UserId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     Json(Roles { roles }): Json<Roles>,
 ) -> Result<Response, Error> {
+    let current = role::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let roles: Vec<_> = roles.into_iter().map(role::Role::from).collect();
     Ok(answer(role::set(&app, id, version, &roles).await?))
 }
@@ -326,9 +328,11 @@ pub async fn erase(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<UserId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
+    let current = role::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     erasure::erase(&app, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -246,6 +246,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             cors_origins: Vec::new(),
             redirect_uris: Vec::new(),
             metrics_bind: None,
+            max_connections: 4096,
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
             session_idle: TimeDelta::days(30),
