@@ -22,6 +22,7 @@ mod end_date;
 mod erasure;
 mod explain;
 mod export;
+mod frontend_authorizations;
 mod guardianships;
 mod holiday_calendars;
 mod idempotency;

@@ -3,6 +3,7 @@
 
 mod centre;
 mod database;
+pub mod frontend;
 pub mod lesson;
 pub mod model;
 pub mod opening;
@@ -229,7 +230,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             bind,
             public_url: config::at(bind),
             cors_origins: Vec::new(),
-            redirect_uris: Vec::new(),
+            redirect_uris: vec![frontend::BACK.to_owned()],
             metrics_bind: None,
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
