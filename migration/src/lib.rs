@@ -41,6 +41,7 @@ mod m20261121_000047_create_sign_in_code;
 mod m20261121_000050_add_user_erased_at;
 mod m20261121_000051_create_grant_revocation;
 mod m20261121_000052_add_subject_version;
+mod m20261121_000054_add_app_key_label;
 mod m20261121_000055_create_pushed_request;
 
 /// Every migration, oldest first.
@@ -85,6 +86,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000050_add_user_erased_at::Migration),
             Box::new(m20261121_000051_create_grant_revocation::Migration),
             Box::new(m20261121_000052_add_subject_version::Migration),
+            Box::new(m20261121_000054_add_app_key_label::Migration),
             Box::new(m20261121_000055_create_pushed_request::Migration),
         ]
     }
