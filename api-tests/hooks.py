@@ -11,6 +11,7 @@ BEYOND_THE_SCHEMA = {
     "before_valid_from",
     "duplicate",
     "idempotency_key_reused",
+    "invalid_grant",
     "length_not_offered",
     "needs_guardian",
     "needs_subject",

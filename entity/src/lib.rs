@@ -21,6 +21,7 @@ pub mod invitation;
 pub mod job;
 pub mod lesson;
 pub mod offer;
+pub mod pushed_request;
 pub mod session;
 pub mod sign_in_code;
 pub mod subject;

@@ -42,6 +42,8 @@ mod m20261121_000050_add_user_erased_at;
 mod m20261121_000051_create_grant_revocation;
 mod m20261121_000052_add_subject_version;
 mod m20261121_000053_add_identity_email_authoritative;
+mod m20261121_000054_add_app_key_label;
+mod m20261121_000055_create_pushed_request;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -86,6 +88,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000051_create_grant_revocation::Migration),
             Box::new(m20261121_000052_add_subject_version::Migration),
             Box::new(m20261121_000053_add_identity_email_authoritative::Migration),
+            Box::new(m20261121_000054_add_app_key_label::Migration),
+            Box::new(m20261121_000055_create_pushed_request::Migration),
         ]
     }
 }

@@ -49,6 +49,7 @@ impl Class {
             "/v1/auth/providers"
             | "/v1/auth/sign-in"
             | "/v1/auth/authorize"
+            | "/v1/auth/continue"
             | "/v1/auth/callback"
             | "/v1/auth/callback/{provider}"
             | "/v1/auth/token" => Some(Self::SignIn),
@@ -56,6 +57,7 @@ impl Class {
             | "/v1/slots/next"
             | "/v1/tutors/{id}/slots"
             | "/v1/tutors/{id}/slots/explain"
+            | "/v1/bookings/{id}/substitutes"
             | "/v1/me/export"
             | "/v1/users/{id}/export" => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,

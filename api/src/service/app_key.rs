@@ -306,6 +306,8 @@ pub async fn issue_token(
 /// What a key is to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    /// Which installation of the app is to hold it, as admins call it.
+    pub label: Option<String>,
     pub scopes: Vec<Scope>,
     /// Only these tutors, where there are any.
     pub tutor_ids: Option<Vec<TutorId>>,
@@ -362,6 +364,7 @@ pub async fn create(app: &App, app_id: AppId, wanted: &Wanted) -> Result<Made, E
         let new = NewKey {
             id,
             app_id,
+            label: wanted.label.as_deref(),
             secret_hash: hash(secret.expose_secret()),
             scopes: scopes.clone(),
             tutor_ids: wanted.tutor_ids.as_deref(),

@@ -181,7 +181,7 @@ fn offered(
 }
 
 /// The caller's turn at the time of a student and a tutor, to be held while a transaction locks it.
-async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Error> {
+pub(super) async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Error> {
     app.turns
         .at_time_of(student, tutor)
         .await
@@ -192,7 +192,7 @@ async fn turn(app: &App, student: UserId, tutor: TutorId) -> Result<Turn<'_>, Er
 }
 
 /// The constraints have the last word.
-fn translate(error: DbErr) -> Error {
+pub(super) fn translate(error: DbErr) -> Error {
     let code = match violated(&error) {
         Some("lessons_tutor_no_overlap") => "lesson",
         Some("bookings_student_no_overlap") => "student_busy",
@@ -201,7 +201,7 @@ fn translate(error: DbErr) -> Error {
     unavailable(vec![Obstacle { code, span: None }])
 }
 
-fn unavailable(conflicts: Vec<Obstacle>) -> Error {
+pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
     Error::Conflict(Box::new(Conflict {
         code: "slot_unavailable",
         detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
@@ -267,7 +267,11 @@ pub async fn get(app: &App, caller: &Caller, id: BookingId) -> Result<Detail, Er
     find(&app.db, caller, id).await
 }
 
-async fn find(db: &impl ConnectionTrait, caller: &Caller, id: BookingId) -> Result<Detail, Error> {
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: BookingId,
+) -> Result<Detail, Error> {
     store::booking::find(db, seen_by(caller), id)
         .await?
         .ok_or(Error::not_found("booking"))
@@ -344,7 +348,11 @@ pub async fn cancel<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-fn check_cancel(booking: &Detail, caller: &Caller, now: DateTime<Utc>) -> Result<(), Error> {
+pub(super) fn check_cancel(
+    booking: &Detail,
+    caller: &Caller,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let status = match booking.status {
         BookingStatus::Confirmed => lifecycle::BookingStatus::Confirmed,
         BookingStatus::Cancelled => lifecycle::BookingStatus::Cancelled,
@@ -368,90 +376,8 @@ fn already_cancelled() -> Error {
     Error::conflict("already_cancelled", "This booking is cancelled already.")
 }
 
-/// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
-/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
-/// comes into that of the other.
-///
-/// # Errors
-/// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
-/// what the tutor does not teach; [`Error::Conflict`] as [`cancel`], with `same_tutor`, `own_lesson`, `tutor_suspended`,
-/// and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the claim was lost.
-pub async fn reassign<A: Serialize + Send + Sync>(
-    app: &App,
-    caller: &Caller,
-    (id, version): (BookingId, Option<i32>),
-    tutor_id: TutorId,
-    reply: Reply<Detail, A>,
-) -> Result<A, Error> {
-    let before = get(app, caller, id).await?;
-    let tutor = tutor::get(app, caller, tutor_id).await?.profile.clone();
-    check_taught(&tutor, before.student_id)?;
-    let _turn = turn(app, before.student_id, tutor_id).await?;
-    let people = [before.tutor_user_id, tutor.user_id, before.student_id];
-    let answer = transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &people).await?;
-        let booking = find(txn, caller, id).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
-        check_cancel(&booking, caller, app.clock.now())?;
-        if booking.tutor_id == tutor_id {
-            let detail = "The booking is with this tutor already.";
-            return Err(Error::conflict("same_tutor", detail));
-        }
-        hand_over(app, txn, caller, &booking, tutor_id).await?;
-        reply.keep(txn, find(txn, caller, id).await?).await
-    })?;
-    app.work_enqueued.notify_one();
-    Ok(answer)
-}
-
-/// What the centre may disregard when it finds another tutor.
-const AT_SHORT_NOTICE: [&str; 4] = ["notice", "horizon", "grid", "length_not_offered"];
-
-async fn hand_over(
-    app: &App,
-    txn: &DatabaseTransaction,
-    caller: &Caller,
-    booking: &Detail,
-    tutor_id: TutorId,
-) -> Result<(), Error> {
-    let now = app.clock.now();
-    let span = Span::new(booking.starts_at, booking.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))?;
-    let about = About {
-        subject: Some(booking.subject_slug.clone()),
-        level: Some(booking.level.clone()),
-    };
-    // The student is there at that time: it is this very lesson.
-    let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
-    check_taught(&times.only()?.0.profile, booking.student_id)?;
-    let mut obstacles = times.obstacles(&about, span, now, true)?;
-    obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
-    if !obstacles.is_empty() {
-        return Err(unavailable(obstacles));
-    }
-    let (tutor, _) = times.only()?;
-    let mut offers = tutor.offers.iter();
-    let offer = offers.find(|offer| offer.slug == booking.subject_slug);
-    let lesson = NewLesson {
-        tutor_id,
-        subject_id: offer.ok_or_else(not_offered)?.subject_id,
-        level: booking.level.clone(),
-        span,
-    };
-    let lesson_id = store::lesson::insert(txn, lesson, now).await;
-    let lesson_id = lesson_id.map_err(translate)?;
-    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
-    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
-    for lesson in [booking.lesson_id, lesson_id] {
-        store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
-    }
-    Ok(())
-}
-
 /// Whether a tutor may teach a student at all.
-fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
+pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {
         let detail = "This tutor is suspended and teaches nobody.";
         return Err(Error::conflict("tutor_suspended", detail));
@@ -463,7 +389,7 @@ fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-fn not_offered() -> Error {
+pub(super) fn not_offered() -> Error {
     let detail = "this tutor does not teach this subject at this level";
     Error::invalid("subject", "not_offered", detail)
 }

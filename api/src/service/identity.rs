@@ -123,7 +123,11 @@ pub async fn confirm(app: &App, holder: &Holder, id: IdentityId) -> Result<Linke
     confirmed.ok_or(Error::not_found("identity"))
 }
 
-async fn find(app: &App, user_id: UserId, id: IdentityId) -> Result<Option<Linked>, Error> {
+pub(super) async fn find(
+    app: &App,
+    user_id: UserId,
+    id: IdentityId,
+) -> Result<Option<Linked>, Error> {
     let all = list(app, user_id).await?;
     Ok(all.into_iter().find(|identity| identity.id == id))
 }

@@ -19,6 +19,7 @@ pub mod invitation;
 pub mod lesson_event;
 pub mod policy;
 pub mod queue;
+pub mod reassignment;
 pub mod role;
 pub mod session;
 pub mod sign_in;

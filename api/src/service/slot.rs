@@ -269,9 +269,7 @@ impl Times {
         }
     }
 
-    /// Why this slot of the one tutor can't be booked; empty when it can. Unless the caller sees all: each reason
-    /// once, so that nobody learns how many lessons the tutor has, and the tutor's affairs only where nothing else
-    /// is in the way, so that nobody learns more of them than from what is offered.
+    /// Why this slot of the one tutor can't be booked: see [`Times::obstacles_of`].
     pub(super) fn obstacles(
         &self,
         about: &About,
@@ -279,7 +277,20 @@ impl Times {
         now: DateTime<Utc>,
         sees_all: bool,
     ) -> Result<Vec<Obstacle>, Error> {
-        let (tutor, occupancy) = self.only()?;
+        self.obstacles_of(self.only()?, about, slot, now, sees_all)
+    }
+
+    /// Why this slot of one of the tutors can't be booked; empty when it can. Unless the caller sees all: each reason
+    /// once, so that nobody learns how many lessons the tutor has, and the tutor's affairs only where nothing else
+    /// is in the way, so that nobody learns more of them than from what is offered.
+    pub(super) fn obstacles_of(
+        &self,
+        (tutor, occupancy): (&Arc<Tutor>, &Occupancy),
+        about: &About,
+        slot: Span,
+        now: DateTime<Utc>,
+        sees_all: bool,
+    ) -> Result<Vec<Obstacle>, Error> {
         let lengths = about.lengths(tutor)?;
         let mut refusals = refusals(&self.schedule(tutor, occupancy, &lengths), slot, now);
         if !sees_all && !refusals.iter().all(is_affair_of_tutor) {

@@ -74,8 +74,8 @@ pub struct Detail {
 /// Whose bookings.
 #[derive(Clone, Debug)]
 pub enum Side {
-    /// Those that this user has as a student.
-    Student(UserId),
+    /// Those that these users have as students.
+    Students(Vec<UserId>),
     /// Those on lessons of this tutor.
     Tutor(TutorId),
     /// Those that a person may see: as one of these students or in their name, or as the tutor.
@@ -184,7 +184,10 @@ impl Side {
     fn conditions(self) -> Conditions {
         let mut conditions = Conditions::default();
         match self {
-            Self::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
+            Self::Students(students) => {
+                let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
+                conditions.add("bookings.student_id = ANY(?)", [students.into()]);
+            }
             Self::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
             Self::Person { students, tutor } => {
                 let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();

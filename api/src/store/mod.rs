@@ -25,6 +25,7 @@ pub mod occupied;
 pub mod offer;
 pub mod person;
 pub mod policy;
+pub mod pushed_request;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;

@@ -13,7 +13,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     PaginatorTrait, QueryFilter, raw_sql,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// A tutor as others see them.
@@ -163,6 +163,26 @@ pub async fn find(db: &impl ConnectionTrait, filter: &Filter) -> Result<Vec<Tuto
              AND ({subjects}::text[] IS NULL OR tutors.id IN (
                  SELECT tutor_id FROM offers JOIN subjects ON subjects.id = subject_id WHERE slug = ANY({subjects})))
            ORDER BY tutors.id LIMIT {limit}"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Those of these tutors who are tutors still. What a tutor leaves behind stays, so that one who comes back finds it.
+pub async fn still_tutors(
+    db: &impl ConnectionTrait,
+    ids: &[TutorId],
+) -> Result<HashSet<TutorId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: TutorId,
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM tutors WHERE id = ANY({ids}) AND EXISTS (
+               SELECT FROM user_roles WHERE user_roles.user_id = tutors.user_id AND role = 'tutor')"#
     ))
     .all(db)
     .await?;

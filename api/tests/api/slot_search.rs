@@ -447,14 +447,23 @@ async fn statements(test: &TestApp, person: &Person, path: &str, change: &str) -
 const EVERYTHING_CHANGES: &str =
     "SELECT move_revision(array_agg(id), false), move_revision(array_agg(id), true) FROM revisions";
 
+async fn end_offers(tutor: &TutorAtCentre) {
+    let none = json!({"offers": []});
+    tutor.edit(Method::PUT, "/offers", &none).await.expect(200);
+}
+
 #[tokio::test]
 async fn ten_times_the_tutors_take_no_more_queries() {
     let test = TestApp::start_with(|config| config.database.max_connections = 1).await;
     let centre = Centre::open(&test).await;
-    let sam = test.student("Sam").await;
+    let (sam, admin) = (test.student("Sam").await, test.admin("Ada").await);
+    let tina = centre.tutor(&test, "Tina").await;
+    let booking = book(&sam, &tina, "2027-03-02T09:00:00Z").await;
+    end_offers(&tina).await;
     let paths = [
-        format!("/v1/slots?{MATHEMATICS}&{TUESDAY}"),
-        format!("/v1/slots/next?{MATHEMATICS}"),
+        (&sam, format!("/v1/slots?{MATHEMATICS}&{TUESDAY}")),
+        (&sam, format!("/v1/slots/next?{MATHEMATICS}")),
+        (&admin, format!("{booking}/substitutes")),
     ];
     let mut counts = Vec::new();
     for (from, to) in [(0, 3), (3, 30)] {
@@ -471,22 +480,25 @@ async fn ten_times_the_tutors_take_no_more_queries() {
                 .await
                 .expect(201);
         }
-        let page = sam.get(&paths[0]).await.expect(200);
-        assert_eq!(page["tutors"].as_array().unwrap().len(), to);
-        for path in &paths {
+        for (path, key) in [(0, "tutors"), (2, "items")] {
+            let (person, path) = &paths[path];
+            let page = person.get(path).await.expect(200);
+            assert_eq!(page[key].as_array().unwrap().len(), to);
+        }
+        for (person, path) in &paths {
             for change in ["SELECT 1", EVERYTHING_CHANGES] {
-                counts.push(statements(&test, &sam, path, change).await);
+                counts.push(statements(&test, person, path, change).await);
             }
         }
     }
     assert_eq!(
-        counts[..4],
-        counts[4..],
+        counts[..6],
+        counts[6..],
         "with three tutors and with thirty"
     );
     assert_eq!(
-        counts[..4],
-        [1, 7, 1, 7],
+        counts[..6],
+        [1, 7, 1, 7, 3, 8],
         "what is remembered, and what is read anew"
     );
 }

@@ -292,7 +292,7 @@ async fn finish(
 }
 
 /// Nobody knows where this browser came from: a page lets people start again.
-fn not_under_way(headers: &HeaderMap) -> Response {
+pub(super) fn not_under_way(headers: &HeaderMap) -> Response {
     if reads_html(headers) {
         return (
             StatusCode::BAD_REQUEST,

@@ -5,12 +5,12 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::{Admin, Allowed},
+        auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
+        openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
     },
@@ -254,13 +254,13 @@ enum As {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BookingParams {
-    /// Bookings that the caller has as a student (the default), on the caller's lessons as a tutor, or, for admins, of the
-    /// whole centre. Third-party apps are answered for the centre in any case, as far as their keys reach.
+    /// Bookings that the caller, and those whose guardian the caller is, have as students (the default), on the caller's
+    /// lessons as a tutor, or, for admins, of the whole centre. Third-party apps are answered for the centre in any case, as far as their keys reach.
     #[garde(skip)]
     #[serde(rename = "as")]
     #[param(inline, nullable = false)]
     side: Option<As>,
-    /// Only bookings of this student. As a student: somebody whose guardian the caller is.
+    /// Only bookings of this student. As a student: the caller, or somebody whose guardian the caller is.
     #[garde(skip)]
     #[param(value_type = Option<Uuid>, nullable = false)]
     student_id: Option<UserId>,
@@ -298,7 +298,7 @@ pub struct BookingParams {
 
 /// List bookings.
 ///
-/// The caller's own, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
+/// Those of the caller and of all whose guardian the caller is, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
 #[utoipa::path(get, path = "/v1/bookings", tag = "bookings", operation_id = "list_bookings",
     security(("session" = [])), params(BookingParams),
     responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, NotFound, Faults))]
@@ -348,9 +348,12 @@ async fn side(
         (Some(As::Tutor), Caller::Person(person)) => {
             Ok((person.tutor_id.map(Side::Tutor), params.student_id))
         }
-        (Some(As::Student) | None, Caller::Person(_)) => {
-            let student = caller.student(app, params.student_id).await?;
-            Ok((student.map(Side::Student), None))
+        (Some(As::Student) | None, Caller::Person(person)) => {
+            let students = match params.student_id {
+                None => person.acts_for(),
+                named => Vec::from_iter(caller.student(app, named).await?),
+            };
+            Ok((Some(Side::Students(students)), None))
         }
     }
 }
@@ -436,62 +439,6 @@ async fn give_up(
         .response()
 }
 
-fn changed(detail: Detail) -> Kept<Booking> {
+pub(super) fn changed(detail: Detail) -> Kept<Booking> {
     Kept::ok(detail.version, Booking::from(detail))
-}
-
-/// Who is to teach the lesson.
-#[derive(Serialize, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewTutor {
-    #[garde(skip)]
-    tutor_id: Uuid,
-}
-
-/// Hand a booking over to another tutor.
-///
-/// For admins. The tutor must teach the subject at the level and be free at the time; notice, horizon and grid don't
-/// count. The booking stays, in another lesson: it leaves the calendar of the one tutor and comes into that of the other.
-#[utoipa::path(post, path = "/v1/bookings/{id}/reassign", tag = "bookings", operation_id = "reassign_booking",
-    security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; reassigns only if it is still so."),
-        IdempotencyHeader),
-    request_body = NewTutor,
-    responses((status = 200, description = "The booking with the other tutor.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The tutor is not free (`slot_unavailable`), suspended (`tutor_suspended`), the student (`own_lesson`) or the same as before (`same_tutor`); the booking is cancelled (`already_cancelled`) or has begun (`already_started`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
-            body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, NotAdmin, NotFound, BadBody, Stale, Faults))]
-pub async fn reassign(
-    State(app): State<App>,
-    Admin(holder): Admin,
-    Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
-    key: IdempotencyKey,
-    _: Query<NoQuery>,
-    Json(new): Json<NewTutor>,
-) -> Result<Response, Error> {
-    let request = serde_json::json!(["reassign_booking", id, version, &new]);
-    let caller = Caller::Person(holder.person.clone());
-    let work = |claim| {
-        let app = app.clone();
-        Box::pin(hand_over(app, caller.clone(), (id, version), new, claim))
-    };
-    key.once(&app, caller.id(), &request, work).await
-}
-
-async fn hand_over(
-    app: App,
-    caller: Caller,
-    which: (BookingId, Option<i32>),
-    new: NewTutor,
-    claim: Option<Claim>,
-) -> Result<Response, Error> {
-    let reply = Reply {
-        answer: changed,
-        claim,
-    };
-    service::booking::reassign(&app, &caller, which, TutorId(new.tutor_id), reply)
-        .await?
-        .response()
 }

@@ -6,6 +6,7 @@ mod auth;
 mod authorize;
 mod bookings;
 mod calendar_connection;
+mod frontend_authorizations;
 mod guardianships;
 mod health;
 mod holiday_calendars;
@@ -16,6 +17,7 @@ mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod reassignments;
 mod sessions;
 mod slot_search;
 mod slots;
@@ -37,6 +39,7 @@ pub fn all() -> OpenApiRouter<App> {
         .route("/", axum::routing::get(health::home))
         .routes(routes!(auth::sign_in))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(frontend_authorizations::go_on))
         .routes(routes!(auth::callback))
         .routes(routes!(auth::provider_callback))
         .routes(routes!(auth::providers))
@@ -64,6 +67,8 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(app_keys::list, app_keys::create))
         .routes(routes!(app_keys::revoke))
         .routes(routes!(identities::list, identities::link))
+        .routes(routes!(frontend_authorizations::authorize_identity))
+        .routes(routes!(frontend_authorizations::redeem_identity))
         .routes(routes!(identities::unlink))
         .routes(routes!(identities::confirm))
         .routes(routes!(subjects::list, subjects::create))
@@ -98,10 +103,13 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
-        .routes(routes!(bookings::reassign))
+        .routes(routes!(reassignments::reassign))
+        .routes(routes!(reassignments::substitutes))
         .routes(routes!(
             calendar_connection::get,
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
+        .routes(routes!(frontend_authorizations::authorize_calendar))
+        .routes(routes!(frontend_authorizations::redeem_calendar))
 }

@@ -3,7 +3,9 @@
 
 mod centre;
 mod database;
+pub mod frontend;
 pub mod lesson;
+pub mod model;
 pub mod opening;
 mod person;
 pub mod process;
@@ -244,7 +246,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             bind,
             public_url: config::at(bind),
             cors_origins: Vec::new(),
-            redirect_uris: Vec::new(),
+            redirect_uris: vec![frontend::BACK.to_owned()],
             metrics_bind: None,
             max_connections: 4096,
             shutdown_grace: Duration::from_secs(1),

@@ -1,0 +1,204 @@
+//! Finding another tutor for a lesson that is booked.
+
+use super::{
+    BookingId, TutorId,
+    booking::{
+        Detail, check_cancel, check_taught, find, get, not_offered, translate, turn, unavailable,
+    },
+    caller::Caller,
+    idempotency::Reply,
+    slot::{About, Times},
+    slot_search::RankedTutor,
+    transaction::transaction,
+    tutor::{self, Tutor},
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, job::Work, lesson::NewLesson, tutor::Filter},
+};
+use ::entity::id::SubjectId;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{interval::Span, ranking::Standing, slots::Occupancy};
+use sea_orm::DatabaseTransaction;
+use serde::Serialize;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+/// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
+/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
+/// comes into that of the other.
+///
+/// # Errors
+/// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
+/// what the tutor does not teach; [`Error::Conflict`] as [`super::booking::cancel`], with `same_tutor`, `own_lesson`,
+/// `tutor_suspended`, `former_tutor`, and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the
+/// claim was lost.
+pub async fn reassign<A: Serialize + Send + Sync>(
+    app: &App,
+    caller: &Caller,
+    (id, version): (BookingId, Option<i32>),
+    tutor_id: TutorId,
+    reply: Reply<Detail, A>,
+) -> Result<A, Error> {
+    let before = get(app, caller, id).await?;
+    let tutor = tutor::get(app, caller, tutor_id).await?.profile.clone();
+    check_taught(&tutor, before.student_id)?;
+    let _turn = turn(app, before.student_id, tutor_id).await?;
+    let people = [before.tutor_user_id, tutor.user_id, before.student_id];
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &people).await?;
+        let booking = find(txn, caller, id).await?;
+        if version.is_some_and(|version| version != booking.version) {
+            return Err(Error::PreconditionFailed);
+        }
+        check_cancel(&booking, caller, app.clock.now())?;
+        hand_over(app, txn, caller, &booking, tutor_id).await?;
+        reply.keep(txn, find(txn, caller, id).await?).await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
+}
+
+async fn hand_over(
+    app: &App,
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    tutor_id: TutorId,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let span = span(booking)?;
+    // The student is there at that time: it is this very lesson.
+    let times = Times::within(app, txn, (caller, None), tutor_id, span).await?;
+    let still_tutors = store::tutor::still_tutors(txn, &[tutor_id]).await?;
+    let subject_id = check(&times, times.only()?, &still_tutors, booking, now)?;
+    let lesson = NewLesson {
+        tutor_id,
+        subject_id,
+        level: booking.level.clone(),
+        span,
+    };
+    let lesson_id = store::lesson::insert(txn, lesson, now).await;
+    let lesson_id = lesson_id.map_err(translate)?;
+    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
+    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+    for lesson in [booking.lesson_id, lesson_id] {
+        store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
+    }
+    Ok(())
+}
+
+/// What the centre may disregard when it finds another tutor.
+const AT_SHORT_NOTICE: [&str; 4] = ["notice", "horizon", "grid", "length_not_offered"];
+
+/// Whether a tutor can take a booking over: the subject of the lesson then. It decides over what is listed and over what
+/// is done.
+///
+/// # Errors
+/// Why not.
+fn check(
+    times: &Times,
+    (tutor, occupancy): (&Arc<Tutor>, &Occupancy),
+    still_tutors: &HashSet<TutorId>,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<SubjectId, Error> {
+    let id = tutor.profile.id;
+    if booking.tutor_id == id {
+        let detail = "The booking is with this tutor already.";
+        return Err(Error::conflict("same_tutor", detail));
+    }
+    if !still_tutors.contains(&id) {
+        let detail = "This is a tutor no longer.";
+        return Err(Error::conflict("former_tutor", detail));
+    }
+    check_taught(&tutor.profile, booking.student_id)?;
+    let about = About {
+        subject: Some(booking.subject_slug.clone()),
+        level: Some(booking.level.clone()),
+    };
+    let span = span(booking)?;
+    let mut obstacles = times.obstacles_of((tutor, occupancy), &about, span, now, true)?;
+    obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
+    if !obstacles.is_empty() {
+        return Err(unavailable(obstacles));
+    }
+    let mut offers = tutor.offers.iter();
+    let offer = offers.find(|offer| offer.slug == booking.subject_slug);
+    Ok(offer.ok_or_else(not_offered)?.subject_id)
+}
+
+fn span(booking: &Detail) -> Result<Span, Error> {
+    Span::new(booking.starts_at, booking.ends_at)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))
+}
+
+/// Among so many tutors of a subject, the longest-serving, substitutes are looked for.
+const MOST_TUTORS: i64 = 5000;
+
+/// The time around the start of a lesson whose load decides who is better, to either side.
+const LOAD_WITHIN: TimeDelta = TimeDelta::hours(84);
+
+/// The tutors to whom a booking can be handed over right now, the best first, as a search ranks them: at most `limit`. A
+/// fixed number of queries, whatever the number of tutors.
+///
+/// # Errors
+/// [`Error::NotFound`] for a booking that there is not; [`Error::Conflict`] for one that can't be reassigned.
+pub async fn substitutes(
+    app: &App,
+    caller: &Caller,
+    id: BookingId,
+    limit: usize,
+) -> Result<Vec<RankedTutor>, Error> {
+    let booking = get(app, caller, id).await?;
+    let now = app.clock.now();
+    check_cancel(&booking, caller, now)?;
+    let filter = Filter {
+        hidden: true,
+        subject: Some(booking.subject_slug.clone()),
+        level: Some(booking.level.clone()),
+        limit: MOST_TUTORS,
+        ..Filter::default()
+    };
+    let ids = app.cache.found(filter).await?;
+    let still_tutors = store::tutor::still_tutors(&app.db, &ids).await?;
+    let student = booking.student_id;
+    let revisions = app.cache.revisions(&ids, Some(student));
+    let tutors = app.cache.tutors(&revisions, &ids).await?;
+    let together = app.cache.lessons_together(&revisions, student).await?;
+    let week = around(booking.starts_at)?;
+    let needed = (week, span(&booking)?.duration());
+    // As when it is done: the student is there.
+    let times = Times::load(app, &revisions, tutors, (caller, None), needed).await?;
+    let able = |of: &(&Arc<Tutor>, &Occupancy)| check(&times, *of, &still_tutors, &booking, now);
+    let able = times.tutors().filter(|of| able(of).is_ok());
+    let mut ranked: Vec<_> = able.map(|of| ranked(of, &together, week)).collect();
+    let weights = app.config.centre.ranking;
+    ranked.sort_by_key(|ranked| (weights.rank(ranked.standing), ranked.tutor.profile.id));
+    ranked.truncate(limit);
+    Ok(ranked)
+}
+
+fn around(start: DateTime<Utc>) -> Result<Span, Error> {
+    let start = start - LOAD_WITHIN;
+    Span::lasting(start, LOAD_WITHIN * 2)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking at the end of all time")))
+}
+
+fn ranked(
+    (tutor, occupancy): (&Arc<Tutor>, &Occupancy),
+    together: &HashMap<TutorId, u32>,
+    week: Span,
+) -> RankedTutor {
+    let id = &tutor.profile.id;
+    RankedTutor {
+        tutor: Arc::clone(tutor),
+        standing: Standing {
+            load: occupancy.taught_in(week),
+            lessons_together: together.get(id).copied().unwrap_or_default(),
+        },
+    }
+}
