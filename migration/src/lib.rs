@@ -41,6 +41,7 @@ mod m20261121_000047_create_sign_in_code;
 mod m20261121_000050_add_user_erased_at;
 mod m20261121_000051_create_grant_revocation;
 mod m20261121_000052_add_subject_version;
+mod m20261121_000056_add_lesson_calendar_revision;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000050_add_user_erased_at::Migration),
             Box::new(m20261121_000051_create_grant_revocation::Migration),
             Box::new(m20261121_000052_add_subject_version::Migration),
+            Box::new(m20261121_000056_add_lesson_calendar_revision::Migration),
         ]
     }
 }
