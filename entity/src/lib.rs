@@ -9,6 +9,7 @@ pub mod booking;
 pub mod busy_span;
 pub mod centre;
 pub mod date_override;
+pub mod event_span;
 pub mod google_grant;
 pub mod grant_revocation;
 pub mod guardianship;

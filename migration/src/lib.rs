@@ -44,6 +44,7 @@ mod m20261121_000052_add_subject_version;
 mod m20261121_000053_add_identity_email_authoritative;
 mod m20261121_000054_add_app_key_label;
 mod m20261121_000055_create_pushed_request;
+mod m20261121_000056_add_lesson_calendar_revision;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -90,6 +91,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000053_add_identity_email_authoritative::Migration),
             Box::new(m20261121_000054_add_app_key_label::Migration),
             Box::new(m20261121_000055_create_pushed_request::Migration),
+            Box::new(m20261121_000056_add_lesson_calendar_revision::Migration),
         ]
     }
 }

@@ -62,7 +62,8 @@ pub struct Detail {
     pub subject_slug: String,
     pub subject_name: String,
     pub level: String,
-    pub in_calendar: bool,
+    /// Whether the event in the tutor's calendar is known to say what the booking says.
+    pub calendar_current: bool,
     pub grant_state: Option<GrantState>,
     pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
@@ -124,7 +125,8 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id, bookings.status, 
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
-       lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
+       coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
+       google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id

@@ -11,6 +11,7 @@ pub mod centre;
 mod conditions;
 pub mod date_override;
 pub mod erasure;
+pub mod event_span;
 pub mod export;
 pub mod google_grant;
 pub mod grant_revocation;

@@ -32,6 +32,7 @@ mod invitations;
 mod kill;
 mod late_inserts;
 mod layering;
+mod lesson_event;
 mod malformed;
 mod me;
 mod migrations;

@@ -126,6 +126,7 @@ async fn a_person_can_be_forgotten_without_losing_what_they_did_to_others() {
 const UNAUDITED: [(&str, &str); 10] = [
     ("audit_entries", "is the trail"),
     ("busy_spans", "is what Google says"),
+    ("event_spans", "follow from what is recorded"),
     ("grant_revocations", "follow from what is recorded"),
     ("idempotency_keys", "are answers to what is recorded"),
     ("jobs", "follow from what is recorded"),
