@@ -9,7 +9,7 @@ use super::{
     connect_calendar,
 };
 use crate::{
-    app::App,
+    app::{App, Provider},
     error::Error,
     service::{
         calendar_connection::{self, Connection},
@@ -79,8 +79,8 @@ pub async fn redeem_link(
     holder: &Holder,
     redemption: &Redemption,
 ) -> Result<Linked, Error> {
-    let granted = redeem(app, holder, Task::LinkIdentity, redemption).await?;
-    let id = identity::ask_for(app, holder.user_id, &granted.identity).await?;
+    let (provider, granted) = redeem(app, holder, Task::LinkIdentity, redemption).await?;
+    let id = identity::ask_for(app, holder.user_id, provider, &granted.identity).await?;
     let found = identity::find(app, holder.user_id, id).await?;
     found.ok_or(Error::not_found("identity"))
 }
@@ -94,17 +94,17 @@ pub async fn redeem_calendar(
     holder: &Holder,
     redemption: &Redemption,
 ) -> Result<Connection, Error> {
-    let granted = redeem(app, holder, Task::ConnectCalendar, redemption).await?;
+    let (_, granted) = redeem(app, holder, Task::ConnectCalendar, redemption).await?;
     connect_calendar(app, holder.user_id, granted).await?;
     calendar_connection::get(app, holder.user_id).await
 }
 
-async fn redeem(
-    app: &App,
+async fn redeem<'a>(
+    app: &'a App,
     holder: &Holder,
     task: Task,
     redemption: &Redemption,
-) -> Result<Authorized, Error> {
+) -> Result<(&'a Provider, Authorized), Error> {
     let sealed = code::redeem_answer(app, holder.user_id, redemption).await?;
     let answered = sealed.and_then(|sealed| Answered::open(app, &sealed));
     let Some(Answered { pending, answer }) = answered.filter(|it| is_of(&it.pending, holder, task))
@@ -112,8 +112,7 @@ async fn redeem(
         let detail = "is over, was used, or belongs to something or somebody else";
         return Err(Error::invalid("code", "invalid_grant", detail));
     };
-    let (_, authorized) = authorized(app, &pending, &answer).await?;
-    Ok(authorized)
+    Ok(authorized(app, &pending, &answer).await?)
 }
 
 /// Whether it was begun for this, in this very session.

@@ -123,7 +123,7 @@ async fn a_person_can_be_forgotten_without_losing_what_they_did_to_others() {
 }
 
 /// Tables of which no trail is kept, for what reason.
-const UNAUDITED: [(&str, &str); 10] = [
+const UNAUDITED: [(&str, &str); 11] = [
     ("audit_entries", "is the trail"),
     ("busy_spans", "is what Google says"),
     ("event_spans", "follow from what is recorded"),
