@@ -51,7 +51,8 @@ BEGIN
         RETURN NULL;
     END IF;
     UPDATE lessons SET calendar_revision = calendar_revision + 1
-    WHERE id = OLD.lesson_id AND is_invited(OLD.status) OR id = NEW.lesson_id AND is_invited(NEW.status);
+    WHERE id = ANY(ARRAY[CASE WHEN is_invited(OLD.status) THEN OLD.lesson_id END,
+        CASE WHEN is_invited(NEW.status) THEN NEW.lesson_id END]);
     RETURN NULL;
 END $$;
 CREATE TRIGGER bookings_moves_calendar_revision AFTER INSERT OR DELETE OR UPDATE OF lesson_id, student_id, status ON bookings

@@ -88,12 +88,7 @@ async fn failed(
         Google::GrantDead | Google::InsufficientScope => Ok(Outcome::Done),
         // Somebody else was faster: what they did is to be read first.
         Google::PreconditionFailed => Ok(Outcome::Failed(Error::internal(error))),
-        // An answer about this event: the connection is as good as ever. Other statuses that are
-        // `Invalid` refuse the account or the project, and with it every event.
-        Google::Invalid { status: 400, .. }
-        | Google::NotFound
-        | Google::Gone
-        | Google::Duplicate => {
+        error if is_about_event(&error) => {
             tracing::error!(%lesson, %error, "Google refuses the event of a lesson");
             Ok(Outcome::Refused(Error::internal(error)))
         }
@@ -101,6 +96,20 @@ async fn failed(
             store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
             Err(unavailable(error))
         }
+    }
+}
+
+/// Whether an answer is about the one event, and the connection as good as ever. Other statuses that are `Invalid`
+/// refuse the account or the project, and with it every event.
+fn is_about_event(error: &google::Error) -> bool {
+    use google::Error as Google;
+    match error {
+        Google::NotFound | Google::Gone | Google::Duplicate => true,
+        // The tutor has given the event to somebody else.
+        Google::Invalid { status, reason } => {
+            *status == 400 || reason == "forbiddenForNonOrganizer"
+        }
+        _ => false,
     }
 }
 
@@ -234,7 +243,12 @@ async fn bring_in_line(
             let calendar = &google.calendar;
             calendar.change_event(&token, CALENDAR, event, wanted).await
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            // It has gone since it was read.
+            google::Error::NotFound | google::Error::Gone => google::Error::PreconditionFailed,
+            error => error,
+        })?;
     }
     let now = app.clock.now();
     store::lesson::note_event_current(&app.db, id, &event.id, revision, now).await?;

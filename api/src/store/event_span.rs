@@ -22,7 +22,7 @@ pub async fn perhaps_in_calendar(
            UNION ALL
            SELECT starts_at, ends_at FROM event_spans
            WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from}
-             AND (shown_until IS NULL OR shown_until >= {read_at})"#
+             AND (shown_until IS NULL OR shown_until > {read_at})"#
     ))
     .all(db)
     .await?;
