@@ -24,7 +24,9 @@ pub async fn grant(db: &DatabaseConnection, person: &str) -> anyhow::Result<()> 
             println!("{name} <{email}> ({id}) is an admin");
             Ok(())
         }
-        Granted::ToNobody => bail!("nobody has signed in as {person}: sign in first, then grant"),
+        Granted::ToNobody => bail!(
+            "nobody has signed in as {person}, at a provider that vouches for the address: sign in first, then grant; or name the user by id"
+        ),
         Granted::Several(ids) => {
             let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
             bail!(

@@ -11,6 +11,10 @@ use std::{borrow::Cow, fmt};
 pub enum Error {
     /// Nobody is signed in.
     Unauthenticated,
+    /// What was sent to say who asks is not valid, or no longer; why is not told.
+    InvalidCredential(Credential),
+    /// A third-party app asked whose key has none of these scopes.
+    InsufficientScope { needed: Vec<&'static str> },
     /// Signed in, and not allowed.
     Forbidden {
         code: &'static str,
@@ -58,6 +62,17 @@ pub enum Error {
     Contention { cause: DbErr },
     /// A fault of ours.
     Internal(anyhow::Error),
+}
+
+/// What was sent to say who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The token of a session, in its cookie.
+    Cookie,
+    /// The token of a session, by itself.
+    Token,
+    /// The key of a third-party app, or an access token for one.
+    Key,
 }
 
 /// What is wrong with one field.
@@ -161,6 +176,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthenticated => f.write_str("unauthenticated"),
+            Self::InvalidCredential(credential) => write!(f, "invalid credential: {credential:?}"),
+            Self::InsufficientScope { needed } => write!(f, "insufficient scope: {needed:?}"),
             Self::Forbidden { code, .. } => write!(f, "forbidden: {code}"),
             Self::NotFound { what } => write!(f, "not found: {what}"),
             Self::Malformed { code, .. } => write!(f, "malformed: {code}"),

@@ -23,6 +23,7 @@ mod routes;
 mod scope;
 mod sign_in_cookie;
 mod sign_in_page;
+mod unreadable;
 mod validate;
 
 use crate::app::App;

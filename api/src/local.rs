@@ -41,6 +41,7 @@ pub struct Settings {
     cors_origins: Vec<String>,
     redirect_uris: Vec<String>,
     metrics_bind: Option<SocketAddr>,
+    max_connections: usize,
 }
 
 impl Settings {
@@ -62,6 +63,7 @@ impl Settings {
             cors_origins: config::cors_origins(vars),
             redirect_uris: config::redirect_uris(vars),
             metrics_bind: config::metrics_bind(vars),
+            max_connections: config::max_connections(vars),
         }
     }
 }
@@ -171,6 +173,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             cors_origins: settings.cors_origins.clone(),
             redirect_uris: settings.redirect_uris.clone(),
             metrics_bind: settings.metrics_bind,
+            max_connections: settings.max_connections,
             shutdown_grace: Duration::from_secs(5),
             session_lifetime: chrono::TimeDelta::days(30),
             session_idle: chrono::TimeDelta::days(7),

@@ -11,6 +11,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AppKeyId,
     pub app_id: AppId,
+    /// Which installation of the app holds it, as admins call it.
+    pub label: Option<String>,
     /// SHA-256 of the secret half of the key.
     pub secret_hash: Vec<u8>,
     pub scopes: Vec<String>,

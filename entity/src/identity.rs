@@ -17,6 +17,8 @@ pub struct Model {
     pub subject: String,
     /// The address that the provider last told.
     pub email: String,
+    /// Whether the provider vouched then that the address is this person's today, and not only once.
+    pub email_authoritative: bool,
     pub created_at: DateTimeUtc,
     pub last_sign_in_at: Option<DateTimeUtc>,
     /// When the user said, signed in, that this account is theirs. None: it is only asked for, and signs nobody in.

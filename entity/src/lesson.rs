@@ -35,6 +35,10 @@ pub struct Model {
     pub calendar_event_attempt: i16,
     /// When Google was last asked to make the event without an answer; none when nothing is open.
     pub calendar_event_asked_at: Option<DateTimeUtc>,
+    /// Counts changes of what the event says: the database does, by triggers.
+    pub calendar_revision: i32,
+    /// The last revision that the event is known to show, 0 where none is; none where no event stands.
+    pub calendar_event_revision: Option<i32>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -1,4 +1,5 @@
-//! What a frontend on another site exchanges for a session, once. Only the hash of the code is stored.
+//! What a frontend on another site exchanges for a session, or redeems for what it has asked of a provider: once. Only
+//! the hash of the code is stored.
 
 use crate::id::{SessionId, UserId};
 use sea_orm::entity::prelude::*;
@@ -21,6 +22,8 @@ pub struct Model {
     pub used_at: Option<DateTimeUtc>,
     /// What it was exchanged for; none when that has ended.
     pub session_id: Option<SessionId>,
+    /// What the provider has answered, sealed, until it is redeemed; none of a code for a session.
+    pub sealed_answer: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

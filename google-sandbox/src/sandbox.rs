@@ -116,6 +116,13 @@ impl Sandbox {
         self.shared.write(|state| state.add_account(account));
     }
 
+    /// Makes an account one that its owner opened with an address of somebody else's domain: it is in no Workspace, and
+    /// has no `hd`.
+    pub fn make_consumer(&self, email: &str) {
+        self.shared
+            .write(|state| state.consumers.insert(email.to_lowercase()));
+    }
+
     /// Registers another redirect URI for a client.
     pub fn add_redirect_uri(&self, client_id: &str, uri: &str) {
         self.shared.write(|state| {

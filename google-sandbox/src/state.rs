@@ -28,6 +28,9 @@ const SECRETS: usize = 20_000;
 pub(crate) struct State {
     pub(crate) key_pem: String,
     pub(crate) accounts: Vec<Account>,
+    /// Addresses of accounts that no Workspace domain has, whatever their domain.
+    #[serde(default)]
+    pub(crate) consumers: BTreeSet<String>,
     pub(crate) clients: Vec<Client>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) access_tokens: BTreeMap<String, AccessToken>,
@@ -341,6 +344,7 @@ impl State {
         *self = Self {
             key_pem: std::mem::take(&mut self.key_pem),
             clients: std::mem::take(&mut self.clients),
+            consumers: std::mem::take(&mut self.consumers),
             // Tokens and etags from before must not look current.
             version: self.version,
             generation: self.generation + 1,

@@ -41,7 +41,11 @@ mod m20261121_000047_create_sign_in_code;
 mod m20261121_000050_add_user_erased_at;
 mod m20261121_000051_create_grant_revocation;
 mod m20261121_000052_add_subject_version;
-mod m20261121_000055_add_booking_lifecycle;
+mod m20261121_000053_add_identity_email_authoritative;
+mod m20261121_000054_add_app_key_label;
+mod m20261121_000055_create_pushed_request;
+mod m20261121_000056_add_lesson_calendar_revision;
+mod m20261121_000057_add_booking_lifecycle;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -85,7 +89,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000050_add_user_erased_at::Migration),
             Box::new(m20261121_000051_create_grant_revocation::Migration),
             Box::new(m20261121_000052_add_subject_version::Migration),
-            Box::new(m20261121_000055_add_booking_lifecycle::Migration),
+            Box::new(m20261121_000053_add_identity_email_authoritative::Migration),
+            Box::new(m20261121_000054_add_app_key_label::Migration),
+            Box::new(m20261121_000055_create_pushed_request::Migration),
+            Box::new(m20261121_000056_add_lesson_calendar_revision::Migration),
+            Box::new(m20261121_000057_add_booking_lifecycle::Migration),
         ]
     }
 }

@@ -17,7 +17,7 @@ pub use jobs::Jobs;
 pub use rate_limit::{Budgets, RateLimits, SharedBudgets};
 pub use server::{Server, at};
 #[cfg(feature = "local")]
-pub(crate) use server::{cors_origins, metrics_bind, redirect_uris};
+pub(crate) use server::{cors_origins, max_connections, metrics_bind, redirect_uris};
 pub use sign_in::{GOOGLE, Provider, SignIn};
 pub use vars::{Mistakes, Vars};
 

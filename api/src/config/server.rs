@@ -19,6 +19,8 @@ pub struct Server {
     pub redirect_uris: Vec<String>,
     /// Where metrics are served to Prometheus; none: nowhere.
     pub metrics_bind: Option<SocketAddr>,
+    /// How many connections may be open at once.
+    pub max_connections: usize,
     /// How long requests and jobs in flight may take to end after SIGTERM or Ctrl-C.
     pub shutdown_grace: Duration,
     /// How long a person stays signed in, at most.
@@ -40,6 +42,7 @@ pub(super) fn bind(vars: &mut Vars<'_>) -> SocketAddr {
 
 impl Server {
     /// `PUBLIC_URL`: how browsers reach this server, such as `https://book.example.org`; required.
+    /// `MAX_CONNECTIONS`: see [`max_connections`].
     /// `SHUTDOWN_GRACE_SECONDS`: 8 when not set, because Cloud Run kills after 10.
     /// `SESSION_DAYS`: how long a sign-in lasts, however much it is used; 30 when not set.
     /// `SESSION_IDLE_DAYS`: after how long without use it ends; 7 when not set.
@@ -60,6 +63,7 @@ impl Server {
             cors_origins: cors_origins(vars),
             redirect_uris: redirect_uris(vars),
             metrics_bind: metrics_bind(vars),
+            max_connections: max_connections(vars),
             shutdown_grace: Duration::from_secs(
                 vars.number("SHUTDOWN_GRACE_SECONDS", 8, 1..=300).into(),
             ),
@@ -133,6 +137,13 @@ pub(crate) fn metrics_bind(vars: &mut Vars<'_>) -> Option<SocketAddr> {
         vars.mistake("METRICS_BIND", what);
     }
     bind
+}
+
+/// `MAX_CONNECTIONS`: how many connections may be open at once; 512 when not set, so that the database and others find
+/// room among the 1,024 file descriptors that a process often has.
+pub(crate) fn max_connections(vars: &mut Vars<'_>) -> usize {
+    let most = vars.number("MAX_CONNECTIONS", 512, 1..=65_535);
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 /// `http://` and this address.

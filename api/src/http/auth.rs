@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    error::Error,
+    error::{Credential, Error},
     http::{
         credentials::Credentials,
         rate_limit::{Meter, Who},
@@ -95,31 +95,43 @@ pub fn renewed(app: &App, renewed: &Renewed) -> Response {
 }
 
 /// By what a request says who asks.
-enum Token {
-    /// Of a session: as a bearer token, or in the cookie.
-    Session(SecretString),
-    /// A key of a third-party app, or a token for one.
-    App(SecretString),
+struct Token {
+    text: SecretString,
+    credential: Credential,
 }
 
 impl Token {
     fn of(app: &App, parts: &Parts) -> Result<Self, Error> {
-        let token = match Credentials::of(&parts.headers) {
-            Credentials::Bearer => bearer(&parts.headers),
+        let (text, credential) = match Credentials::of(&parts.headers) {
+            Credentials::Bearer => {
+                let text = bearer(&parts.headers);
+                let text = text.ok_or(Error::InvalidCredential(Credential::Token))?;
+                let is_of_app = app_key::is_of_app(text);
+                let credential = if is_of_app {
+                    Credential::Key
+                } else {
+                    Credential::Token
+                };
+                (text.to_owned(), credential)
+            }
             Credentials::Cookie => {
                 let jar = CookieJar::from_headers(&parts.headers);
-                let token = CookieName::Session.read(app, &jar);
-                return token
-                    .map(|token| Self::Session(token.into()))
-                    .ok_or(Error::Unauthenticated);
+                let text = CookieName::Session.read(app, &jar);
+                (text.ok_or(Error::Unauthenticated)?, Credential::Cookie)
             }
         };
-        let token = token.ok_or(Error::Unauthenticated)?;
-        Ok(if app_key::is_of_app(token) {
-            Self::App(token.to_owned().into())
-        } else {
-            Self::Session(token.to_owned().into())
+        Ok(Self {
+            text: text.into(),
+            credential,
         })
+    }
+
+    /// Why it says nothing of who asks.
+    fn refusal(&self, error: Error) -> Error {
+        match error {
+            Error::Unauthenticated => Error::InvalidCredential(self.credential),
+            other => other,
+        }
     }
 }
 
@@ -130,8 +142,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     fields.next().is_none().then_some(token.trim())
 }
 
-async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Holder>, Error> {
-    let holder = service::session::holder(app, token).await?;
+async fn holder(app: &App, parts: &Parts, token: &Token) -> Result<Arc<Holder>, Error> {
+    let holder = service::session::holder(app, &token.text).await;
+    let holder = holder.map_err(|error| token.refusal(error))?;
     origin::act_as(Actor::Person(Some(holder.user_id.0)));
     if let Some(meter) = parts.extensions.get::<Meter>() {
         meter.count(Who::Person(holder.user_id)).await?;
@@ -139,8 +152,9 @@ async fn holder(app: &App, parts: &Parts, token: &SecretString) -> Result<Arc<Ho
     Ok(holder)
 }
 
-async fn access(app: &App, parts: &Parts, token: &SecretString) -> Result<Access, Error> {
-    let access = app_key::access(app, token).await?;
+async fn access(app: &App, parts: &Parts, token: &Token) -> Result<Access, Error> {
+    let access = app_key::access(app, &token.text).await;
+    let access = access.map_err(|error| token.refusal(error))?;
     origin::act_as(Actor::Key(access.key_id().0));
     if let Some(meter) = parts.extensions.get::<Meter>() {
         meter.count(Who::Key(access.key_id().0)).await?;
@@ -155,16 +169,15 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        match Token::of(app, parts)? {
-            Token::Session(token) => holder(app, parts, &token).await.map(Self),
-            Token::App(token) => {
-                access(app, parts, &token).await?;
-                Err(Error::Forbidden {
-                    code: "people_only",
-                    detail: "No third-party app may do this.".into(),
-                })
-            }
+        let token = Token::of(app, parts)?;
+        if token.credential != Credential::Key {
+            return holder(app, parts, &token).await.map(Self);
         }
+        access(app, parts, &token).await?;
+        Err(Error::Forbidden {
+            code: "people_only",
+            detail: "No third-party app may do this.".into(),
+        })
     }
 }
 
@@ -174,7 +187,9 @@ impl OptionalFromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Error> {
         match <Self as FromRequestParts<App>>::from_request_parts(parts, app).await {
             Ok(signed_in) => Ok(Some(signed_in)),
-            Err(Error::Unauthenticated | Error::Forbidden { .. }) => Ok(None),
+            Err(Error::Unauthenticated | Error::InvalidCredential(_) | Error::Forbidden { .. }) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -187,17 +202,14 @@ impl FromRequestParts<App> for Allowed {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let caller = match Token::of(app, parts)? {
-            Token::Session(token) => {
-                Caller::Person(holder(app, parts, &token).await?.person.clone())
-            }
-            Token::App(token) => {
-                let access = access(app, parts, &token).await?;
-                check_scope(parts, &access)?;
-                Caller::App(access)
-            }
-        };
-        Ok(Self(caller))
+        let token = Token::of(app, parts)?;
+        if token.credential != Credential::Key {
+            let holder = holder(app, parts, &token).await?;
+            return Ok(Self(Caller::Person(holder.person.clone())));
+        }
+        let access = access(app, parts, &token).await?;
+        check_scope(parts, &access)?;
+        Ok(Self(Caller::App(access)))
     }
 }
 
@@ -215,6 +227,8 @@ fn check_scope(parts: &Parts, access: &Access) -> Result<(), Error> {
 /// The tutor named in the path, whom the caller may edit: it is them, or they are an admin.
 pub struct EditedTutor {
     pub id: TutorId,
+    /// As it is now.
+    pub version: i32,
     pub caller: Caller,
 }
 
@@ -232,14 +246,18 @@ impl FromRequestParts<App> for EditedTutor {
         let super::extract::Path(TutorInPath { id }) = parts.extract().await?;
         let caller = Caller::Person(holder.person.clone());
         // What the caller may not see is not there; what they see is not theirs to edit.
-        service::tutor::get(app, &caller, id).await?;
+        let tutor = service::tutor::get(app, &caller, id).await?;
         if !caller.may_edit(id) {
             return Err(Error::Forbidden {
                 code: "not_your_profile",
                 detail: "Only the tutor or an admin may.".into(),
             });
         }
-        Ok(Self { id, caller })
+        Ok(Self {
+            id,
+            version: tutor.profile.version,
+            caller,
+        })
     }
 }
 

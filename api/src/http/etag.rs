@@ -3,7 +3,7 @@
 use crate::error::Error;
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -25,18 +25,24 @@ pub fn edited(version: i32, dry_run: bool, body: impl Serialize) -> Response {
     }
 }
 
-/// The version for which an edit is meant. An edit without one is refused.
-pub struct IfMatch(pub i32);
+/// For which versions an edit is meant. An edit without any is refused.
+pub struct IfMatch(Versions);
+
+impl IfMatch {
+    /// The version for which the edit is meant, of something that has `current` now. A single one is not compared:
+    /// the statement that writes does it.
+    pub fn choose(&self, current: i32) -> Result<i32, Error> {
+        self.0.choose(current).ok_or(Error::PreconditionFailed)
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let header = parts
-            .headers
-            .get(header::IF_MATCH)
-            .ok_or(Error::PreconditionRequired)?;
-        version(header).map(Self).ok_or(Error::PreconditionFailed)
+        Versions::of(&parts.headers)
+            .map(Self)
+            .ok_or(Error::PreconditionRequired)
     }
 }
 
@@ -47,19 +53,105 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let Some(header) = parts.headers.get(header::IF_MATCH) else {
-            return Ok(Self(None));
-        };
-        version(header)
-            .map(|version| Self(Some(version)))
-            .ok_or(Error::PreconditionFailed)
+        match Versions::of(&parts.headers) {
+            None | Some(Versions::Any) => Ok(Self(None)),
+            // To choose from several, it would have to be read first.
+            Some(Versions::OneOf(versions)) => match versions[..] {
+                [version] => Ok(Self(Some(version))),
+                _ => Err(Error::PreconditionFailed),
+            },
+        }
     }
 }
 
-/// A tag that we did not make matches nothing: neither another spelling of a version, nor the last one
-/// that there can be, after which there is no next.
-fn version(header: &HeaderValue) -> Option<i32> {
-    let tag = header.to_str().ok()?.trim();
+/// What `If-Match` lists.
+#[derive(Debug, PartialEq, Eq)]
+enum Versions {
+    /// `*`: whatever there is.
+    Any,
+    /// Perhaps none that there can be.
+    OneOf(Vec<i32>),
+}
+
+impl Versions {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let fields: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+        let texts = fields.iter().filter_map(|field| field.to_str().ok());
+        let tags = texts.flat_map(|text| text.split(',').map(str::trim));
+        match fields.len() {
+            0 => None,
+            1 if fields[0].as_bytes().trim_ascii() == b"*" => Some(Self::Any),
+            _ => Some(Self::OneOf(tags.filter_map(version).collect())),
+        }
+    }
+
+    fn choose(&self, current: i32) -> Option<i32> {
+        match self {
+            Self::Any => Some(current),
+            Self::OneOf(versions) => match versions[..] {
+                [version] => Some(version),
+                _ => versions.contains(&current).then_some(current),
+            },
+        }
+    }
+}
+
+/// A tag that we did not make matches nothing: neither a weak one, nor another spelling of a version, nor the last one
+/// that there can be, after which there is no next. None of ours holds a comma.
+fn version(tag: &str) -> Option<i32> {
     let version: i32 = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
     (version < i32::MAX && tag == format!("\"{version}\"")).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which version an edit of something that has version 7 is for.
+    fn chosen(fields: &[&'static str]) -> Option<i32> {
+        let fields = fields
+            .iter()
+            .map(|field| (header::IF_MATCH, HeaderValue::from_static(field)));
+        Versions::of(&fields.collect())?.choose(7)
+    }
+
+    #[test]
+    fn one_of_a_list_is_enough() {
+        for fields in [
+            &["\"7\""][..],
+            &[" \"7\" "],
+            &["\"6\", \"7\""],
+            &["\"7\",\"8\",,"],
+            &["W/\"7\", \"x\", \"7\""],
+            &["\"6\"", "\"7\""],
+            &["*"],
+        ] {
+            assert_eq!(chosen(fields), Some(7), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_of_ours_matches_nothing() {
+        for fields in [
+            &["W/\"7\""][..],
+            &["7"],
+            &["\"07\""],
+            &["\"+7\""],
+            &["\"7"],
+            &["\"6\", \"8\""],
+            &["\"2147483647\""],
+            &["*, \"6\", \"8\""],
+            &["*", "*"],
+            &["\"*\""],
+            &[""],
+        ] {
+            assert_eq!(chosen(fields), None, "{fields:?}");
+        }
+    }
+
+    /// It may have become the current one since that was read.
+    #[test]
+    fn of_a_single_version_the_statement_that_writes_decides() {
+        assert_eq!(chosen(&["\"6\""]), Some(6));
+    }
 }

@@ -1,6 +1,9 @@
 //! Extractors that read hostile input: bounded, strict, and with problem+json for a rejection.
 
-use crate::{error::Error, http::validate};
+use crate::{
+    error::Error,
+    http::{unreadable, validate},
+};
 use axum::{
     body::Bytes,
     extract::{
@@ -11,7 +14,7 @@ use axum::{
 };
 use garde::Validate;
 use serde::de::DeserializeOwned;
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// The longest body that is usual, in KiB.
@@ -95,55 +98,14 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
         Err(error) if !is_list => {
             let message = error.inner().to_string();
             let end = message.rfind(" at line ").unwrap_or(message.len());
-            Err(rejected(error.path(), &message[..end]))
+            Err(unreadable::rejected(error.path(), &message[..end]))
         }
-        _ => Err(Error::invalid("", "unacceptable", NOT_AN_OBJECT)),
+        _ => Err(Error::invalid(
+            "",
+            "unacceptable",
+            unreadable::NOT_AN_OBJECT,
+        )),
     }
-}
-
-const NOT_AN_OBJECT: &str = "must be an object";
-
-/// What serde objects to, by the field that it means. The name of a field that is missing or stands
-/// twice is in its message only.
-fn rejected(path: &serde_path_to_error::Path, message: &str) -> Error {
-    let is_whole = path.iter().len() == 0;
-    let within = if is_whole {
-        String::new()
-    } else {
-        path.to_string()
-    };
-    let named = |before: &str| message.strip_prefix(before)?.strip_suffix('`');
-    let (field, code, detail): (_, _, Cow<'_, str>) = if let Some(name) = named("missing field `") {
-        (below(&within, name), "missing", "is missing".into())
-    } else if let Some(name) = named("duplicate field `") {
-        (below(&within, name), "duplicate", "stands twice".into())
-    } else if message.starts_with("unknown field `") {
-        let known = message.rfind(", expected").map_or("", |at| &message[at..]);
-        (
-            within,
-            "unknown",
-            format!("is not known here{known}").into(),
-        )
-    } else if is_whole {
-        (within, "unacceptable", NOT_AN_OBJECT.into())
-    } else {
-        (within, "unacceptable", message.into())
-    };
-    Error::invalid(&shortened(&field), code, shortened(&detail))
-}
-
-/// The path of a field of what stands at a path.
-fn below(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
-}
-
-/// What serde says may repeat the input, so it is cut to a length.
-fn shortened(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// The text of an iCalendar file.
@@ -184,7 +146,7 @@ where
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         let deserializer = serde_urlencoded::Deserializer::new(pairs);
         let value: T = serde_path_to_error::deserialize(deserializer)
-            .map_err(|error| rejected(error.path(), &error.inner().to_string()))?;
+            .map_err(|error| unreadable::rejected(error.path(), &error.inner().to_string()))?;
         validate::check(&value)?;
         Ok(Self(value))
     }

@@ -1,6 +1,6 @@
 //! Errors on the wire: `application/problem+json` (RFC 9457).
 
-use crate::error::{Conflict, Error, FieldError, Obstacle};
+use crate::error::{Conflict, Credential, Error, FieldError, Obstacle};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -174,8 +174,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match status {
             StatusCode::UNAUTHORIZED => {
-                // RFC 6750 section 3. Browsers are signed in by a cookie, for which there is no challenge.
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                // Browsers are signed in by a cookie, for which there is no challenge.
+                let challenge = HeaderValue::from_static(CHALLENGE);
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
@@ -194,6 +195,8 @@ impl IntoResponse for Error {
                 "not_signed_in",
                 "Sign in at /v1/auth/sign-in first.",
             ),
+            Self::InvalidCredential(credential) => return invalid_credential(credential),
+            Self::InsufficientScope { needed } => return insufficient_scope(&needed),
             Self::Forbidden { code, detail } => Problem::new(StatusCode::FORBIDDEN, code, detail),
             Self::NotFound { what } => Problem::new(
                 StatusCode::NOT_FOUND,
@@ -243,6 +246,51 @@ impl IntoResponse for Error {
         };
         problem.into_response()
     }
+}
+
+/// How to say who asks (RFC 6750 section 3).
+const CHALLENGE: &str = r#"Bearer realm="api""#;
+
+/// Whether it was never valid, is over or was revoked is not told.
+fn invalid_credential(credential: Credential) -> Response {
+    let detail = match credential {
+        Credential::Cookie => "The session is over. Sign in again at /v1/auth/sign-in.",
+        Credential::Token => {
+            "The bearer token is not valid, or no longer. Sign in again at /v1/auth/authorize."
+        }
+        Credential::Key => {
+            "The key, or the access token for it, is not valid, or no longer. Ask at /v1/auth/token, or an admin, for another."
+        }
+    };
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "not_signed_in", detail);
+    match credential {
+        Credential::Cookie => problem.into_response(),
+        Credential::Token | Credential::Key => {
+            let description = "not valid, or no longer";
+            let error = format!(r#"error="invalid_token", error_description="{description}""#);
+            challenged(problem, &error)
+        }
+    }
+}
+
+fn insufficient_scope(needed: &[&str]) -> Response {
+    let detail = format!("This needs a key with the scope {}.", needed.join(" or "));
+    let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
+    let scope = needed.join(" ");
+    challenged(
+        problem,
+        &format!(r#"error="insufficient_scope", scope="{scope}""#),
+    )
+}
+
+/// An answer that tells clients of OAuth what is wrong with their token (RFC 6750 section 3.1).
+fn challenged(problem: Problem, error: &str) -> Response {
+    let mut response = problem.into_response();
+    if let Ok(challenge) = HeaderValue::try_from(format!("{CHALLENGE}, {error}")) {
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 fn too_many(seconds: u64) -> Response {

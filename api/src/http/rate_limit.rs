@@ -49,6 +49,7 @@ impl Class {
             "/v1/auth/providers"
             | "/v1/auth/sign-in"
             | "/v1/auth/authorize"
+            | "/v1/auth/continue"
             | "/v1/auth/callback"
             | "/v1/auth/callback/{provider}"
             | "/v1/auth/token" => Some(Self::SignIn),

@@ -92,6 +92,16 @@ pub fn optional_text(min: usize, max: usize) -> impl Fn(&Option<String>, &()) ->
     }
 }
 
+/// The longest email address, in characters (RFC 5321 section 4.5.3.1).
+const LONGEST_EMAIL: usize = 320;
+
+/// An email address.
+pub fn email(value: &str, (): &()) -> Result {
+    line(1, LONGEST_EMAIL)(value, &())?;
+    garde::rules::email::parse_email(value)
+        .map_err(|_| broken("not_an_email", "must be an email address"))
+}
+
 /// A whole number within bounds.
 pub fn number<T: PartialOrd + std::fmt::Display + Copy>(
     min: T,

@@ -175,6 +175,8 @@ async fn insert_user(
         issuer,
         subject: &subject(person.email),
         email: person.email,
+        // The stand-in has everybody in a Workspace.
+        email_authoritative: true,
     };
     store::identity::insert(txn, user_id, account, Some(now), now).await?;
     Ok(user_id)

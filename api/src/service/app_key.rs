@@ -86,16 +86,13 @@ impl Access {
     }
 
     /// # Errors
-    /// [`Error::Forbidden`] with `insufficient_scope`, unless one of these scopes is among those of the app.
+    /// [`Error::InsufficientScope`], unless one of these scopes is among those of the app.
     pub fn check_any(&self, needed: &[Scope]) -> Result<(), Error> {
         if needed.iter().any(|scope| self.allows(*scope)) {
             return Ok(());
         }
-        let names: Vec<_> = needed.iter().map(|scope| scope.name()).collect();
-        Err(Error::Forbidden {
-            code: "insufficient_scope",
-            detail: format!("This needs a key with the scope {}.", names.join(" or ")).into(),
-        })
+        let needed = needed.iter().map(|scope| scope.name()).collect();
+        Err(Error::InsufficientScope { needed })
     }
 
     /// The tutors to which the key is limited.
@@ -309,6 +306,8 @@ pub async fn issue_token(
 /// What a key is to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    /// Which installation of the app is to hold it, as admins call it.
+    pub label: Option<String>,
     pub scopes: Vec<Scope>,
     /// Only these tutors, where there are any.
     pub tutor_ids: Option<Vec<TutorId>>,
@@ -365,6 +364,7 @@ pub async fn create(app: &App, app_id: AppId, wanted: &Wanted) -> Result<Made, E
         let new = NewKey {
             id,
             app_id,
+            label: wanted.label.as_deref(),
             secret_hash: hash(secret.expose_secret()),
             scopes: scopes.clone(),
             tutor_ids: wanted.tutor_ids.as_deref(),

@@ -429,14 +429,13 @@ pub enum InCalendar {
 
 /// Whether the tutor's calendar says what the booking says.
 pub fn in_calendar(booking: &Detail) -> InCalendar {
-    let wanted = booking.status == BookingStatus::Confirmed;
     let may_write = booking
         .grant_scopes
         .iter()
         .flatten()
         .any(|granted| granted == scope::CALENDAR_EVENTS_OWNED);
     match booking.grant_state {
-        _ if booking.in_calendar == wanted => InCalendar::Current,
+        _ if booking.calendar_current => InCalendar::Current,
         Some(GrantState::Live) if may_write => InCalendar::Pending,
         Some(_) | None => InCalendar::NotConnected,
     }

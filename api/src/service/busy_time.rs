@@ -121,7 +121,7 @@ async fn store_busy(
             // Another account is connected by now, or none; or what is known is newer.
             return Ok(());
         }
-        let ours = store::lesson::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
+        let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let theirs = subtract(&busy, &union(ours));
         Ok(store::busy_span::replace(txn, tutor_id, &theirs).await?)
     })

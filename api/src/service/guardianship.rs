@@ -98,6 +98,14 @@ pub async fn delete(
         return Err(Error::not_found("guardianship"));
     }
     transaction!(app.db, |txn| {
+        // Nobody holds up a stranger, nor learns whether there is one, by naming them as the other side.
+        let sides = (Some(guardian), Some(student), None);
+        if store::guardianship::list(txn, sides, None, 1)
+            .await?
+            .is_empty()
+        {
+            return Err(Error::not_found("guardianship"));
+        }
         store::account::lock(txn, &[guardian, student]).await?;
         if !store::guardianship::delete(txn, guardian, student).await? {
             return Err(Error::not_found("guardianship"));

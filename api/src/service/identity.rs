@@ -65,12 +65,13 @@ pub async fn list(app: &App, user_id: UserId) -> Result<Vec<Linked>, Error> {
 pub(super) async fn ask_for(
     app: &App,
     user_id: UserId,
+    provider: &Provider,
     identity: &Identity,
 ) -> Result<IdentityId, Failure> {
     if !identity.email_verified {
         return Err(Failure::EmailNotVerified);
     }
-    let account = account(identity);
+    let account = account(provider, identity);
     let (issuer, subject) = (account.issuer, account.subject);
     if let Some(known) = store::identity::confirmed(&app.db, issuer, subject)
         .await
@@ -122,7 +123,11 @@ pub async fn confirm(app: &App, holder: &Holder, id: IdentityId) -> Result<Linke
     confirmed.ok_or(Error::not_found("identity"))
 }
 
-async fn find(app: &App, user_id: UserId, id: IdentityId) -> Result<Option<Linked>, Error> {
+pub(super) async fn find(
+    app: &App,
+    user_id: UserId,
+    id: IdentityId,
+) -> Result<Option<Linked>, Error> {
     let all = list(app, user_id).await?;
     Ok(all.into_iter().find(|identity| identity.id == id))
 }
@@ -148,10 +153,70 @@ pub async fn unlink(app: &App, holder: &Holder, id: IdentityId) -> Result<(), Er
     })
 }
 
-pub(super) fn account(identity: &Identity) -> Account<'_> {
+/// What is kept of an account of this provider.
+pub(super) fn account<'a>(provider: &Provider, identity: &'a Identity) -> Account<'a> {
     Account {
         issuer: &identity.issuer,
         subject: &identity.subject,
         email: &identity.email,
+        email_authoritative: email_is_authoritative(provider.is_google(), identity),
+    }
+}
+
+/// Whether the provider vouches that the address is this person's today.
+///
+/// Google verifies an address of another domain once, and its owner may have changed since; it is authoritative only for
+/// Gmail and for the domains of Workspaces
+/// (<https://developers.google.com/identity/gsi/web/guides/verify-google-id-token>). `hd` is the main domain of a
+/// Workspace, of which the address may have another one, so its presence counts. Of other providers the word counts: the
+/// operator chose them, and OpenID Connect Core 1.0, 5.1, leaves what "verified" means to what the two agreed upon.
+pub(super) fn email_is_authoritative(is_google: bool, identity: &Identity) -> bool {
+    let is_gmail = || {
+        let domain = identity.email.rsplit_once('@').map(|(_, domain)| domain);
+        domain.is_some_and(|domain| {
+            ["gmail.com", "googlemail.com"]
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(domain))
+        })
+    };
+    identity.email_verified && (!is_google || identity.hosted_domain.is_some() || is_gmail())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn google_is_authoritative_for_its_own_domains_and_those_of_workspaces() {
+        for (is_google, email, email_verified, hosted_domain, expected) in [
+            (true, "ada@gmail.com", true, None, true),
+            (true, "ada@GMail.com", true, None, true),
+            (true, "ada@googlemail.com", true, None, true),
+            (true, "ada@gmail.com", false, None, false),
+            (true, "ada@school.edu", true, Some("school.edu"), true),
+            (true, "ada@alias.edu", true, Some("school.edu"), true),
+            (true, "ada@school.edu", false, Some("school.edu"), false),
+            (true, "ada@school.edu", true, None, false),
+            (true, "ada@notgmail.com", true, None, false),
+            (true, "ada@gmail.com.evil.example", true, None, false),
+            (true, "\"ada@gmail.com\"@evil.example", true, None, false),
+            (true, "gmail.com", true, None, false),
+            (false, "ada@school.edu", true, None, true),
+            (false, "ada@school.edu", false, None, false),
+            (false, "ada@school.edu", false, Some("school.edu"), false),
+        ] {
+            let identity = Identity {
+                issuer: "https://id.example".into(),
+                subject: "1".into(),
+                email: email.into(),
+                email_verified,
+                name: None,
+                picture: None,
+                locale: None,
+                hosted_domain: hosted_domain.map(str::to_owned),
+            };
+            let answer = email_is_authoritative(is_google, &identity);
+            assert_eq!(answer, expected, "{email} {hosted_domain:?}");
+        }
     }
 }

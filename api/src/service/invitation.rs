@@ -1,4 +1,8 @@
-//! Invitations to take a role. They are sent to an address, and whoever signs in with it, verified, may accept.
+//! Invitations to take a role. They are sent to an address, and whoever signs in with it may accept, by a provider that is
+//! authoritative for it.
+//!
+//! That holds for every role. Tutors, admins and guardians get power by it; a student gives some, but to a guardian who
+//! takes them for the one who was meant; and what is only read names people already.
 
 use super::{
     UserId,
@@ -125,6 +129,9 @@ fn sent_by(person: &Person) -> Side {
 }
 
 /// Invitations that this person could accept, the newest first.
+///
+/// # Errors
+/// [`Error::Forbidden`] with `email_not_authoritative`.
 pub async fn received(
     app: &App,
     person: &Person,
@@ -135,9 +142,21 @@ pub async fn received(
     Ok(store::invitation::list(&app.db, side, None, before, limit.into()).await?)
 }
 
+/// What is sent to the person. Whose address is not vouched for is told so before anything is looked up: they learn what
+/// to do, and not whether there is anything for the address.
 async fn sent_to(app: &App, db: &impl ConnectionTrait, person: &Person) -> Result<Side, Error> {
+    let address = store::account::address(db, person.user_id).await?;
+    if address.as_ref().is_some_and(|found| !found.authoritative) {
+        return Err(Error::Forbidden {
+            code: "email_not_authoritative",
+            detail: "Invitations count only for an address that the provider says is yours today. For this one it does not, \
+                or you have not signed in since it was asked to. Sign in again; if this comes back, sign in by an account \
+                of the school or company that gave you the address, or ask to be invited at another address."
+                .into(),
+        });
+    }
     Ok(Side::SentTo {
-        address: store::account::address(db, person.user_id).await?,
+        address: address.map(|found| found.email),
         now: app.clock.now(),
         only_of_admins: false,
     })
@@ -158,8 +177,8 @@ async fn find(
 /// returned here; all other sessions end.
 ///
 /// # Errors
-/// [`Error::NotFound`] for what is not sent to this person, or not open; [`Error::Conflict`] as
-/// [`guardianship::create`].
+/// [`Error::NotFound`] for what is not sent to this person, or not open; [`Error::Forbidden`] with
+/// `email_not_authoritative`; [`Error::Conflict`] as [`guardianship::create`].
 pub async fn accept(
     app: &App,
     holder: &Holder,
@@ -206,7 +225,8 @@ async fn guarded(
 /// Declines an invitation.
 ///
 /// # Errors
-/// [`Error::NotFound`] for what is not sent to this person, or not open.
+/// [`Error::NotFound`] for what is not sent to this person, or not open; [`Error::Forbidden`] with
+/// `email_not_authoritative`.
 pub async fn decline(app: &App, person: &Person, id: InvitationId) -> Result<(), Error> {
     transaction!(app.db, |txn| {
         let side = sent_to(app, txn, person).await?;

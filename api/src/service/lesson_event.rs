@@ -1,4 +1,10 @@
 //! The event of a lesson in its tutor's Google Calendar.
+//!
+//! The database counts what changes of a lesson that its event tells (`calendar_revision`), and the event itself says,
+//! in a private property, which revision it shows. So whatever becomes of an answer, the next look tells whether there is
+//! something to write. What is written is conditional on the event being as it was read, and the lesson is read after
+//! the event: so whoever writes knows at least what those knew who wrote before, and nothing that is late on its way
+//! undoes what is newer.
 
 use super::{
     LessonId,
@@ -12,7 +18,8 @@ use crate::{
 };
 use ::entity::{id::GrantId, lesson::LessonStatus};
 use chrono::{DateTime, TimeDelta, Utc};
-use google::{Attendee, EventStatus, NewEvent, event_id};
+use google::{Attendee, Event, EventStatus, NewEvent, event_id};
+use scheduling::interval::Span;
 use sea_orm::DbErr;
 use std::collections::BTreeMap;
 
@@ -21,6 +28,9 @@ const CALENDAR: &str = "primary";
 
 /// The private extended property that marks an event as ours.
 const MARK: &str = "tutoringSchedulerLesson";
+
+/// The private extended property that says which revision of the lesson the event shows.
+const REVISION: &str = "tutoringSchedulerRevision";
 
 /// How many used-up event ids are skipped in one run.
 const MOST_IDS: i16 = 20;
@@ -46,7 +56,12 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
-        (LessonStatus::Scheduled, Some(_)) => return Ok(Outcome::Done),
+        (LessonStatus::Scheduled, _)
+            if lesson.calendar_event_revision == Some(lesson.calendar_revision) =>
+        {
+            return Ok(Outcome::Done);
+        }
+        (LessonStatus::Scheduled, Some(event)) => update(app, google, grant, &lesson, event).await,
         (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
         (LessonStatus::Tentative | LessonStatus::Cancelled, _) => {
             delete(app, google, grant, &lesson).await
@@ -73,13 +88,9 @@ async fn failed(
     match error {
         // Only the tutor can mend these; connecting again enqueues this again.
         Google::GrantDead | Google::InsufficientScope => Ok(Outcome::Done),
-        // An answer about this event: the connection is as good as ever. Other statuses that are
-        // `Invalid` refuse the account or the project, and with it every event.
-        Google::Invalid { status: 400, .. }
-        | Google::NotFound
-        | Google::Gone
-        | Google::Duplicate
-        | Google::PreconditionFailed => {
+        // Somebody else was faster: what they did is to be read first.
+        Google::PreconditionFailed => Ok(Outcome::Failed(Error::internal(error))),
+        error if is_about_event(&error) => {
             tracing::error!(%lesson, %error, "Google refuses the event of a lesson");
             Ok(Outcome::Refused(Error::internal(error)))
         }
@@ -87,6 +98,20 @@ async fn failed(
             store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
             Err(unavailable(error))
         }
+    }
+}
+
+/// Whether an answer is about the one event, and the connection as good as ever. Other statuses that are `Invalid`
+/// refuse the account or the project, and with it every event.
+fn is_about_event(error: &google::Error) -> bool {
+    use google::Error as Google;
+    match error {
+        Google::NotFound | Google::Gone | Google::Duplicate => true,
+        // The tutor has given the event to somebody else.
+        Google::Invalid { status, reason } => {
+            *status == 400 || reason == "forbiddenForNonOrganizer"
+        }
+        _ => false,
     }
 }
 
@@ -122,17 +147,18 @@ async fn insert(
     let first = lesson.calendar_event_attempt;
     let mut asked_before = lesson.calendar_event_asked_at;
     for attempt in first..first.saturating_add(MOST_IDS) {
-        let event = &event(lesson, attempt)?;
+        let event = &content(lesson, event_id_of(lesson, attempt)?)?;
         let now = app.clock.now();
         let open_since = asked_before.unwrap_or(now);
         // Before it is sent: of an insert that was cut off nobody else would know.
+        note_span(app, grant, lesson).await?;
         store::lesson::note_event_asked(&app.db, lesson.id, Some(now)).await?;
         let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, CALENDAR, event).await
         })
         .await;
         let found = match inserted {
-            Ok(_) => Found::Ours,
+            Ok(event) => Found::Ours(Box::new(event)),
             Err(google::Error::Duplicate) => {
                 // This insert was answered; what is open is older.
                 store::lesson::note_event_asked(&app.db, lesson.id, Some(open_since)).await?;
@@ -147,10 +173,10 @@ async fn insert(
             }
         };
         match found {
-            Found::Ours => {
-                let id = Some(event.id.clone());
-                store::lesson::set_calendar_event(&app.db, lesson.id, grant, id, attempt).await?;
-                return Ok(Outcome::Done);
+            Found::Ours(event) => {
+                store::lesson::note_event(&app.db, lesson.id, grant, &event.id, attempt).await?;
+                // Of an event that was made before it is to be seen what it shows.
+                return bring_in_line(app, google, grant, lesson.id, &event).await;
             }
             // Taken, by an event that can't be seen: perhaps ours, which is just being made. Beside an event
             // with the next id it would be a second one.
@@ -161,7 +187,7 @@ async fn insert(
             // that be lost, its id is the one to look for.
             Found::Nothing | Found::Another => {
                 let next = attempt + 1;
-                store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, next).await?;
+                store::lesson::note_no_event(&app.db, lesson.id, grant, next, now).await?;
                 asked_before = None;
             }
         }
@@ -172,6 +198,76 @@ async fn insert(
     ))))
 }
 
+/// Makes the event that is known say what the lesson says.
+async fn update(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    event_id: &str,
+) -> Result<Outcome, Failure> {
+    let attempt = match look(app, google, grant, event_id, lesson.id).await? {
+        Found::Ours(event) => {
+            return bring_in_line(app, google, grant, lesson.id, &event).await;
+        }
+        // Should it be there all the same, the insert finds it by its id.
+        Found::Nothing => lesson.calendar_event_attempt,
+        Found::Another => lesson.calendar_event_attempt.saturating_add(1),
+    };
+    // The tutor has deleted it: it is made anew.
+    let now = app.clock.now();
+    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
+    Ok(Outcome::Again(TimeDelta::zero()))
+}
+
+/// Makes an event, as it was just read, say what the lesson says.
+async fn bring_in_line(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    id: LessonId,
+    event: &Event,
+) -> Result<Outcome, Failure> {
+    let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
+        return Ok(Outcome::Done);
+    };
+    if lesson.status == LessonStatus::Cancelled
+        || lesson.calendar_event_id.as_ref() != Some(&event.id)
+    {
+        return Ok(Outcome::Again(TimeDelta::zero()));
+    }
+    let revision = lesson.calendar_revision;
+    let differs = event.private.get(REVISION) != Some(&revision.to_string());
+    if differs {
+        note_span(app, grant, &lesson).await?;
+        let wanted = &content(&lesson, event.id.clone())?;
+        with_token(app, google, grant, |token| async move {
+            let calendar = &google.calendar;
+            calendar.change_event(&token, CALENDAR, event, wanted).await
+        })
+        .await
+        .map_err(|error| match error {
+            // It has gone since it was read.
+            google::Error::NotFound | google::Error::Gone => google::Error::PreconditionFailed,
+            error => error,
+        })?;
+    }
+    let now = app.clock.now();
+    store::lesson::note_event_current(&app.db, id, &event.id, revision, now).await?;
+    if differs {
+        store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Notes where the event is about to be put, so that Google's busy time there is known to be perhaps our own.
+async fn note_span(app: &App, grant: GrantId, lesson: &ForCalendar) -> Result<(), Error> {
+    let span = Span::new(lesson.starts_at, lesson.ends_at)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a lesson that ends before it starts")))?;
+    let ids = (lesson.id, lesson.tutor_id);
+    Ok(store::event_span::note(&app.db, ids, grant, span).await?)
+}
+
 /// Whether an insert that was sent then may still make an event.
 fn is_on_its_way(asked_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     now < asked_at + ON_ITS_WAY
@@ -180,7 +276,7 @@ fn is_on_its_way(asked_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 /// What has a certain id.
 enum Found {
     /// The event of the lesson, which stands.
-    Ours,
+    Ours(Box<Event>),
     /// One that is deleted, or not of the lesson. No insert with this id will make an event any more.
     Another,
     Nothing,
@@ -205,7 +301,7 @@ async fn look(
     };
     let stands = event.status != EventStatus::Cancelled;
     if stands && event.private.get(MARK) == Some(&lesson.to_string()) {
-        Ok(Found::Ours)
+        Ok(Found::Ours(Box::new(event)))
     } else {
         Ok(Found::Another)
     }
@@ -221,25 +317,23 @@ async fn delete(
 ) -> Result<Outcome, Failure> {
     let now = app.clock.now();
     let attempt = lesson.calendar_event_attempt;
-    let (id, found) = if let Some(id) = &lesson.calendar_event_id {
-        (id.clone(), Found::Ours)
+    if let Some(id) = &lesson.calendar_event_id {
+        remove(app, google, grant, id).await?;
     } else {
         let id = event_id_of(lesson, attempt)?;
-        let found = look(app, google, grant, &id, lesson.id).await?;
-        (id, found)
-    };
-    match found {
-        Found::Ours => remove(app, google, grant, &id).await?,
-        Found::Nothing
-            if lesson
-                .calendar_event_asked_at
-                .is_some_and(|asked_at| is_on_its_way(asked_at, now)) =>
-        {
-            return Ok(Outcome::Again(LOOK_AGAIN));
+        match look(app, google, grant, &id, lesson.id).await? {
+            Found::Ours(event) => remove(app, google, grant, &event.id).await?,
+            Found::Nothing
+                if lesson
+                    .calendar_event_asked_at
+                    .is_some_and(|asked_at| is_on_its_way(asked_at, now)) =>
+            {
+                return Ok(Outcome::Again(LOOK_AGAIN));
+            }
+            Found::Nothing | Found::Another => {}
         }
-        Found::Nothing | Found::Another => {}
     }
-    store::lesson::set_calendar_event(&app.db, lesson.id, grant, None, attempt).await?;
+    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
     store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
     Ok(Outcome::Done)
 }
@@ -262,7 +356,8 @@ fn event_id_of(lesson: &ForCalendar, attempt: i16) -> Result<String, Error> {
     ))
 }
 
-fn event(lesson: &ForCalendar, attempt: i16) -> Result<NewEvent, Error> {
+/// What the event of a lesson says.
+fn content(lesson: &ForCalendar, id: String) -> Result<NewEvent, Error> {
     let names = lesson.student_names.join(", ");
     let attendees = lesson
         .student_emails
@@ -270,7 +365,7 @@ fn event(lesson: &ForCalendar, attempt: i16) -> Result<NewEvent, Error> {
         .zip(&lesson.student_names)
         .map(|(email, name)| Attendee::invited(email.clone(), Some(name.clone())));
     Ok(NewEvent {
-        id: event_id_of(lesson, attempt)?,
+        id,
         summary: format!("{}, {}: {names}", lesson.subject, lesson.level),
         description: None,
         location: None,
@@ -285,7 +380,10 @@ fn event(lesson: &ForCalendar, attempt: i16) -> Result<NewEvent, Error> {
         })?,
         attendees: attendees.collect(),
         attendees_see_each_other: false,
-        private: BTreeMap::from([(MARK.to_owned(), lesson.id.to_string())]),
+        private: BTreeMap::from([
+            (MARK.to_owned(), lesson.id.to_string()),
+            (REVISION.to_owned(), lesson.calendar_revision.to_string()),
+        ]),
         meet: false,
     })
 }

@@ -102,7 +102,7 @@ pub(super) fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(),
 #[derive(Debug)]
 pub enum Granted {
     To(Account),
-    /// Nobody has signed in with the address, or there is no user with the id.
+    /// Nobody has signed in with the address at a provider that vouches for it, or there is no user with the id.
     ToNobody,
     /// Several users sign in with the address, and an address is no proof of being one person.
     Several(Vec<UserId>),

@@ -6,6 +6,7 @@ mod account;
 pub mod code;
 mod failure;
 mod pending;
+mod pushed;
 mod return_path;
 
 use super::{
@@ -22,17 +23,20 @@ use crate::{
 };
 use chrono::TimeDelta;
 use google::{Ask, AuthorizationResponse, Authorized};
-use pending::{Pending, Purpose};
+use pending::{Answered, Pending, Purpose, Sealable, Task};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use code::Exchange;
+pub use code::{Exchange, Redemption};
 pub use failure::Failure;
+pub use pushed::{Pushed, open, push, redeem_calendar, redeem_link};
 
 /// How long a person may take at the provider.
 pub const TIME_LIMIT: TimeDelta = TimeDelta::minutes(15);
 
 /// Where to send the browser, and what it must carry.
+#[derive(Serialize, Deserialize)]
 pub struct Started {
     pub authorization_url: Url,
     /// Tells this attempt from others of the same browser. It comes back.
@@ -88,11 +92,35 @@ pub async fn start_exchange(
     begin(app, provider, purpose, Ask::SignIn, "/").await
 }
 
+/// To where the browser comes back with what somebody who is signed in has asked of a provider.
+pub enum Back<'a> {
+    /// To a path on this server, in the browser that holds the session.
+    Path(&'a str),
+    /// To a frontend on another site, which holds the session instead.
+    Frontend(Exchange),
+}
+
+impl<'a> Back<'a> {
+    /// The purpose, and the path.
+    fn of(self, task: Task, holder: &Holder) -> (Purpose, &'a str) {
+        let (user_id, session_id) = (holder.user_id, holder.session_id);
+        match (self, task) {
+            (Self::Frontend(exchange), _) => {
+                (Purpose::Redeem(task, user_id, session_id, exchange), "/")
+            }
+            (Self::Path(path), Task::ConnectCalendar) => (Purpose::ConnectCalendar(user_id), path),
+            (Self::Path(path), Task::LinkIdentity) => {
+                (Purpose::LinkIdentity(user_id, session_id), path)
+            }
+        }
+    }
+}
+
 /// Begins to ask a tutor for calendar access.
 ///
 /// # Errors
 /// As [`start`]; [`Error::Forbidden`] for who is no tutor; [`Error::Conflict`] where Google is not set up.
-pub async fn start_calendar(app: &App, holder: &Holder, return_to: &str) -> Result<Started, Error> {
+pub async fn start_calendar(app: &App, holder: &Holder, back: Back<'_>) -> Result<Started, Error> {
     if holder.tutor_id.is_none() {
         return Err(Error::Forbidden {
             code: "not_a_tutor",
@@ -106,7 +134,7 @@ pub async fn start_calendar(app: &App, holder: &Holder, return_to: &str) -> Resu
     let ask = Ask::Calendar {
         login_hint: &holder.email,
     };
-    let purpose = Purpose::ConnectCalendar(holder.user_id);
+    let (purpose, return_to) = back.of(Task::ConnectCalendar, holder);
     begin(app, google, purpose, ask, return_to).await
 }
 
@@ -118,10 +146,10 @@ pub async fn start_link(
     app: &App,
     holder: &Holder,
     provider_id: &str,
-    return_to: &str,
+    back: Back<'_>,
 ) -> Result<Started, Error> {
     let provider = named(app, provider_id)?;
-    let purpose = Purpose::LinkIdentity(holder.user_id, holder.session_id);
+    let (purpose, return_to) = back.of(Task::LinkIdentity, holder);
     begin(app, provider, purpose, Ask::SignIn, return_to).await
 }
 
@@ -151,6 +179,7 @@ async fn begin(
 }
 
 /// What a provider sent the browser back with.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Answer {
     /// Whose redirect URI it came to.
     pub provider: String,
@@ -177,7 +206,7 @@ pub enum Success {
     /// A session began; this is its token.
     SignedIn(SecretString),
     CalendarConnected,
-    /// A code for a session.
+    /// A code for a session, or for what was asked.
     CodeIssued(SecretString),
     /// An account that the user has yet to confirm.
     IdentityFound(IdentityId),
@@ -199,7 +228,7 @@ pub async fn finish(
     let outcome = conclude(app, &pending, &answer, holder, user_agent).await;
     Some(Finished {
         exchange: match pending.purpose {
-            Purpose::Exchange(exchange) => Some(exchange),
+            Purpose::Exchange(exchange) | Purpose::Redeem(.., exchange) => Some(exchange),
             _ => None,
         },
         return_to: pending.return_to,
@@ -215,26 +244,26 @@ async fn conclude(
     user_agent: Option<&str>,
 ) -> Result<Success, Failure> {
     // An answer at the redirect URI of another provider is a mix-up (RFC 9700 section 4.4).
-    let provider = app
-        .provider(&pending.provider)
-        .filter(|provider| provider.id == answer.provider)
-        .ok_or(Failure::Failed)?;
-    if pending.expires_at < app.clock.now() {
+    if pending.provider != answer.provider || pending.expires_at < app.clock.now() {
         return Err(Failure::Failed);
     }
-    let response = AuthorizationResponse {
-        code: authorization_code(answer)?,
-        issuer: answer.issuer.as_deref(),
-    };
-    let sign_in = &provider.sign_in;
-    let authorized = sign_in
-        .exchange(response, &pending.authorization, app.clock.now())
-        .await?;
+    if let Purpose::Redeem(_, user_id, _, exchange) = &pending.purpose {
+        authorization_code(answer)?;
+        // Whoever has come back may have been sent by somebody else, so nothing is taken from them yet.
+        let answered = Answered {
+            pending: pending.clone(),
+            answer: answer.clone(),
+        };
+        let sealed = answered.seal(app)?;
+        let code = code::issue(app, *user_id, exchange, Some(&sealed)).await?;
+        return Ok(Success::CodeIssued(code.ok_or(Failure::Suspended)?));
+    }
+    let (provider, authorized) = authorized(app, pending, answer).await?;
     match &pending.purpose {
         Purpose::Exchange(exchange) => {
             origin::act_as(Actor::Person(None));
             let user_id = account::user_of(app, provider, &authorized.identity).await?;
-            let code = code::issue(app, user_id, exchange).await?;
+            let code = code::issue(app, user_id, exchange, None).await?;
             Ok(Success::CodeIssued(code.ok_or(Failure::Suspended)?))
         }
         Purpose::SignIn => {
@@ -261,10 +290,27 @@ async fn conclude(
             holder
                 .filter(|holder| holder.user_id == *user_id && holder.session_id == *session_id)
                 .ok_or(Failure::OtherPerson)?;
-            let id = identity::ask_for(app, *user_id, &authorized.identity).await?;
+            let id = identity::ask_for(app, *user_id, provider, &authorized.identity).await?;
             Ok(Success::IdentityFound(id))
         }
+        Purpose::Redeem(..) => Err(Failure::Failed),
     }
+}
+
+/// What the provider says of the person, and has granted, for its answer.
+async fn authorized<'a>(
+    app: &'a App,
+    pending: &Pending,
+    answer: &Answer,
+) -> Result<(&'a Provider, Authorized), Failure> {
+    let provider = app.provider(&pending.provider).ok_or(Failure::Failed)?;
+    let response = AuthorizationResponse {
+        code: authorization_code(answer)?,
+        issuer: answer.issuer.as_deref(),
+    };
+    let (sign_in, now) = (&provider.sign_in, app.clock.now());
+    let authorized = sign_in.exchange(response, &pending.authorization, now);
+    Ok((provider, authorized.await?))
 }
 
 /// The code of an answer that is a yes.

@@ -125,7 +125,8 @@ pub(super) async fn check_shown(app: &App, caller: &Caller, id: TutorId) -> Resu
         limit: 1,
         ..Filter::default()
     };
-    if !app.cache.found(filter).await?.is_empty() {
+    // Of those whom a key does not reach, nothing is read either.
+    if !find(app, caller, filter).await?.is_empty() {
         return Ok(());
     }
     // Who was a tutor sees what is left of it.

@@ -196,23 +196,27 @@ pub async fn take_role(txn: &impl ConnectionTrait, id: UserId, role: Role) -> Re
         .map(|_| ())
 }
 
-/// The verified address by which a person has signed in last, in lower case. Others may be somebody else's by now.
-pub async fn address(db: &impl ConnectionTrait, id: UserId) -> Result<Option<String>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        email: String,
-    }
-    let row = Row::find_by_statement(raw_sql!(
+/// A verified address of a person.
+#[derive(Debug, FromQueryResult)]
+pub struct Address {
+    /// In lower case.
+    pub email: String,
+    /// Whether the provider vouches that it is the person's today.
+    pub authoritative: bool,
+}
+
+/// The address by which a person has signed in last. Others may be somebody else's by now.
+pub async fn address(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Address>, DbErr> {
+    Address::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT lower(email) AS email FROM identities WHERE user_id = {id} AND confirmed_at IS NOT NULL
+        r#"SELECT lower(email) AS email, email_authoritative AS authoritative FROM identities WHERE user_id = {id} AND confirmed_at IS NOT NULL
            ORDER BY coalesce(last_sign_in_at, created_at) DESC LIMIT 1"#
     ))
     .one(db)
-    .await?;
-    Ok(row.map(|row| row.email))
+    .await
 }
 
-/// Those who sign in with this address, which is in lower case.
+/// Those who sign in with this address, which is in lower case, at a provider that vouches for it.
 pub async fn with_address(db: &impl ConnectionTrait, email: &str) -> Result<Vec<UserId>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -221,7 +225,8 @@ pub async fn with_address(db: &impl ConnectionTrait, email: &str) -> Result<Vec<
     let email = email.to_owned();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} AND confirmed_at IS NOT NULL ORDER BY user_id LIMIT 100"#
+        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} AND email_authoritative AND confirmed_at IS NOT NULL
+           ORDER BY user_id LIMIT 100"#
     ))
     .all(db)
     .await?;

@@ -104,6 +104,7 @@ pub async fn touch(
 pub struct NewKey<'a> {
     pub id: AppKeyId,
     pub app_id: AppId,
+    pub label: Option<&'a str>,
     pub secret_hash: SecretHash,
     pub scopes: Vec<String>,
     pub tutor_ids: Option<&'a [TutorId]>,
@@ -119,6 +120,7 @@ pub async fn insert(
     let key = app_key::Model {
         id: new.id,
         app_id: new.app_id,
+        label: new.label.map(str::to_owned),
         secret_hash: new.secret_hash.to_vec(),
         scopes: new.scopes,
         tutor_ids: new.tutor_ids.map(|ids| ids.iter().map(|id| id.0).collect()),

@@ -37,7 +37,7 @@ pub struct AuditEntry {
     pub at: DateTime<Utc>,
     pub actor_kind: String,
     pub actor_id: Option<Uuid>,
-    /// Of a user who still exists.
+    /// Of a user who still exists, or of the app of a key.
     pub actor_name: Option<String>,
     pub operation: Option<String>,
     pub address: Option<String>,
@@ -54,7 +54,7 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub actor_id: Option<Uuid>,
-    pub subject_kind: Option<String>,
+    pub subject_kind: Option<&'static str>,
     pub subject_id: Option<Uuid>,
     pub operation: Option<String>,
     pub request_id: Option<String>,
@@ -67,10 +67,12 @@ pub struct Filter {
     pub limit: u32,
 }
 
-const SELECT: &str = r"SELECT entries.id, at, actor_kind, actor_id, users.name AS actor_name, operation, host(address) AS address,
+const SELECT: &str = r"SELECT entries.id, at, actor_kind, actor_id, coalesce(users.name, apps.name) AS actor_name, operation, host(address) AS address,
        request_id, subject_kind, subject_id, table_name, action, before, after
 FROM audit_entries AS entries
-LEFT JOIN users ON users.id = actor_id AND actor_kind = 'person'";
+LEFT JOIN users ON users.id = actor_id AND actor_kind = 'person'
+LEFT JOIN app_keys ON app_keys.id = actor_id AND actor_kind = 'key'
+LEFT JOIN third_party_apps AS apps ON apps.id = app_keys.app_id";
 
 /// Entries, the newest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<AuditEntry>, DbErr> {

@@ -82,7 +82,8 @@ pub struct Detail {
     pub subject_slug: String,
     pub subject_name: String,
     pub level: String,
-    pub in_calendar: bool,
+    /// Whether the event in the tutor's calendar is known to say what the booking says.
+    pub calendar_current: bool,
     pub grant_state: Option<GrantState>,
     pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
@@ -136,8 +137,8 @@ pub fn row_status(status: lifecycle::BookingStatus) -> BookingStatus {
 /// Whose bookings.
 #[derive(Clone, Debug)]
 pub enum Side {
-    /// Those that this user has as a student.
-    Student(UserId),
+    /// Those that these users have as students.
+    Students(Vec<UserId>),
     /// Those on lessons of this tutor.
     Tutor(TutorId),
     /// Those that a person may see: as one of these students or in their name, or as the tutor.
@@ -192,7 +193,8 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
-       lessons.calendar_event_id IS NOT NULL AS in_calendar, google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
+       coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
+       google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
@@ -282,7 +284,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
 impl Side {
     fn add_to(self, conditions: &mut Conditions) {
         match self {
-            Self::Student(id) => conditions.add("bookings.student_id = ?", [id.into()]),
+            Self::Students(students) => {
+                let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
+                conditions.add("bookings.student_id = ANY(?)", [students.into()]);
+            }
             Self::Tutor(id) => conditions.add("lessons.tutor_id = ?", [id.into()]),
             Self::Person { students, tutor } => {
                 let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();

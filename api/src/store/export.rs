@@ -23,7 +23,7 @@ pub const LISTS: [(&str, &str); 16] = [
     ),
     (
         "identities",
-        "SELECT id, issuer, subject, email, confirmed_at, last_sign_in_at, created_at
+        "SELECT id, issuer, subject, email, email_authoritative, confirmed_at, last_sign_in_at, created_at
          FROM identities WHERE user_id = $1 ORDER BY id DESC",
     ),
     (
@@ -42,7 +42,7 @@ pub const LISTS: [(&str, &str); 16] = [
         "SELECT id, invited_by = $1 AS sent, role, email, state, answered_at, expires_at, created_at
          FROM invitations
          WHERE invited_by = $1 OR answered_by = $1
-            OR email IN (SELECT lower(email) FROM identities WHERE user_id = $1 AND confirmed_at IS NOT NULL)
+            OR email IN (SELECT lower(email) FROM identities WHERE user_id = $1 AND email_authoritative AND confirmed_at IS NOT NULL)
          ORDER BY id DESC",
     ),
     (

@@ -18,6 +18,7 @@ pub struct Account<'a> {
     pub issuer: &'a str,
     pub subject: &'a str,
     pub email: &'a str,
+    pub email_authoritative: bool,
 }
 
 /// The confirmed identity that an account is.
@@ -76,6 +77,7 @@ pub async fn insert(
         issuer: Set(account.issuer.to_owned()),
         subject: Set(account.subject.to_owned()),
         email: Set(account.email.to_owned()),
+        email_authoritative: Set(account.email_authoritative),
         created_at: Set(now),
         last_sign_in_at: Set(None),
         confirmed_at: Set(confirmed_at),
@@ -142,16 +144,18 @@ pub async fn delete(txn: &impl ConnectionTrait, id: IdentityId) -> Result<(), Db
         .map(|_| ())
 }
 
-/// Notes a sign-in, and the address that the provider now tells.
+/// Notes a sign-in, and what the provider now tells of the address.
 pub async fn note_sign_in(
     txn: &impl ConnectionTrait,
     identity: &identity::Model,
-    email: &str,
+    account: Account<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    let email = account.email;
     let row = identity::ActiveModel {
         id: Unchanged(identity.id),
         email: Set(email.to_owned()),
+        email_authoritative: Set(account.email_authoritative),
         last_sign_in_at: Set(Some(now)),
         ..Default::default()
     };

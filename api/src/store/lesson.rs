@@ -1,6 +1,6 @@
 //! Lessons.
 
-use super::busy_span::SpanRow;
+use super::event_span;
 use ::entity::{
     id::{GrantId, LessonId, SubjectId, TutorId},
     lesson::{self, LessonStatus},
@@ -11,28 +11,6 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql,
 };
-
-/// Spans in which Google may show one of our own events: of lessons that stand, of cancelled ones whose
-/// event is not yet known to be gone or may yet come, and of those changed since `read_at`, when Google was
-/// asked.
-pub async fn perhaps_in_calendar(
-    db: &impl ConnectionTrait,
-    tutor_id: TutorId,
-    window: Span,
-    read_at: DateTime<Utc>,
-) -> Result<Vec<Span>, DbErr> {
-    let (from, until) = (window.start(), window.end());
-    let rows = SpanRow::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT starts_at, ends_at FROM lessons
-           WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from}
-             AND (status <> 'cancelled' OR calendar_event_id IS NOT NULL OR calendar_event_asked_at IS NOT NULL
-                  OR updated_at >= {read_at})"#
-    ))
-    .all(db)
-    .await?;
-    Ok(rows.iter().filter_map(SpanRow::span).collect())
-}
 
 /// A lesson to be made.
 #[derive(Clone, Debug)]
@@ -69,6 +47,8 @@ pub async fn insert(
         calendar_event_id: Set(None),
         calendar_event_attempt: Set(0),
         calendar_event_asked_at: Set(None),
+        calendar_revision: Set(1),
+        calendar_event_revision: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };
@@ -93,7 +73,7 @@ pub async fn schedule(
     .map(|_| ())
 }
 
-/// Moves a lesson, and with it the bookings on it, to another time.
+/// Moves a lesson to another time, and its bookings with it. Whoever moves it asks for its event to be brought in line.
 ///
 /// # Errors
 /// `lessons_tutor_no_overlap` and `bookings_student_no_overlap` are for the caller to translate.
@@ -161,6 +141,8 @@ pub struct ForCalendar {
     pub calendar_event_id: Option<String>,
     pub calendar_event_attempt: i16,
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
+    pub calendar_revision: i32,
+    pub calendar_event_revision: Option<i32>,
     pub student_names: Vec<String>,
     pub student_emails: Vec<String>,
     /// The grant by which the tutor's calendar can be reached.
@@ -175,7 +157,8 @@ pub async fn for_calendar(
         Postgres,
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
-                  calendar_event_attempt, calendar_event_asked_at, google_grants.id AS grant_id, student_names, student_emails
+                  calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
+                  google_grants.id AS grant_id, student_names, student_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
@@ -184,7 +167,7 @@ pub async fn for_calendar(
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
                       coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS student_emails
                FROM bookings JOIN users ON users.id = bookings.student_id
-               WHERE bookings.lesson_id = lessons.id AND bookings.status IN ('confirmed', 'completed', 'no_show')) AS students
+               WHERE bookings.lesson_id = lessons.id AND is_invited(bookings.status)) AS students
            WHERE lessons.id = {id}"#
     ))
     .one(db)
@@ -208,20 +191,66 @@ pub async fn note_event_asked(
         .map(|_| ())
 }
 
-/// Notes which event stands in the calendar that `grant` opens, how many ids were taken by others, and
-/// that nothing is open. Nothing is noted when another calendar is connected by now.
-pub async fn set_calendar_event(
+/// Notes which event stands in the calendar that `grant` opens, how many ids were taken by others, and that nothing is
+/// open. What the event shows is not known yet. Nothing is noted when another calendar is connected by now.
+pub async fn note_event(
     db: &impl ConnectionTrait,
     id: LessonId,
     grant: GrantId,
-    event_id: Option<String>,
+    event_id: &str,
     attempt: i16,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_attempt = {attempt},
-               calendar_event_asked_at = NULL
+        r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_revision = 0,
+               calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
            WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that no event stands in the calendar that `grant` opens, how many ids were used up, and that nothing is open.
+/// Nothing is noted when another calendar is connected by now.
+pub async fn note_no_event(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    grant: GrantId,
+    attempt: i16,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH noted AS (
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_revision = NULL,
+                   calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
+               WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
+               RETURNING id)
+           UPDATE event_spans SET shown_until = {now} FROM noted
+           WHERE lesson_id = noted.id AND shown_until IS NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that the event shows the lesson as it was at `revision`, and so stands nowhere else. Nothing is noted when the
+/// lesson has changed since, or another event or none is known by now.
+pub async fn note_event_current(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    event_id: &str,
+    revision: i32,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH noted AS (
+               UPDATE lessons SET calendar_event_revision = {revision}
+               WHERE id = {id} AND calendar_event_id = {event_id} AND calendar_revision = {revision}
+               RETURNING id, starts_at, ends_at)
+           UPDATE event_spans SET shown_until = {now} FROM noted
+           WHERE lesson_id = noted.id AND shown_until IS NULL
+             AND (event_spans.starts_at, event_spans.ends_at) <> (noted.starts_at, noted.ends_at)"#
     ))
     .await
     .map(|_| ())
@@ -242,7 +271,7 @@ pub async fn out_of_step_with_calendar(
         Postgres,
         r#"SELECT id FROM lessons
            WHERE tutor_id = {tutor_id} AND ends_at > {now}
-             AND (status = 'cancelled' OR calendar_event_id IS NULL)"#
+             AND (status = 'cancelled' OR calendar_event_revision IS DISTINCT FROM calendar_revision)"#
     ))
     .all(db)
     .await?;
@@ -257,11 +286,12 @@ pub async fn forget_calendar_events(
     lesson::Entity::update_many()
         .set(lesson::ActiveModel {
             calendar_event_id: Set(None),
+            calendar_event_revision: Set(None),
             ..Default::default()
         })
         .filter(lesson::COLUMN.tutor_id.eq(tutor_id))
         .filter(lesson::COLUMN.calendar_event_id.is_not_null())
         .exec(txn)
-        .await
-        .map(|_| ())
+        .await?;
+    event_span::forget(txn, tutor_id).await
 }

@@ -11,6 +11,7 @@ pub mod centre;
 mod conditions;
 pub mod date_override;
 pub mod erasure;
+pub mod event_span;
 pub mod export;
 pub mod google_grant;
 pub mod grant_revocation;
@@ -25,6 +26,7 @@ pub mod occupied;
 pub mod offer;
 pub mod person;
 pub mod policy;
+pub mod pushed_request;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;

@@ -1,4 +1,4 @@
-//! What frontends on other sites exchange for sessions.
+//! What frontends on other sites exchange for sessions, or redeem for what they have asked of providers.
 
 use ::entity::{
     id::{SessionId, UserId},
@@ -18,6 +18,7 @@ pub struct NewCode<'a> {
     pub user_id: UserId,
     pub code_challenge: &'a str,
     pub redirect_uri: &'a str,
+    pub sealed_answer: Option<&'a str>,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -30,6 +31,7 @@ pub async fn insert(txn: &impl ConnectionTrait, new: NewCode<'_>) -> Result<(), 
         expires_at: Set(new.expires_at),
         used_at: Set(None),
         session_id: Set(None),
+        sealed_answer: Set(new.sealed_answer.map(str::to_owned)),
     };
     sign_in_code::Entity::insert(row)
         .exec_without_returning(txn)
@@ -68,6 +70,7 @@ pub async fn note_use(
         .set(sign_in_code::ActiveModel {
             used_at: Set(Some(now)),
             session_id: Set(session_id),
+            sealed_answer: Set(None),
             ..Default::default()
         })
         .filter(sign_in_code::COLUMN.code_hash.eq(code_hash.to_vec()))

@@ -4,6 +4,8 @@
 //! `cors`.
 
 mod addresses;
+mod borrowed_addresses;
+mod connections;
 mod credentials;
 mod fields;
 mod ids;

@@ -110,7 +110,11 @@ async fn every_operation_that_changes_something_leaves_who_did_it_from_where() {
         // They only say where to go: what it leads to is `finish_sign_in`. And this identity is confirmed already.
         if matches!(
             operation,
-            "connect_calendar" | "link_identity" | "confirm_identity"
+            "connect_calendar"
+                | "authorize_calendar"
+                | "link_identity"
+                | "authorize_identity"
+                | "confirm_identity"
         ) {
             assert_eq!(news, [json!(null); 0]);
             continue;

@@ -1,6 +1,10 @@
 //! The audit trail as admins read it.
 
-use crate::support::{Person, TestApp};
+use crate::{
+    auth_coverage::{Who, World, table},
+    support::{Person, TestApp},
+};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 const LIST: &str = "/v1/audit-entries";
@@ -9,7 +13,7 @@ const LIST: &str = "/v1/audit-entries";
 const GROW: &str = "
     INSERT INTO audit_entries (at, actor_kind, actor_id, operation, request_id, subject_kind, subject_id, table_name, action, keep_until)
     SELECT timestamptz '2026-01-01Z' + n * interval '1 minute', 'person', gen_random_uuid(), 'edit_' || n % 1000, n::text,
-           'kind_' || n % 1000, gen_random_uuid(), 'users', 'update', '2126-01-01Z'
+           CASE n % 1000 WHEN 7 THEN 'invitation' ELSE 'kind_' || n % 1000 END, gen_random_uuid(), 'users', 'update', '2126-01-01Z'
     FROM generate_series(1, 100000) AS n;
     ANALYZE audit_entries;
 ";
@@ -86,7 +90,7 @@ async fn each_filter_leaves_what_it_names() {
     assert_eq!(centre[0]["subject"], json!({"kind": "centre", "id": null}));
     for query in [
         "operation=edit",
-        "subject_kind=users",
+        "subject_kind=invitation",
         "request_id=1",
         "to=2026-01-01T00:00:00Z",
         "from=2027-03-01T07:01:00.000001Z",
@@ -95,6 +99,37 @@ async fn each_filter_leaves_what_it_names() {
     ] {
         assert_eq!(items(&admin, query).await, [json!(null); 0], "{query}");
     }
+}
+
+#[tokio::test]
+async fn whatever_a_table_calls_its_subject_can_be_asked_for() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let kinds = "SELECT DISTINCT split_part(encode(tgargs, 'escape'), '\\000', 1) AS kind
+                 FROM pg_trigger WHERE tgname = 'audit_insert'";
+    let db = &test.app.db;
+    let kinds = Statement::from_string(db.get_database_backend(), kinds);
+    let kinds = db.query_all_raw(kinds).await.unwrap();
+    assert!(kinds.len() > 5);
+    for row in kinds {
+        let kind: String = row.try_get_by_index(0).unwrap();
+        items(&admin, &format!("subject_kind={kind}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_key_did_names_its_app() {
+    let world = World::new().await;
+    let rows = table(&world);
+    let booking = rows.iter().find(|row| row.operation == "create_booking");
+    let booked = world.ask(Who::KeyWithScope, booking.unwrap()).await;
+    booked.expect(201);
+    let admin = world.person(Who::Admin, "");
+    let entries = items(admin, "operation=create_booking").await;
+    let apps = admin.get("/v1/third-party-apps").await.expect(200);
+    assert_eq!(entries[0]["actor"]["kind"], "key");
+    assert_eq!(entries[0]["actor"]["name"], apps["items"][0]["name"]);
+    assert!(entries[0]["actor"]["name"].is_string());
 }
 
 #[tokio::test]
@@ -114,6 +149,7 @@ async fn only_admins_read_it_and_nonsense_is_refused() {
             "unknown_cursor",
         ),
         ("actor_id=x", "unacceptable"),
+        ("subject_kind=users", "unacceptable"),
         ("from=2027-03-01", "unacceptable"),
         ("to=2300-01-01T00:00:00Z", "out_of_range"),
         ("operation=", "too_short"),
@@ -151,7 +187,7 @@ async fn a_page_reads_about_as_many_entries_as_it_shows_whatever_is_asked_for() 
         String::new(),
         format!("actor_id={id}"),
         format!("subject_id={subject}"),
-        "subject_kind=kind_7".to_owned(),
+        "subject_kind=invitation".to_owned(),
         "operation=edit_7".to_owned(),
         "request_id=77777".to_owned(),
         "from=2026-01-02T00:00:00Z&to=2026-01-03T00:00:00Z".to_owned(),

@@ -1,44 +1,33 @@
 //! Frontends on another site get a session by a code, once, and only who asked.
 
-use crate::support::{Answer, Person, TestApp, email};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use crate::support::{
+    Answer, Person, TestApp, email,
+    frontend::{BACK, FRONTEND, VERIFIER, challenge, location, parameters},
+};
 use chrono::TimeDelta;
 use google_sandbox::Consent;
 use reqwest::Method;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use url::Url;
-
-const FRONTEND: &str = "https://app.example.org";
-const BACK: &str = "https://app.example.org/signed-in?from=api";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 async fn start() -> TestApp {
     TestApp::start_with(|config| {
         config.server.cors_origins = vec![FRONTEND.to_owned()];
-        config.server.redirect_uris = vec![BACK.to_owned()];
     })
     .await
 }
 
 fn asked(test: &TestApp, redirect_uri: &str) -> Url {
     let mut url = test.base.join("/v1/auth/authorize").unwrap();
-    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     url.query_pairs_mut()
         .append_pair("response_type", "code")
         .append_pair("client_id", "app")
         .append_pair("scope", "openid")
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", "s t&te")
-        .append_pair("code_challenge", &challenge)
+        .append_pair("code_challenge", &challenge())
         .append_pair("code_challenge_method", "S256");
     url
-}
-
-fn location(answer: &Answer) -> Url {
-    let location = answer.headers["location"].to_str().unwrap();
-    location.parse().unwrap()
 }
 
 /// To where Sam's browser comes after the provider.
@@ -54,10 +43,6 @@ async fn arrive(test: &TestApp, browser: &mut Person, consent: Consent) -> Url {
     assert_eq!(back.headers["cache-control"], "no-store");
     assert_eq!(back.headers["referrer-policy"], "no-referrer");
     location(&back)
-}
-
-fn parameters(url: &Url) -> HashMap<String, String> {
-    url.query_pairs().into_owned().collect()
 }
 
 async fn code(test: &TestApp) -> String {

@@ -324,6 +324,8 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("PUBLIC_URL", "https://book.example.org/#a"),
         ("PUBLIC_URL", "https://u:p@book.example.org"),
         ("PUBLIC_URL", "ftp://book.example.org"),
+        ("MAX_CONNECTIONS", "0"),
+        ("MAX_CONNECTIONS", "65536"),
         ("SHUTDOWN_GRACE_SECONDS", "0"),
         ("SHUTDOWN_GRACE_SECONDS", "301"),
         ("SESSION_DAYS", "0"),

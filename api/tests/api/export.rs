@@ -152,3 +152,21 @@ async fn an_admin_exports_the_same_for_somebody() {
     sam.send(erase).await.expect(204);
     admin.get(&path).await.expect_problem(404, "not_found");
 }
+
+/// Who once had an address is not told what is sent to whoever has it now.
+#[tokio::test]
+async fn invitations_are_in_the_export_of_whose_address_is_vouched_for() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    for (name, expected) in [("Tim", 1), ("Tina", 0)] {
+        let invitation = json!({"role": "tutor", "email": email(name)});
+        admin.post("/v1/invitations", &invitation).await.expect(201);
+        test.add_account(name);
+        if expected == 0 {
+            test.google.make_consumer(&email(name));
+        }
+        let person = test.sign_in(&email(name)).await;
+        let mut files = Files::of(&person, MINE).await;
+        assert_eq!(files.list("invitations").len(), expected, "{name}");
+    }
+}

@@ -7,11 +7,14 @@ mod people;
 mod queries;
 mod time;
 
-use crate::support::{Answer, Centre, Person, Raw, TestApp, TutorAtCentre};
+use crate::support::{
+    Answer, Centre, Person, Raw, TestApp, TutorAtCentre,
+    frontend::{BACK, challenge},
+};
 use serde_json::{Value, json};
 
 /// What nobody outside may read.
-const INTERNALS: [&str; 12] = [
+const INTERNALS: [&str; 22] = [
     "sqlx",
     "sea_orm",
     "SELECT",
@@ -24,6 +27,17 @@ const INTERNALS: [&str; 12] = [
     ".rs",
     env!("CARGO_MANIFEST_DIR"),
     "/home",
+    // Of serde and the types that it reads.
+    "invalid type",
+    "invalid value",
+    "struct ",
+    "sequence",
+    "variant",
+    "floating point",
+    "target type",
+    "parsing failed",
+    "end of input",
+    "can't be read",
 ];
 
 /// A request, and how it is refused.
@@ -145,6 +159,26 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             "POST",
             IDENTITIES,
             json!({"provider": "google", "return_to": "/docs/"}),
+        ),
+        (
+            "POST",
+            "/v1/me/identities/authorize",
+            json!({"provider": "google", "redirect_uri": BACK, "code_challenge": challenge(), "state": "x"}),
+        ),
+        (
+            "POST",
+            "/v1/calendar/connection/authorize",
+            json!({"redirect_uri": BACK, "code_challenge": challenge(), "state": "x"}),
+        ),
+        (
+            "POST",
+            "/v1/me/identities/redeem",
+            json!({"code": "x", "code_verifier": "x", "redirect_uri": BACK}),
+        ),
+        (
+            "POST",
+            "/v1/calendar/connection/redeem",
+            json!({"code": "x", "code_verifier": "x", "redirect_uri": BACK}),
         ),
         (
             "PUT",

@@ -84,6 +84,27 @@ async fn an_edit_of_what_has_changed_since_is_refused() {
     assert_eq!(sam.get("/v1/me").await.expect(200)["name"], "One");
 }
 
+/// RFC 9110 section 13.1.1.
+#[tokio::test]
+async fn an_edit_may_name_several_versions_or_any_but_no_weak_one() {
+    let test = TestApp::start().await;
+    let sam = test.student("Sam").await;
+    let edit = async |tag: &str, name: &str| {
+        let change = json!({"name": name});
+        sam.edit(Method::PATCH, "/v1/me", tag, &change).await
+    };
+    let first = sam.get("/v1/me").await.etag();
+    let list = format!("\"x\", {first}, \"77\"");
+    let second = edit(&list, "One").await.etag();
+    assert_ne!(first, second);
+    edit(&list, "Two").await.expect_problem(412, "stale_etag");
+    let weak = format!("W/{second}");
+    edit(&weak, "Two").await.expect_problem(412, "stale_etag");
+    let third = edit("*", "Two").await.etag();
+    assert_eq!(sam.get("/v1/me").await.etag(), third);
+    assert_eq!(sam.get("/v1/me").await.expect(200)["name"], "Two");
+}
+
 #[tokio::test]
 async fn of_edits_of_one_version_at_once_exactly_one_wins() {
     let test = TestApp::start().await;

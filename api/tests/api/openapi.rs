@@ -3,6 +3,7 @@
 use scheduling::slots::ALTERNATIVES_WITHIN;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
+use syn::{Meta, Token, punctuated::Punctuated, visit::Visit};
 
 fn document() -> Value {
     serde_json::to_value(api::http::document()).unwrap()
@@ -258,7 +259,7 @@ fn the_document_lists_every_way_in_which_a_sign_in_fails() {
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap())
         .collect();
-    assert_eq!(codes.len(), 11);
+    assert_eq!(codes.len(), 12);
     for code in codes {
         let cell = format!("`{code}`");
         assert!(all.iter().any(|text| text.contains(&cell)), "{code}");
@@ -330,4 +331,50 @@ fn the_table_of_codes_holds_every_code_that_the_sources_name() {
         .filter(|code| **code != "signed_up" && !table.contains(&format!("`{code}`")))
         .collect();
     assert!(missing.is_empty(), "not in the table: {missing:?}");
+}
+
+/// The rules that garde brings have no code of the table, so fields have only ours.
+#[test]
+fn every_rule_of_a_field_is_one_of_ours() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut rules = Rules::default();
+    // There are other files among the sources.
+    for source in sources.iter().filter_map(|text| syn::parse_file(text).ok()) {
+        rules.visit_file(&source);
+    }
+    assert!(rules.0.len() > 100);
+    let ours = ["custom", "dive", "inner", "skip", "transparent"];
+    let others: Vec<_> = rules
+        .0
+        .iter()
+        .filter(|rule| !ours.contains(&rule.as_str()))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+/// The names of all rules of fields.
+#[derive(Default)]
+struct Rules(Vec<String>);
+
+impl Rules {
+    fn read(&mut self, list: &syn::MetaList) {
+        let rules = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        for rule in rules.unwrap() {
+            self.0.push(rule.path().get_ident().unwrap().to_string());
+            match rule {
+                Meta::List(inner) if inner.path.is_ident("inner") => self.read(&inner),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Rules {
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        if let Meta::List(list) = &attribute.meta
+            && list.path.is_ident("garde")
+        {
+            self.read(list);
+        }
+    }
 }

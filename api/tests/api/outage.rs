@@ -331,7 +331,7 @@ async fn the_job_of_a_worker_that_died_is_taken_over() {
     // It had made the event, and could not say so any more.
     let lease = test.now() + TimeDelta::minutes(1);
     test.run_jobs().await;
-    test.execute("UPDATE lessons SET calendar_event_id = NULL")
+    test.execute("UPDATE lessons SET calendar_event_id = NULL, calendar_event_revision = NULL")
         .await;
     test.execute(&format!(
         "INSERT INTO jobs (id, kind, key, run_at, created_at, leased_until, attempts) \

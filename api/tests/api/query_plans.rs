@@ -8,6 +8,7 @@ const GROW: &str = "
     ALTER TABLE lessons DROP CONSTRAINT lessons_tutor_no_overlap;
     ALTER TABLE bookings DROP CONSTRAINT bookings_student_no_overlap;
     ALTER TABLE bookings DISABLE TRIGGER audit_insert;
+    ALTER TABLE bookings DISABLE TRIGGER bookings_moves_calendar_revision;
     CREATE TEMP TABLE new AS SELECT n, gen_random_uuid() AS user_id, gen_random_uuid() AS tutor_id
         FROM generate_series(1, 2000) AS n;
     INSERT INTO users (id, name, email, time_zone, created_at, updated_at)

@@ -61,7 +61,9 @@ impl World {
 #[tokio::test]
 async fn a_key_is_shown_once_and_only_its_hash_is_kept() {
     let world = World::new().await;
-    let made = world.make_key(&json!({"scopes": ALL})).await;
+    let made = world
+        .make_key(&json!({"scopes": ALL, "label": "Kiosk in the library"}))
+        .await;
     let key = made["key"].as_str().unwrap();
     assert!(key.starts_with("tsk_"), "{key}");
     let (id, secret) = (
@@ -72,6 +74,9 @@ async fn a_key_is_shown_once_and_only_its_hash_is_kept() {
     let listed = world.admin.get(&format!("{}/keys", world.app)).await;
     let listed = listed.expect(200);
     assert_eq!(listed["items"][0]["client_id"], id);
+    assert_eq!(listed["items"][0]["label"], "Kiosk in the library");
+    let unnamed = world.make_key(&json!({"scopes": ALL})).await;
+    assert_eq!(unnamed["label"], json!(null));
     assert!(!listed.to_string().contains(secret));
     for table in ["app_keys", "third_party_apps", "idempotency_keys"] {
         let hits = format!(
@@ -493,6 +498,18 @@ async fn keys_are_made_within_bounds() {
     let path = format!("{}/keys", world.app);
     let later = at("2027-06-01T00:00:00Z");
     let cases = [
+        (
+            json!({"scopes": ALL, "expires_at": later, "label": ""}),
+            "label",
+        ),
+        (
+            json!({"scopes": ALL, "expires_at": later, "label": "x".repeat(101)}),
+            "label",
+        ),
+        (
+            json!({"scopes": ALL, "expires_at": later, "label": "a\nb"}),
+            "label",
+        ),
         (json!({"scopes": [], "expires_at": later}), "scopes"),
         (
             json!({"scopes": ["everything"], "expires_at": later}),

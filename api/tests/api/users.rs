@@ -264,8 +264,8 @@ async fn the_first_admin_is_made_on_the_command_line() {
     let other = test.student("Olga").await.id().await;
     let again = |confirmed: &str| {
         format!(
-            "INSERT INTO identities (id, user_id, issuer, subject, email, created_at, confirmed_at)
-             VALUES (gen_random_uuid(), '{other}', 'https://id.example.org', '{confirmed}', 'ada@example.com', now(), {confirmed})"
+            "INSERT INTO identities (id, user_id, issuer, subject, email, email_authoritative, created_at, confirmed_at)
+             VALUES (gen_random_uuid(), '{other}', 'https://id.example.org', '{confirmed}', 'ada@example.com', true, now(), {confirmed})"
         )
     };
     test.execute(&again("NULL").replace("'NULL'", "'1'")).await;

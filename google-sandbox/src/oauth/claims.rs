@@ -19,7 +19,7 @@ pub(crate) fn person(origin: &str, state: &State, token: &AccessToken) -> Value 
     if scopes::holds(&token.scopes, "userinfo.email") {
         claims["email"] = json!(email);
         claims["email_verified"] = json!(true);
-        if let Some(domain) = hosted_domain(email) {
+        if let Some(domain) = hosted_domain(state, email) {
             claims["hd"] = json!(domain);
         }
     }
@@ -36,10 +36,13 @@ pub(crate) fn person(origin: &str, state: &State, token: &AccessToken) -> Value 
     claims
 }
 
-/// The Workspace domain of an address; consumer accounts have none.
-fn hosted_domain(email: &str) -> Option<&str> {
+/// The Workspace domain of an account. Everybody is in the Workspace of their domain, except where Google itself has the
+/// domain, and [`make_consumer`](crate::Sandbox::make_consumer) said otherwise.
+fn hosted_domain<'a>(state: &State, email: &'a str) -> Option<&'a str> {
     let (_, domain) = email.rsplit_once('@')?;
-    (!matches!(domain, "gmail.com" | "googlemail.com")).then_some(domain)
+    let is_consumer =
+        matches!(domain, "gmail.com" | "googlemail.com") || state.consumers.contains(email);
+    (!is_consumer).then_some(domain)
 }
 
 /// An ID token to go with an access token.

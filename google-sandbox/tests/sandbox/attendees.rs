@@ -1,5 +1,5 @@
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Api, STUDENT, TUTOR, at, event, id, invitation, reason, start};
 
@@ -93,4 +93,52 @@ async fn calendars_of_others_are_not_found() {
     let (status, body) = student.call(Method::POST, &path, Some(&event(9))).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(reason(&body), "notFound");
+}
+
+#[tokio::test]
+async fn a_patch_of_a_version_that_a_guest_has_answered_since_is_refused() {
+    let sandbox = start().await;
+    let tutor = Api::of(&sandbox, TUTOR);
+    let made = tutor.insert(&invitation(9)).await;
+    let answer = json!({"attendees": [{"email": STUDENT, "responseStatus": "accepted"}]});
+    sandbox
+        .patch_event(STUDENT, &id(&made), &answer)
+        .expect("an answer");
+    let patch = async |etag: &Value, changes| {
+        let path = format!("/calendars/primary/events/{}", id(&made));
+        let request = tutor.request(Method::PATCH, &path).json(&changes);
+        let etag = etag.as_str().expect("an etag");
+        let answered = request.header("if-match", etag).send().await;
+        answered.expect("an answer").status()
+    };
+
+    let nobody = json!({"attendees": []});
+    assert_eq!(
+        patch(&made["etag"], nobody).await,
+        StatusCode::PRECONDITION_FAILED
+    );
+    let event = &sandbox.events(TUTOR)[0];
+    assert_eq!(event["attendees"][0]["responseStatus"], "accepted");
+
+    // Who stays keeps the answer that is sent back. Only another time is another sequence.
+    let mut guests = event["attendees"].clone();
+    let another = json!({"email": "other@example.com"});
+    guests.as_array_mut().expect("guests").push(another);
+    assert_eq!(
+        patch(&event["etag"], json!({"attendees": guests})).await,
+        StatusCode::OK
+    );
+    let event = &sandbox.events(TUTOR)[0];
+    assert_eq!(event["attendees"][0]["responseStatus"], "accepted");
+    assert_eq!(event["attendees"][1]["responseStatus"], "needsAction");
+    assert_eq!(event["sequence"], 0);
+    let times = json!({"start": start_at(11), "end": start_at(12)});
+    assert_eq!(patch(&event["etag"], times).await, StatusCode::OK);
+    let event = &sandbox.events(TUTOR)[0];
+    assert_eq!(event["sequence"], 1);
+    assert_eq!(event["attendees"][0]["responseStatus"], "accepted");
+}
+
+fn start_at(hour: u32) -> Value {
+    json!({"dateTime": at(hour), "date": null})
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use google_calendar3::api;
+use google_calendar3::{api, common};
 use uuid::Uuid;
 
+use super::change::invitations;
 use super::hub::{Hubs, segment};
 use super::{Attendee, AttendeeResponse, Event, EventStatus, EventTime, NewEvent};
 use crate::{AccessToken, Error};
@@ -75,7 +76,7 @@ pub(super) async fn delete(
 }
 
 /// Refuses what Google would drop or cut without a word, or what could not be told apart afterwards.
-fn check(event: &NewEvent) -> Result<(), Error> {
+pub(super) fn check(event: &NewEvent) -> Result<(), Error> {
     let legal = |b| matches!(b, b'0'..=b'9' | b'a'..=b'v');
     if !(5..=1024).contains(&event.id.len()) || !event.id.bytes().all(legal) {
         return Err(Error::unsendable("not an event id"));
@@ -126,7 +127,7 @@ fn to_api(event: &NewEvent) -> api::Event {
         guests_can_invite_others: Some(false),
         guests_can_modify: Some(false),
         extended_properties: Some(api::EventExtendedProperties {
-            private: Some(event.private.clone().into_iter().collect()),
+            private: Some(invitations(event).chain(event.private.clone()).collect()),
             shared: None,
         }),
         conference_data: event.meet.then(|| api::ConferenceData {
@@ -154,6 +155,9 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         _ => EventStatus::Confirmed,
     };
     let (start, end) = (time_from_api(event.start), time_from_api(event.end));
+    let mut guests = serde_json::to_value(event.attendees.as_deref().unwrap_or_default())
+        .map_err(|_| Error::protocol("attendees that can't be sent back"))?;
+    common::remove_json_null_values(&mut guests);
     if status != EventStatus::Cancelled && (start.is_none() || end.is_none()) {
         return Err(Error::protocol("an event that stands, without its times"));
     }
@@ -179,6 +183,7 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
             .flatten()
             .filter_map(attendee_from_api)
             .collect(),
+        guests: guests.as_array().cloned().unwrap_or_default(),
         private: event
             .extended_properties
             .and_then(|properties| properties.private)

@@ -4,6 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use google_calendar3::CalendarHub;
 use google_calendar3::common::{self, Body, Delegate, Response, Retry};
+use google_calendar3::hyper::Request;
+use google_calendar3::hyper::body::Bytes;
+use google_calendar3::hyper::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER, USER_AGENT,
+};
+use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -119,6 +125,53 @@ impl Hubs {
         .await
     }
 
+    /// Patches what is at `path` below the API, if it is still at the version `etag`; within the limits, for at most
+    /// one of several tries takes effect. The generated client can't say `If-Match`.
+    pub(super) async fn patch(
+        &self,
+        token: &AccessToken,
+        path: &str,
+        etag: &str,
+        body: &Value,
+    ) -> Result<(), Error> {
+        let Inner {
+            client,
+            root,
+            user_agent,
+            limits,
+        } = &*self.inner;
+        let token = sendable(token)?;
+        let body = Bytes::from(body.to_string());
+        with_retries(limits, || async {
+            let body = Full::new(body.clone()).map_err(|never| match never {});
+            let request = Request::patch(format!("{root}/calendar/v3/{path}"))
+                .header(USER_AGENT, user_agent)
+                .header(AUTHORIZATION, format!("Bearer {token}"))
+                .header(CONTENT_TYPE, "application/json")
+                .header(IF_MATCH, etag)
+                .body(body.boxed())
+                .map_err(|_| Error::protocol("an etag or address that can't be sent"))?;
+            let answer = client.request(request).await;
+            let answer = answer.map_err(|error| unanswered(&common::Error::HttpError(error)))?;
+            let (parts, body) = answer.into_parts();
+            // By its status it is known what took place, whether or not the body breaks off.
+            let body = body
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes);
+            if parts.status.is_success() {
+                return Ok(());
+            }
+            let envelope = serde_json::from_slice(&body.unwrap_or_default()).ok();
+            Err(refused(
+                parts.status.as_u16(),
+                &parts.headers,
+                envelope.as_ref(),
+            ))
+        })
+        .await
+    }
+
     fn hub(&self, token: &AccessToken) -> Result<Hub, Error> {
         let Inner {
             client,
@@ -126,11 +179,7 @@ impl Hubs {
             user_agent,
             ..
         } = &*self.inner;
-        let token = token.secret.expose_secret();
-        // The generated client panics on what is not a header value.
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::Unauthorized);
-        }
+        let token = sendable(token)?;
         let mut hub = CalendarHub::new(client.clone(), token.to_owned());
         hub.user_agent(user_agent.clone());
         hub.root_url(format!("{root}/"));
@@ -147,18 +196,27 @@ pub(super) struct Witness {
 
 impl Delegate for Witness {
     fn http_failure(&mut self, response: &Response, envelope: Option<&Value>) -> Retry {
-        let refusal = refusal::read(
-            response.status().as_u16(),
-            response
-                .headers()
-                .get("retry-after")
-                .and_then(|value| value.to_str().ok()),
-            envelope,
-        );
+        let refusal = refused(response.status().as_u16(), response.headers(), envelope);
         // A witness sees one request: there is none to replace.
         let _ = self.refusal.set(refusal);
         Retry::Abort
     }
+}
+
+fn refused(status: u16, headers: &HeaderMap, envelope: Option<&Value>) -> Error {
+    let after = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    refusal::read(status, after, envelope)
+}
+
+/// The text of a token; the generated client panics on what is not a header value.
+fn sendable(token: &AccessToken) -> Result<&str, Error> {
+    let token = token.secret.expose_secret();
+    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::Unauthorized);
+    }
+    Ok(token)
 }
 
 /// A call to which there was no answer, or none that makes sense.

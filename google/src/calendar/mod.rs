@@ -2,6 +2,7 @@
 
 mod bounded;
 mod busy;
+mod change;
 mod event;
 mod hub;
 mod list;
@@ -111,6 +112,28 @@ impl Calendar {
         id: &str,
     ) -> Result<Event, Error> {
         event::get(&self.hubs, token, calendar_id, id).await
+    }
+
+    /// Makes an event that stands say what `wanted` does: its times, its title, whom we invite, and the private
+    /// properties. Whatever else others have made of it stays: text, colour, reminders, guests of their own, and what
+    /// guests have answered. Google mails the guests if there is anything new for them.
+    ///
+    /// Only if the event is still as it was read. So a repetition after a lost answer changes nothing, and what is held
+    /// up on its way takes no effect once the event has been written anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PreconditionFailed`] if the event has changed since, which a change whose answer was lost does too;
+    /// [`Error::Gone`] or [`Error::NotFound`] if it no longer stands; [`Error::Invalid`] for an event that can't be sent.
+    #[instrument(name = "google.change_event", skip_all, fields(event = %event.id))]
+    pub async fn change_event(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        event: &Event,
+        wanted: &NewEvent,
+    ) -> Result<(), Error> {
+        change::change(&self.hubs, token, calendar_id, event, wanted).await
     }
 
     /// Deletes an event; Google tells those invited.

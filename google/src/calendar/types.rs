@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use serde_json::Value;
 
 /// A calendar on the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct NewEvent {
     pub attendees: Vec<Attendee>,
     /// Whether the invited see each other; not in a group lesson of minors.
     pub attendees_see_each_other: bool,
-    /// Ours alone: extended properties on this calendar's copy. Keys up to 44 characters, values up to 1024; longer
+    /// Ours alone: extended properties on this calendar's copy, beside those that name whom we invite. Keys up to 44 characters, values up to 1024; longer
     /// ones are refused here, because Google drops or cuts them silently.
     /// <https://developers.google.com/workspace/calendar/api/guides/extended-properties>
     pub private: BTreeMap<String, String>,
@@ -139,6 +140,8 @@ pub struct Event {
     pub transparent: bool,
     /// Who is invited.
     pub attendees: Vec<Attendee>,
+    /// The attendees as Google tells them, rooms and all: whoever changes the list sends back what stays.
+    pub(super) guests: Vec<Value>,
     /// Our extended properties on this copy.
     pub private: BTreeMap<String, String>,
     /// Where the video meeting is, once there is one.

@@ -7,6 +7,7 @@ mod any_provider;
 mod busy;
 mod calendar;
 mod calendar_failures;
+mod change;
 mod discovery;
 mod id_token;
 mod sign_in;

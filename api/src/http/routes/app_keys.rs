@@ -58,6 +58,9 @@ pub struct AppKey {
     /// How the key begins; also the `client_id` at `/v1/auth/token`.
     #[schema(example = "tsk_AZMFoG8ufDqdQT-PahssPQ")]
     client_id: String,
+    /// Which installation of the app holds the key, as admins call it.
+    #[schema(required, example = "Kiosk in the library")]
+    label: Option<String>,
     #[schema(value_type = Vec<ScopeName>, example = json!(["availability:read"]))]
     scopes: Vec<String>,
     /// Only these tutors; null: all.
@@ -81,6 +84,7 @@ impl From<Key> for AppKey {
         Self {
             id: key.id.0,
             client_id: app_key::client_id(key.id),
+            label: key.label,
             scopes: key.scopes,
             tutor_ids: key.tutor_ids,
             subjects: key.subjects,
@@ -126,6 +130,15 @@ pub async fn list(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAppKey {
+    /// Which installation of the app is to hold the key, so that of several keys one knows which to revoke.
+    #[garde(custom(validate::optional_line(1, 100)))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Kiosk in the library"
+    )]
+    label: Option<String>,
     /// What the key lets the app do: no more than it needs.
     #[garde(custom(validate::items(1, 20)), custom(|scopes: &Vec<ScopeName>, context: &()| validate::distinct(scopes, context)))]
     #[schema(min_items = 1, max_items = 20, example = json!(["availability:read"]))]
@@ -199,6 +212,7 @@ pub async fn create(
         slugs
     });
     let wanted = Wanted {
+        label: new.label,
         scopes: new.scopes.into_iter().map(Scope::from).collect(),
         tutor_ids,
         subjects,

@@ -64,7 +64,7 @@ struct AuditActor {
     /// Of a person or key; null: a person who was only just signing in.
     #[schema(required, example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
     id: Option<Uuid>,
-    /// Of a person who still has an account.
+    /// Of a person who still has an account, or of the app of a key.
     #[schema(required, example = "Amara Okafor")]
     name: Option<String>,
 }
@@ -114,6 +114,35 @@ pub struct AuditEntryPage {
     next_cursor: Option<String>,
 }
 
+/// What changes may be about: what the triggers of tables are told.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SubjectKind {
+    Booking,
+    Centre,
+    HolidayCalendar,
+    Invitation,
+    Subject,
+    ThirdPartyApp,
+    Tutor,
+    User,
+}
+
+impl SubjectKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Booking => "booking",
+            Self::Centre => "centre",
+            Self::HolidayCalendar => "holiday_calendar",
+            Self::Invitation => "invitation",
+            Self::Subject => "subject",
+            Self::ThirdPartyApp => "third_party_app",
+            Self::Tutor => "tutor",
+            Self::User => "user",
+        }
+    }
+}
+
 #[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -122,9 +151,9 @@ pub struct AuditEntryParams {
     #[garde(skip)]
     actor_id: Option<Uuid>,
     /// Only what is about such things.
-    #[garde(custom(validate::optional_text(1, 64)))]
-    #[param(min_length = 1, max_length = 64, example = "tutor")]
-    subject_kind: Option<String>,
+    #[garde(skip)]
+    #[param(inline, example = "tutor")]
+    subject_kind: Option<SubjectKind>,
     /// Only what is about this.
     #[garde(skip)]
     subject_id: Option<Uuid>,
@@ -169,7 +198,7 @@ pub async fn list(
 ) -> Result<axum::Json<AuditEntryPage>, Error> {
     let filter = Filter {
         actor_id: params.actor_id,
-        subject_kind: params.subject_kind,
+        subject_kind: params.subject_kind.map(SubjectKind::name),
         subject_id: params.subject_id,
         operation: params.operation,
         request_id: params.request_id,

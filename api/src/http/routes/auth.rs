@@ -96,7 +96,8 @@ fn docs() -> String {
 /// | `access_denied` | The person said no. |
 /// | `sign_in_failed` | What came back does not belong to this attempt, came after 15 minutes, or proves nothing. |
 /// | `email_not_verified` | The provider has not verified the person's address. |
-/// | `sign_up_closed` | Only people of some domains may sign up here. |
+/// | `sign_up_closed` | Only people of some domains may sign up here, and those whom an admin has invited. |
+/// | `email_not_authoritative` | As `sign_up_closed`; and an invitation to this address would not count, because the provider does not vouch that it is still the person's. Sign in by another account, or ask to be invited at another address. |
 /// | `suspended` | The centre has suspended the account. |
 /// | `provider_unavailable` | The provider does not answer as it should. |
 /// | `unavailable`, `internal` | A fault of ours. |
@@ -291,7 +292,7 @@ async fn finish(
 }
 
 /// Nobody knows where this browser came from: a page lets people start again.
-fn not_under_way(headers: &HeaderMap) -> Response {
+pub(super) fn not_under_way(headers: &HeaderMap) -> Response {
     if reads_html(headers) {
         return (
             StatusCode::BAD_REQUEST,

@@ -107,7 +107,7 @@ pub async fn authorize(
     if let Some(url) = under_public_name(&app, &headers, &uri) {
         return Ok(Redirect::to(&url).into_response());
     }
-    let (state, challenge) = (params.state.clone(), params.code_challenge.clone());
+    let (state, challenge) = (Some(params.state.clone()), params.code_challenge.clone());
     let exchange = Exchange::new(&app, params.redirect_uri.clone(), state, challenge)?;
     let Some(provider) = service::sign_in::provider(&app, params.provider.as_deref())? else {
         return Ok((no_store(), choice(&app, &params)).into_response());

@@ -301,13 +301,13 @@ enum As {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BookingParams {
-    /// Bookings that the caller has as a student (the default), on the caller's lessons as a tutor, or, for admins, of the
-    /// whole centre. Third-party apps are answered for the centre in any case, as far as their keys reach.
+    /// Bookings that the caller, and those whose guardian the caller is, have as students (the default), on the caller's
+    /// lessons as a tutor, or, for admins, of the whole centre. Third-party apps are answered for the centre in any case, as far as their keys reach.
     #[garde(skip)]
     #[serde(rename = "as")]
     #[param(inline, nullable = false)]
     side: Option<As>,
-    /// Only bookings of this student. As a student: somebody whose guardian the caller is.
+    /// Only bookings of this student. As a student: the caller, or somebody whose guardian the caller is.
     #[garde(skip)]
     #[param(value_type = Option<Uuid>, nullable = false)]
     student_id: Option<UserId>,
@@ -345,7 +345,7 @@ pub struct BookingParams {
 
 /// List bookings.
 ///
-/// The caller's own, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
+/// Those of the caller and of all whose guardian the caller is, where nothing else is asked for. By start, the earliest first; cancelled ones too, unless `status` says otherwise.
 #[utoipa::path(get, path = "/v1/bookings", tag = "bookings", operation_id = "list_bookings",
     security(("session" = [])), params(BookingParams),
     responses((status = 200, description = "Bookings by start.", body = BookingPage), NotSignedIn, NotFound, Faults))]
@@ -395,9 +395,12 @@ async fn side(
         (Some(As::Tutor), Caller::Person(person)) => {
             Ok((person.tutor_id.map(Side::Tutor), params.student_id))
         }
-        (Some(As::Student) | None, Caller::Person(_)) => {
-            let student = caller.student(app, params.student_id).await?;
-            Ok((student.map(Side::Student), None))
+        (Some(As::Student) | None, Caller::Person(person)) => {
+            let students = match params.student_id {
+                None => person.acts_for(),
+                named => Vec::from_iter(caller.student(app, named).await?),
+            };
+            Ok((Some(Side::Students(students)), None))
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     service::{
         self,
         calendar_connection::{Connection, State as Standing},
+        sign_in::Back,
     },
 };
 use axum::{
@@ -138,7 +139,8 @@ pub async fn connect(
     Json(new): Json<NewConnection>,
 ) -> Result<Response, Error> {
     let return_to = new.return_to.as_deref().unwrap_or("/docs/");
-    let started = service::sign_in::start_calendar(&app, &holder, return_to).await?;
+    let back = Back::Path(return_to);
+    let started = service::sign_in::start_calendar(&app, &holder, back).await?;
     let answer = AuthorizationStarted {
         authorization_url: started.authorization_url.to_string(),
     };

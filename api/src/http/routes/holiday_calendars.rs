@@ -196,11 +196,12 @@ pub async fn edit(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(changes): Json<HolidayCalendarChanges>,
 ) -> Result<Response, Error> {
-    holiday_calendar::get(&app, id).await?;
+    let current = holiday_calendar::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let HolidayCalendarChanges { name, centre_wide } = changes;
     let changes = Changes { name, centre_wide };
     let calendar = holiday_calendar::update(&app, id, version, &changes, dry_run).await?;
@@ -219,10 +220,11 @@ pub async fn delete(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
-    holiday_calendar::get(&app, id).await?;
+    let current = holiday_calendar::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     holiday_calendar::delete(&app, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -282,10 +284,11 @@ pub struct NewFollowedCalendars {
 pub async fn follow(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewFollowedCalendars>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let wanted = new.calendar_ids.into_iter().map(HolidayCalendarId);
     let wanted: Vec<_> = wanted.collect();
     let followed =

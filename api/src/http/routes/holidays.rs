@@ -117,11 +117,12 @@ pub async fn replace(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewHolidays, LONGEST_LIST_KIB>,
 ) -> Result<Response, Error> {
-    holiday_calendar::get(&app, id).await?;
+    let current = holiday_calendar::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let holidays = new.holidays.into_iter().enumerate().map(|(at, holiday)| {
         let field = format!("holidays[{at}].last_date");
         Ok(holiday_calendar::Holiday {
@@ -154,11 +155,12 @@ pub async fn import(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<HolidayCalendarId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     CalendarFile(text): CalendarFile,
 ) -> Result<Response, Error> {
-    holiday_calendar::get(&app, id).await?;
+    let current = holiday_calendar::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let holidays = holiday_calendar::import(&app, id, version, text, dry_run).await?;
     Ok(edited(version, dry_run, HolidayList::from(holidays)))
 }

@@ -11,7 +11,7 @@ use crate::{
         problem::Problem,
         sign_in_cookie, validate,
     },
-    service::{self, IdentityId, identity::Linked},
+    service::{self, IdentityId, identity::Linked, sign_in::Back},
 };
 use axum::{
     extract::State,
@@ -125,7 +125,8 @@ pub async fn link(
     Json(new): Json<NewIdentity>,
 ) -> Result<Response, Error> {
     let return_to = new.return_to.as_deref().unwrap_or("/docs/");
-    let started = service::sign_in::start_link(&app, &holder, &new.provider, return_to).await?;
+    let back = Back::Path(return_to);
+    let started = service::sign_in::start_link(&app, &holder, &new.provider, back).await?;
     let answer = AuthorizationStarted {
         authorization_url: started.authorization_url.to_string(),
     };

@@ -132,10 +132,15 @@ enum Which {
 
 /// List invitations.
 ///
-/// The newest first.
+/// The newest first. Invitations count only for an address that the provider says is the person's today: Google says so of
+/// addresses of Gmail and of Workspace accounts, and not of others for which an account was opened once. Who signed in by
+/// such an account can't receive any (`email_not_authoritative`), and signs in by another account, or asks to be invited
+/// at another address.
 #[utoipa::path(get, path = "/v1/invitations", tag = "users", operation_id = "list_invitations", security(("session" = [])),
     params(InvitationParams),
-    responses((status = 200, description = "Invitations.", body = InvitationPage), NotSignedIn, Faults))]
+    responses((status = 200, description = "Invitations.", body = InvitationPage),
+        (status = 403, description = "Of those received: the provider does not vouch for the address (`email_not_authoritative`); or a third-party app asked.", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, Faults))]
 pub async fn list(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
@@ -166,7 +171,7 @@ pub struct NewInvitation {
     #[garde(skip)]
     role: Role,
     /// With which the invited person signs in.
-    #[garde(email, length(max = 320))]
+    #[garde(custom(validate::email))]
     #[schema(format = "email", max_length = 320, example = "amara@example.org")]
     email: String,
     /// For admins: the student whose guardian it will be.
@@ -176,8 +181,8 @@ pub struct NewInvitation {
 
 /// Invite somebody.
 ///
-/// Whoever signs in with the address, verified by the provider, finds the invitation and may accept it within 14 days,
-/// also if they have never signed in before. Nobody is told whether the address is known here.
+/// Whoever signs in with the address, by a provider that is authoritative for it (`list_invitations` says which), finds
+/// the invitation and may accept it within 14 days, also if they have never signed in before. Nobody is told whether the address is known here.
 #[utoipa::path(post, path = "/v1/invitations", tag = "users", operation_id = "create_invitation", security(("session" = [])),
     request_body = NewInvitation,
     responses((status = 201, description = "Invited.", body = Invitation),
@@ -206,8 +211,9 @@ pub async fn create(
 #[utoipa::path(post, path = "/v1/invitations/{id}/accept", tag = "users", operation_id = "accept_invitation", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the invitation.")),
     responses((status = 204, description = "Accepted."),
+        (status = 403, description = "The provider does not vouch for the address (`email_not_authoritative`); or a page of another site asked for it.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The guardian and the student are linked (`already_guardian`), to too many (`too_many_guardians`), or one person (`same_person`).", body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, Faults))]
+        NotSignedIn, NotFound, Faults))]
 pub async fn accept(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
@@ -226,7 +232,9 @@ pub async fn accept(
 /// Who was invited may.
 #[utoipa::path(post, path = "/v1/invitations/{id}/decline", tag = "users", operation_id = "decline_invitation", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the invitation.")),
-    responses((status = 204, description = "Declined."), NotSignedIn, CrossOrigin, NotFound, Faults))]
+    responses((status = 204, description = "Declined."),
+        (status = 403, description = "The provider does not vouch for the address (`email_not_authoritative`); or a page of another site asked for it.", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, NotFound, Faults))]
 pub async fn decline(
     State(app): State<App>,
     SignedIn(holder): SignedIn,

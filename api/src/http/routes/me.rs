@@ -97,10 +97,11 @@ pub struct MeChanges {
 pub async fn edit(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     Json(changes): Json<MeChanges>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(holder.version)?;
     let changes = Changes {
         name: changes.name,
         time_zone: changes.time_zone,
@@ -144,10 +145,11 @@ pub async fn export(
 pub async fn erase(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     jar: CookieJar,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(holder.version)?;
     erasure::erase(&app, holder.user_id, version).await?;
     let jar = jar.add(CookieName::Session.clear(&app));
     Ok((StatusCode::NO_CONTENT, jar).into_response())

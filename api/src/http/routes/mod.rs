@@ -7,6 +7,7 @@ mod authorize;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
+mod frontend_authorizations;
 mod guardianships;
 mod health;
 mod holds;
@@ -40,6 +41,7 @@ pub fn all() -> OpenApiRouter<App> {
         .route("/", axum::routing::get(health::home))
         .routes(routes!(auth::sign_in))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(frontend_authorizations::go_on))
         .routes(routes!(auth::callback))
         .routes(routes!(auth::provider_callback))
         .routes(routes!(auth::providers))
@@ -67,6 +69,8 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(app_keys::list, app_keys::create))
         .routes(routes!(app_keys::revoke))
         .routes(routes!(identities::list, identities::link))
+        .routes(routes!(frontend_authorizations::authorize_identity))
+        .routes(routes!(frontend_authorizations::redeem_identity))
         .routes(routes!(identities::unlink))
         .routes(routes!(identities::confirm))
         .routes(routes!(subjects::list, subjects::create))
@@ -115,4 +119,6 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
+        .routes(routes!(frontend_authorizations::authorize_calendar))
+        .routes(routes!(frontend_authorizations::redeem_calendar))
 }

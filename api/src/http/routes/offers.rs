@@ -154,10 +154,11 @@ impl TryFrom<f64> for LessonMinutes {
 pub async fn replace(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewOffers>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let wanted: Vec<WantedOffer> = new.offers.into_iter().map(WantedOffer::from).collect();
     let offers = service::tutor::replace_offers(&app, tutor.id, version, &wanted, dry_run).await?;
     Ok(edited(version, dry_run, OfferList::from(&offers[..])))

@@ -167,10 +167,11 @@ pub async fn put(
     State(app): State<App>,
     tutor: EditedTutor,
     Path(path): Path<OverridePath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewOverride>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let new = DateOverride {
         date: path.date()?,
         hours: new.hours.into_iter().map(Into::into).collect(),
@@ -193,9 +194,10 @@ pub async fn delete(
     State(app): State<App>,
     tutor: EditedTutor,
     Path(path): Path<OverridePath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     service::date_override::delete(&app, tutor.id, version, path.date()?).await?;
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

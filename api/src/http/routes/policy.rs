@@ -202,10 +202,12 @@ pub async fn get_centre(
 pub async fn replace_centre(
     State(app): State<App>,
     _: Admin,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<Policy>,
 ) -> Result<Response, Error> {
+    let current = service::policy::of_centre(&app).await?.1;
+    let version = if_match.choose(current)?;
     let new = policy::Policy::from(new);
     service::policy::replace_centre(&app, version, &new, dry_run).await?;
     Ok(edited(version, dry_run, Policy::from(new)))
@@ -254,10 +256,11 @@ pub async fn get_tutor(
 pub async fn replace_tutor(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<OwnPolicy>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let new = policy::OwnPolicy::from(new);
     let effective = service::policy::replace_tutor(&app, tutor.id, version, &new, dry_run).await?;
     let policy = TutorPolicy {

@@ -15,6 +15,7 @@ use crate::{
     },
     service::{
         self,
+        caller::Caller,
         idempotency::{Claim, Reply},
         subject::{self, SubjectWithLevels},
     },
@@ -225,12 +226,15 @@ pub struct SubjectChanges {
         NotSignedIn, NotAdmin, NotFound, BadBody, Precondition, Faults))]
 pub async fn edit(
     State(app): State<App>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(slug): Path<String>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     Json(SubjectChanges { name, levels }): Json<SubjectChanges>,
 ) -> Result<Response, Error> {
+    let caller = Caller::Person(admin.person.clone());
+    let current = subject::get(&app, &caller, &slug).await?.version;
+    let version = if_match.choose(current)?;
     let changes = subject::Changes { name, levels };
     Ok(answer(
         subject::update(&app, &slug, version, &changes).await?,
@@ -249,11 +253,14 @@ pub async fn edit(
         NotSignedIn, NotAdmin, NotFound, Precondition, Faults))]
 pub async fn delete(
     State(app): State<App>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(slug): Path<String>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
+    let caller = Caller::Person(admin.person.clone());
+    let current = subject::get(&app, &caller, &slug).await?.version;
+    let version = if_match.choose(current)?;
     subject::delete(&app, &slug, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }

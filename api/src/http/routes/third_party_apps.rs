@@ -176,10 +176,12 @@ pub async fn edit(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<AppId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     Json(changes): Json<ThirdPartyAppChanges>,
 ) -> Result<Response, Error> {
+    let current = third_party_app::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let changes = (changes.name.as_deref(), changes.enabled);
     Ok(answer(
         &third_party_app::update(&app, id, version, changes).await?,

@@ -256,9 +256,10 @@ pub async fn delete(
     State(app): State<App>,
     tutor: EditedTutor,
     Path(TimeOffPath { time_off_id }): Path<TimeOffPath>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     time_off::delete(&app, tutor.id, version, time_off_id).await?;
     Ok((StatusCode::NO_CONTENT, etag(version + 1)).into_response())
 }

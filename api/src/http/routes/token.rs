@@ -9,7 +9,7 @@ use crate::{
     },
     service::{
         app_key::{self, Issued, TOKEN_LIFETIME, TokenRefusal},
-        sign_in::code,
+        sign_in::{Redemption, code},
     },
 };
 use axum::{
@@ -135,7 +135,12 @@ async fn for_person(
     };
     let user_agent = headers.get(header::USER_AGENT);
     let user_agent = user_agent.and_then(|value| value.to_str().ok());
-    let session = code::redeem(app, &code, &verifier, &redirect_uri, user_agent).await?;
+    let redemption = Redemption {
+        code,
+        verifier,
+        redirect_uri,
+    };
+    let session = code::redeem(app, &redemption, user_agent).await?;
     let Some((token, lasts)) = session else {
         let detail = "The code is over, was used, or belongs to somebody else.";
         return Ok(refuse("invalid_grant", detail));

@@ -236,10 +236,11 @@ struct Language(String);
 pub async fn edit(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(changes): Json<TutorChanges>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let TutorChanges {
         bio,
         languages,

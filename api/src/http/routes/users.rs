@@ -223,10 +223,12 @@ pub async fn set_roles(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<UserId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
     Json(Roles { roles }): Json<Roles>,
 ) -> Result<Response, Error> {
+    let current = role::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     let roles: Vec<_> = roles.into_iter().map(role::Role::from).collect();
     Ok(answer(role::set(&app, id, version, &roles).await?))
 }
@@ -245,9 +247,8 @@ pub struct NewSuspension {
 ///
 /// For admins. All sessions of the user end, and the user can't sign in. Nobody finds or books a tutor who is suspended;
 /// the lessons that are booked stay: `GET /v1/bookings?as=centre&needs_tutor=true&status=confirmed` lists those that wait
-/// for another tutor, `GET /v1/slots` with the subject and the time names who could take one over, best first (without the
-/// student, who has this very lesson then, and as far as notice and horizon allow), and `POST /v1/bookings/{id}/reassign`
-/// hands it over, however short the notice.
+/// for another tutor, `GET /v1/bookings/{id}/substitutes` says who could take one over, and
+/// `POST /v1/bookings/{id}/reassign` hands it over, however short the notice.
 #[utoipa::path(post, path = "/v1/users/{id}/suspend", tag = "users", operation_id = "suspend_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
     request_body = NewSuspension,
@@ -326,9 +327,11 @@ pub async fn erase(
     State(app): State<App>,
     _: Admin,
     Path(id): Path<UserId>,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Error> {
+    let current = role::get(&app, id).await?.version;
+    let version = if_match.choose(current)?;
     erasure::erase(&app, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }

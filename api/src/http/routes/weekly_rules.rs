@@ -186,10 +186,11 @@ pub struct NewWeeklyRules {
 pub async fn replace(
     State(app): State<App>,
     tutor: EditedTutor,
-    IfMatch(version): IfMatch,
+    if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
     Json(new): Json<NewWeeklyRules>,
 ) -> Result<Response, Error> {
+    let version = if_match.choose(tutor.version)?;
     let rules: Vec<_> = new
         .rules
         .into_iter()

@@ -5,7 +5,7 @@ use crate::{
     app::{App, Provider},
     error::Error,
     service::{UserId, identity::account, transaction::transaction},
-    store::{self, user::NewUser, violated},
+    store::{self, identity::Account, user::NewUser, violated},
 };
 use ::entity::user_role::Role;
 use google::Identity;
@@ -20,19 +20,27 @@ pub(super) async fn user_of(
     if !identity.email_verified {
         return Err(Failure::EmailNotVerified);
     }
-    if let Some(user_id) = known(app, identity).await? {
+    let account = account(provider, identity);
+    if let Some(user_id) = known(app, account).await? {
         return Ok(user_id);
     }
-    if !may_sign_up(app, provider, identity) && !is_invited(app, identity).await? {
-        return Err(Failure::SignUpClosed);
+    if !may_sign_up(app, provider, identity) {
+        // Told to everybody with such an address, invited or not: so nobody learns by it who is.
+        if !account.email_authoritative {
+            return Err(Failure::EmailNotAuthoritative);
+        }
+        if !is_invited(app, account).await? {
+            return Err(Failure::SignUpClosed);
+        }
     }
-    Ok(sign_up(app, identity).await?)
+    Ok(sign_up(app, identity, account).await?)
 }
 
-/// Whoever an admin has invited may sign up in any domain: guardians seldom have an address of the school.
-async fn is_invited(app: &App, identity: &Identity) -> Result<bool, Error> {
+/// Whoever an admin has invited may sign up in any domain: guardians seldom have an address of the school. The address is
+/// one for which the provider is authoritative, or the door would open to whoever had it once.
+async fn is_invited(app: &App, account: Account<'_>) -> Result<bool, Error> {
     let side = store::invitation::Side::SentTo {
-        address: Some(identity.email.to_lowercase()),
+        address: Some(account.email.to_lowercase()),
         now: app.clock.now(),
         only_of_admins: true,
     };
@@ -53,31 +61,31 @@ fn may_sign_up(app: &App, provider: &Provider, identity: &Identity) -> bool {
         || domain.is_some_and(|domain| domains.iter().any(|one| one.eq_ignore_ascii_case(domain)))
 }
 
-async fn known(app: &App, identity: &Identity) -> Result<Option<UserId>, Error> {
-    let (issuer, subject) = (&identity.issuer, &identity.subject);
+async fn known(app: &App, account: Account<'_>) -> Result<Option<UserId>, Error> {
+    let (issuer, subject) = (account.issuer, account.subject);
     let Some(known) = store::identity::confirmed(&app.db, issuer, subject).await? else {
         return Ok(None);
     };
     transaction!(app.db, |txn| {
-        Ok(store::identity::note_sign_in(txn, &known, &identity.email, app.clock.now()).await?)
+        Ok(store::identity::note_sign_in(txn, &known, account, app.clock.now()).await?)
     })?;
     Ok(Some(known.user_id))
 }
 
 /// Makes the user of a person who signs in for the first time. Of two first sign-ins at once, the
 /// unique key lets one make the user, and the other finds it.
-async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
+async fn sign_up(app: &App, identity: &Identity, account: Account<'_>) -> Result<UserId, Error> {
     let now = app.clock.now();
     let made = transaction!(app.db, |txn| {
         let name = display_name(identity);
         let time_zone = app.config.centre.time_zone.name();
         let new = NewUser {
             name: &name,
-            email: &identity.email,
+            email: account.email,
             time_zone,
         };
         let user_id = store::user::insert(txn, new, &[Role::Student], now).await?;
-        match store::identity::insert(txn, user_id, account(identity), Some(now), now).await {
+        match store::identity::insert(txn, user_id, account, Some(now), now).await {
             Err(error) if violated(&error) == Some("identities_issuer_subject_key") => {
                 Err(Error::conflict("signed_up", "This account has signed up."))
             }
@@ -85,7 +93,7 @@ async fn sign_up(app: &App, identity: &Identity) -> Result<UserId, Error> {
         }
     });
     match made {
-        Err(Error::Conflict(_)) => known(app, identity)
+        Err(Error::Conflict(_)) => known(app, account)
             .await?
             .ok_or_else(|| Error::internal(anyhow::anyhow!("identity came and went"))),
         outcome => outcome,

@@ -13,6 +13,8 @@ pub enum Failure {
     EmailNotVerified,
     /// Only people of some domains may sign up, and this is none of them.
     SignUpClosed,
+    /// Only people of some domains, and invited ones, may sign up, and the provider does not vouch for the address.
+    EmailNotAuthoritative,
     /// The provider does not answer, or not as the protocol says.
     ProviderUnavailable,
     /// Somebody else has signed in meanwhile, or nobody is signed in any more.
@@ -35,6 +37,7 @@ impl Failure {
             Self::Failed => "sign_in_failed",
             Self::EmailNotVerified => "email_not_verified",
             Self::SignUpClosed => "sign_up_closed",
+            Self::EmailNotAuthoritative => "email_not_authoritative",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::OtherPerson => "other_person",
             Self::NoLastingAccess => "no_lasting_access",
@@ -43,6 +46,27 @@ impl Failure {
             Self::Fault(Error::Unavailable { .. } | Error::Contention { .. }) => "unavailable",
             Self::Fault(_) => "internal",
         }
+    }
+}
+
+/// What came to nothing while a frontend waited for an answer.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let detail = match failure {
+            Failure::Fault(error) => return error,
+            Failure::ProviderUnavailable => {
+                return Self::unavailable(anyhow::anyhow!("the provider does not answer"));
+            }
+            Failure::EmailNotVerified => {
+                "The provider has not verified the address of this account."
+            }
+            Failure::IdentityTaken => "Somebody signs in by this account already.",
+            Failure::NoLastingAccess => {
+                "Google has given access before: remove it at myaccount.google.com/permissions and connect again."
+            }
+            _ => "The provider's answer proves nothing. Start again.",
+        };
+        Self::conflict(failure.code(), detail)
     }
 }
 

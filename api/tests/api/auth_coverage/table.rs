@@ -1,10 +1,12 @@
 //! Every operation with a request that looks valid, and what it answers to whom.
 
 use super::world::{Who, World};
+use crate::support::frontend::{BACK, VERIFIER, challenge};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// An operation.
+#[derive(Clone)]
 pub struct Row {
     pub operation: &'static str,
     pub method: Method,
@@ -128,6 +130,10 @@ pub fn table(world: &World) -> Vec<Row> {
     .collect()
 }
 
+fn redemption() -> Value {
+    json!({"code": "unknown", "code_verifier": VERIFIER, "redirect_uri": BACK})
+}
+
 fn signing_in() -> Vec<Row> {
     vec![
         Row::open("livez", "/livez", 200),
@@ -140,10 +146,22 @@ fn signing_in() -> Vec<Row> {
             400,
         ),
         Row::open("authorize", "/v1/auth/authorize?response_type=code", 422),
+        Row::open(
+            "continue_authorization",
+            "/v1/auth/continue?request=unknown",
+            400,
+        ),
         Row::open("list_providers", "/v1/auth/providers", 200),
         Row::signed_in("list_identities", "/v1/me/identities", 200),
         Row::signed_in("link_identity", "/v1/me/identities", 200)
             .sent(Method::POST, json!({"provider": "google"})),
+        Row::signed_in("authorize_identity", "/v1/me/identities/authorize", 200).sent(
+            Method::POST,
+            json!({"provider": "google", "redirect_uri": BACK, "code_challenge": challenge()}),
+        ),
+        // There is no such code.
+        Row::signed_in("redeem_identity", "/v1/me/identities/redeem", 422)
+            .sent(Method::POST, redemption()),
         Row::students_own(
             "confirm_identity",
             "/v1/me/identities/{identity}/confirm",
@@ -465,6 +483,18 @@ fn calendar() -> Vec<Row> {
         Row::signed_in("connect_calendar", "/v1/calendar/connection", 403)
             .but(200, &[Who::Tutor, Who::OtherTutor])
             .sent(Method::POST, json!({})),
+        Row::signed_in(
+            "authorize_calendar",
+            "/v1/calendar/connection/authorize",
+            403,
+        )
+        .but(200, &[Who::Tutor, Who::OtherTutor])
+        .sent(
+            Method::POST,
+            json!({"redirect_uri": BACK, "code_challenge": challenge()}),
+        ),
+        Row::signed_in("redeem_calendar", "/v1/calendar/connection/redeem", 422)
+            .sent(Method::POST, redemption()),
         Row::signed_in("disconnect_calendar", "/v1/calendar/connection", 204).with(Method::DELETE),
     ]
 }

@@ -252,7 +252,7 @@ impl World {
     }
 
     pub async fn ask_as(&self, person: &Person, row: &Row) -> Answer {
-        let mut request = person.request(row.method.clone(), &self.fill(row.path));
+        let mut request = self.request(person, row);
         if row.edit {
             let reader = if row.path == "/v1/me" {
                 person
@@ -264,23 +264,25 @@ impl World {
             let none = reqwest::header::HeaderValue::from_static("\"1\"");
             request = request.header("if-match", etag.unwrap_or(none));
         }
+        person.send(request).await
+    }
+
+    /// The request of an operation, which says nothing of a version.
+    pub fn request(&self, person: &Person, row: &Row) -> reqwest::RequestBuilder {
+        let request = person.request(row.method.clone(), &self.fill(row.path));
         match &row.body {
-            Some(Value::String(form)) if !form.starts_with("BEGIN:") => {
-                let form_type = "application/x-www-form-urlencoded";
-                request = request.header("content-type", form_type);
-                request = request.body(form.clone());
-            }
-            Some(Value::String(file)) => {
-                request = request.header("content-type", "text/calendar");
-                request = request.body(file.clone());
-            }
+            Some(Value::String(form)) if !form.starts_with("BEGIN:") => request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.clone()),
+            Some(Value::String(file)) => request
+                .header("content-type", "text/calendar")
+                .body(file.clone()),
             Some(body) => {
                 let body: Value = serde_json::from_str(&self.fill(&body.to_string())).unwrap();
-                request = request.json(&body);
+                request.json(&body)
             }
-            None => {}
+            None => request,
         }
-        person.send(request).await
     }
 }
 

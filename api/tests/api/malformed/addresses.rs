@@ -25,7 +25,8 @@ pub fn preconditions() -> Vec<Case> {
     ] {
         // Weak tags never match (RFC 9110 section 13.1.1), and tags that we don't write neither.
         for tag in [
-            "*",
+            "\"*\"",
+            "\"76\", W/\"3\", \"77\"",
             "W/\"1\"",
             "W/\"3\"",
             "1",

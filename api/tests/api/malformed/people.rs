@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 pub fn me() -> Vec<Case> {
     let field = |body: Value, errors: &[_]| fields("PATCH", ME, &body, errors);
+    let invitation = |email: &str, errors: &[_]| {
+        let body = json!({"role": "guardian", "email": email});
+        fields("POST", "/v1/invitations", &body, errors)
+    };
     vec![
         field(json!({"name": ""}), &[("name", "too_short")]),
         field(json!({"name": " \u{a0} "}), &[("name", "too_short")]),
@@ -19,6 +23,14 @@ pub fn me() -> Vec<Case> {
         field(json!({"name": 17}), &[("name", "unacceptable")]),
         field(json!({"name": ["Sam"]}), &[("name", "unacceptable")]),
         field(json!({"email": "sam@example.org"}), &[("email", "unknown")]),
+        invitation("sam", &[("email", "not_an_email")]),
+        invitation("sam@", &[("email", "not_an_email")]),
+        invitation("s a m@example.org", &[("email", "not_an_email")]),
+        invitation(
+            &format!("sam@{}", "x".repeat(320)),
+            &[("email", "too_long")],
+        ),
+        invitation("sam@example.org\u{0}", &[("email", "control_character")]),
         field(json!({"roles": ["admin"]}), &[("roles", "unknown")]),
         text(
             "PATCH",

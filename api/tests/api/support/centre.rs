@@ -160,6 +160,7 @@ async fn insert(test: &TestApp, name: &str, email: &str, time_zone: &str) -> Tut
         issuer: &issuer,
         subject: &subject(email),
         email,
+        email_authoritative: true,
     };
     store::identity::insert(db, user_id, account, Some(now), now)
         .await

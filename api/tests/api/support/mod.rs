@@ -3,6 +3,7 @@
 
 mod centre;
 mod database;
+pub mod frontend;
 pub mod lesson;
 pub mod model;
 pub mod opening;
@@ -26,7 +27,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use google::Limits;
 use google_sandbox::{Client, Sandbox};
 use scheduling::ranking::Weights;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
@@ -94,12 +95,20 @@ impl TestApp {
 
     /// Another instance of the server, on the same database.
     pub async fn another_instance_at(&self, clock: Clock) -> url::Url {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let base = config::at(listener.local_addr().unwrap());
         let app = &self.app;
         let app = App::new(app.config.clone(), app.db.clone(), clock).unwrap();
-        tokio::spawn(server::answer(app, listener, CancellationToken::new()));
-        base
+        serve(app, CancellationToken::new()).await
+    }
+
+    /// Another instance of the server, which reaches the same database by this pool, until it is told to stop.
+    pub async fn another_instance_on(
+        &self,
+        pool: DatabaseConnection,
+        stop: CancellationToken,
+    ) -> url::Url {
+        let app = &self.app;
+        let app = App::new(app.config.clone(), pool, app.clock.clone()).unwrap();
+        serve(app, stop).await
     }
 
     /// Another server, on a copy of the database, to which nobody may be connected any more.
@@ -193,6 +202,14 @@ impl TestApp {
     }
 }
 
+/// Answers at a port of its own.
+async fn serve(app: App, stop: CancellationToken) -> url::Url {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let base = config::at(listener.local_addr().unwrap());
+    tokio::spawn(server::answer(app, listener, stop));
+    base
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.google
@@ -229,8 +246,9 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             bind,
             public_url: config::at(bind),
             cors_origins: Vec::new(),
-            redirect_uris: Vec::new(),
+            redirect_uris: vec![frontend::BACK.to_owned()],
             metrics_bind: None,
+            max_connections: 4096,
             shutdown_grace: Duration::from_secs(1),
             session_lifetime: TimeDelta::days(30),
             session_idle: TimeDelta::days(30),

@@ -89,7 +89,7 @@ impl Person {
         Self {
             base: base.clone(),
             google: self.google.clone(),
-            http: google::http_client("test").unwrap(),
+            http: self.http.clone(),
             cookies: self.cookies.clone(),
             bearer: self.bearer.clone(),
         }
@@ -253,7 +253,7 @@ impl Person {
 /// Notes what is secret of an address on the way to a provider or back.
 fn meet_those_in(url: &Url) {
     for (name, value) in url.query_pairs() {
-        if ["state", "nonce", "code"].contains(&&*name) {
+        if ["state", "nonce", "code", "request"].contains(&&*name) {
             secrets::met(&value);
         }
     }

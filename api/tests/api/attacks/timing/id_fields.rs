@@ -1,0 +1,103 @@
+//! Ids in queries and bodies, sent by somebody who has nothing to do with what they name.
+
+use super::probes::Probe;
+use crate::auth_coverage::{Row, Who, World};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A field of a query or body that holds an id.
+pub struct IdField {
+    pub row: Row,
+    pub field: &'static str,
+    /// Of what it is the id.
+    pub name: &'static str,
+}
+
+impl IdField {
+    pub fn probe(self, world: &World) -> Probe {
+        Probe::new(world, Who::OtherStudent, self.row, self.name)
+    }
+}
+
+/// All such fields of the document.
+pub fn id_fields() -> impl Iterator<Item = IdField> {
+    of_queries().into_iter().chain(of_bodies())
+}
+
+fn of_queries() -> Vec<IdField> {
+    let window = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+    let audit = "/v1/audit-entries?";
+    let bookings = "/v1/bookings?";
+    let guardianships = "/v1/guardianships?";
+    let search = &format!("/v1/slots?subject=mathematics&minutes=60&{window}&");
+    let next = "/v1/slots/next?subject=mathematics&minutes=60&";
+    let slots = &format!("/v1/tutors/{{tutor}}/slots?minutes=60&{window}&");
+    let explain = "/v1/tutors/{tutor}/slots/explain?start=2027-03-02T09:00:00Z&minutes=60&";
+    [
+        ("list_audit_entries", audit, "actor_id", "student"),
+        ("list_audit_entries", audit, "subject_id", "student"),
+        ("list_audit_entries", audit, "request_id", "student"),
+        ("list_bookings", bookings, "student_id", "student"),
+        ("list_bookings", bookings, "tutor_id", "tutor"),
+        (
+            "list_guardianships",
+            guardianships,
+            "guardian_id",
+            "guardian",
+        ),
+        ("list_guardianships", guardianships, "student_id", "student"),
+        ("search_slots", search, "student_id", "student"),
+        ("search_slots", search, "tutors", "tutor"),
+        ("next_slot", next, "student_id", "student"),
+        ("next_slot", next, "tutors", "tutor"),
+        ("list_slots", slots, "student_id", "student"),
+        ("explain_slot", explain, "student_id", "student"),
+    ]
+    .map(|(operation, path, field, name)| IdField {
+        row: Row::open(operation, format!("{path}{field}={{{name}}}").leak(), 200),
+        field,
+        name,
+    })
+    .into()
+}
+
+fn of_bodies() -> Vec<IdField> {
+    let (post, put) = (Method::POST, Method::PUT);
+    let one =
+        |row: (&'static str, &'static str), method: &Method, field, name, body: Value| IdField {
+            row: Row::open(row.0, row.1, 200).edit(method.clone(), body),
+            field,
+            name,
+        };
+    let book = ("create_booking", "/v1/bookings");
+    let lesson = json!({
+        "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
+        "start": "2027-03-02T10:00:00Z", "end": "2027-03-02T11:00:00Z",
+    });
+    let mut for_student = lesson.clone();
+    for_student["student_id"] = json!("{student}");
+    let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
+    let to_tutor = json!({"tutor_id": "{tutor}"});
+    let link = ("create_guardianship", "/v1/guardianships");
+    let sides = json!({"guardian_id": "{guardian}", "student_id": "{student}"});
+    let invite = ("create_invitation", "/v1/invitations");
+    let invitation =
+        json!({"role": "guardian", "email": "a@example.org", "student_id": "{student}"});
+    let make_key = ("create_app_key", "/v1/third-party-apps/{app}/keys");
+    let key = json!({"scopes": [], "expires_at": "2027-12-01T00:00:00Z", "tutor_ids": ["{tutor}"]});
+    let follow = (
+        "replace_followed_holiday_calendars",
+        "/v1/tutors/{tutor}/holiday-calendars",
+    );
+    let calendars = json!({"calendar_ids": ["{calendar}"]});
+    vec![
+        one(book, &post, "tutor_id", "tutor", lesson),
+        one(book, &post, "student_id", "student", for_student),
+        one(reassign, &post, "tutor_id", "tutor", to_tutor),
+        one(link, &post, "guardian_id", "guardian", sides.clone()),
+        one(link, &post, "student_id", "student", sides),
+        one(invite, &post, "student_id", "student", invitation),
+        one(make_key, &post, "tutor_ids", "tutor", key),
+        one(follow, &put, "calendar_ids", "calendar", calendars),
+    ]
+}

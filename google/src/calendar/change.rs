@@ -1,0 +1,110 @@
+//! Changing an event that stands: what is ours of it follows, what others have made of it stays.
+//!
+//! By a patch, because an update replaces the whole event, and with it what this crate does not know.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::event::check;
+use super::hub::{Hubs, segment};
+use super::{Attendee, Event, EventTime, NewEvent};
+use crate::{AccessToken, Error};
+
+/// Private properties `invited0`, `invited1`, … name whom we invite. They are written together with the attendees, so
+/// that those are told from guests whom others have added, even after a lost answer.
+const INVITED: &str = "invited";
+
+/// The properties that name whom we invite.
+pub(super) fn invitations(event: &NewEvent) -> impl Iterator<Item = (String, String)> {
+    let named = event.attendees.iter().enumerate();
+    named.map(|(n, attendee)| (format!("{INVITED}{n}"), attendee.email.clone()))
+}
+
+pub(super) async fn change(
+    hubs: &Hubs,
+    token: &AccessToken,
+    calendar_id: &str,
+    event: &Event,
+    wanted: &NewEvent,
+) -> Result<(), Error> {
+    check(wanted)?;
+    let etag = event
+        .etag
+        .as_deref()
+        .ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
+    let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
+    let mut tell = "none";
+    let guests = guests(event, wanted);
+    if !says(event, wanted) || guests != event.guests {
+        tell = "all";
+        body["summary"] = json!(wanted.summary);
+        body["start"] = time(wanted, wanted.start);
+        body["end"] = time(wanted, wanted.end);
+        body["attendees"] = Value::Array(guests);
+    }
+    let path = format!("calendars/{calendar}/events/{id}?sendUpdates={tell}");
+    hubs.patch(token, &path, etag, &body).await
+}
+
+/// Whether the event has the wanted times and title.
+fn says(event: &Event, wanted: &NewEvent) -> bool {
+    event.start == Some(EventTime::At(wanted.start))
+        && event.end == Some(EventTime::At(wanted.end))
+        && event.summary == wanted.summary
+}
+
+fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
+    // The day is taken back, in case that somebody has made it an event of whole days.
+    json!({ "dateTime": at, "timeZone": wanted.time_zone.name(), "date": null })
+}
+
+/// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered.
+fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
+    let is = |guest: &Value, email: &str| {
+        guest["email"]
+            .as_str()
+            .is_some_and(|known| known.eq_ignore_ascii_case(email))
+    };
+    let invited = |guest: &Value| event.invited().any(|email| is(guest, email));
+    let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
+    let stay = event.guests.iter();
+    let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
+    let join = wanted
+        .attendees
+        .iter()
+        .filter(|one| !event.guests.iter().any(|guest| is(guest, &one.email)))
+        .map(invitation);
+    stay.cloned().chain(join).collect()
+}
+
+fn invitation(attendee: &Attendee) -> Value {
+    let mut guest = json!({ "email": attendee.email, "responseStatus": "needsAction" });
+    if let Some(name) = &attendee.name {
+        guest["displayName"] = json!(name);
+    }
+    guest
+}
+
+/// The private properties that change; null takes one back.
+fn private(event: &Event, wanted: &NewEvent) -> Map<String, Value> {
+    let no_longer = event
+        .private
+        .keys()
+        .filter(|key| key.starts_with(INVITED))
+        .map(|key| (key.clone(), Value::Null));
+    let properties = invitations(wanted).chain(wanted.private.clone());
+    no_longer
+        .chain(properties.map(|(key, value)| (key, Value::String(value))))
+        .collect()
+}
+
+impl Event {
+    /// Whom we have invited.
+    fn invited(&self) -> impl Iterator<Item = &str> {
+        let properties = self.private.iter();
+        properties
+            .filter(|(key, _)| key.starts_with(INVITED))
+            .map(|(_, email)| email.as_str())
+    }
+}
