@@ -46,6 +46,10 @@ COMMENT ON COLUMN bookings.booked_at IS 'since when it is more than a hold; null
 COMMENT ON COLUMN bookings.cancelled_at IS 'or declined; as cancelled_by and cancellation_reason';
 COMMENT ON COLUMN bookings.occupies IS 'takes the time of the student and a seat of the lesson; until it expires, if ever';
 
+-- Whom the event in the calendar invites.
+CREATE OR REPLACE FUNCTION is_invited(booking_status text) RETURNS boolean LANGUAGE sql IMMUTABLE
+    RETURN booking_status IN ('confirmed', 'completed', 'no_show');
+
 -- What follows from the status is no change of its own.
 DROP TRIGGER audit_insert ON bookings;
 DROP TRIGGER audit_update ON bookings;
@@ -116,4 +120,6 @@ DROP TRIGGER audit_update ON bookings;
 DROP TRIGGER audit_delete ON bookings;
 DROP TRIGGER audit_truncate ON bookings;
 SELECT audit_table('bookings', 'booking', 'id', '{}');
+CREATE OR REPLACE FUNCTION is_invited(booking_status text) RETURNS boolean LANGUAGE sql IMMUTABLE
+    RETURN booking_status <> 'cancelled';
 ";

@@ -52,7 +52,7 @@ pub(super) async fn check_number(
 pub async fn list(app: &App, student: UserId) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
         limit: i64::try_from(MOST_HOLDS).unwrap_or(i64::MAX),
-        ..Filter::all(Side::Student(student), true, app.clock.now())
+        ..Filter::all(Side::Students(vec![student]), true, app.clock.now())
     };
     Ok(store::booking::list(&app.db, filter).await?)
 }
