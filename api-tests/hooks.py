@@ -21,6 +21,7 @@ BEYOND_THE_SCHEMA = {
     "not_a_local_path",
     "not_after_from",
     "not_after_start",
+    "not_ahead",
     "not_allowed",
     "not_offered",
     "overlaps",

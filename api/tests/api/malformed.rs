@@ -154,6 +154,14 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
         ("PUT", RULES, json!({"rules": [rule]})),
         ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
         ("POST", CANCEL, json!({"reason": "ill"})),
+        ("POST", "/v1/bookings/{booking}/decline", json!({"reason": "ill"})),
+        ("POST", "/v1/bookings/{booking}/attendance", json!({"attended": true})),
+        (
+            "POST",
+            "/v1/bookings/{booking}/reschedule",
+            json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
+        ),
+        ("POST", "/v1/holds", tutor.lesson("2027-03-03T08:00:00Z", 60)),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",
