@@ -13,7 +13,7 @@ use crate::{
     seal::Keyring,
     server,
 };
-use anyhow::Context;
+use anyhow::{Context, bail};
 use google::Limits;
 use google_sandbox::Sandbox;
 use postgres::{Options, Postgres};
@@ -128,22 +128,33 @@ fn or_postgres_gone(
 /// Brings the schema of the local database up to date.
 pub async fn migrate(settings: Settings) -> anyhow::Result<()> {
     let mut postgres = start_postgres(&settings).await?;
-    let outcome = database::migrate(&database_settings(&postgres)).await;
+    let outcome = database::migrate(&database_settings(postgres.url("postgres"))).await;
     tokio::task::spawn_blocking(move || postgres.stop()).await??;
     outcome
 }
 
-/// Makes somebody an admin in the local database.
-pub async fn grant_admin(settings: Settings, person: &str) -> anyhow::Result<()> {
+/// Says who is an admin in the local database, whether or not a server runs on it.
+pub async fn administer(settings: Settings, command: &admin::Command) -> anyhow::Result<()> {
+    let data_dir = &settings.data_dir;
+    if !Postgres::has_data(data_dir)? {
+        bail!(
+            "there is no local database in {}: start the server and sign in first, or set DATABASE_URL",
+            data_dir.display()
+        );
+    }
+    if let Some(url) = Postgres::running_url(data_dir, "postgres")? {
+        return administer_at(url, command).await;
+    }
     let mut postgres = start_postgres(&settings).await?;
-    let outcome = async {
-        let db = database::connect(&database_settings(&postgres)).await?;
-        admin::grant(&db, person).await?;
-        Ok(db.close().await?)
-    };
-    let outcome = outcome.await;
+    let outcome = administer_at(postgres.url("postgres"), command).await;
     tokio::task::spawn_blocking(move || postgres.stop()).await??;
     outcome
+}
+
+async fn administer_at(url: String, command: &admin::Command) -> anyhow::Result<()> {
+    let db = database::connect(&database_settings(url)).await?;
+    admin::run(&db, command).await?;
+    Ok(db.close().await?)
 }
 
 async fn start_postgres(settings: &Settings) -> anyhow::Result<Postgres> {
@@ -157,9 +168,9 @@ async fn start_postgres(settings: &Settings) -> anyhow::Result<Postgres> {
     Ok(tokio::task::spawn_blocking(start).await??)
 }
 
-fn database_settings(postgres: &Postgres) -> Database {
+fn database_settings(url: String) -> Database {
     Database {
-        url: postgres.url("postgres").into(),
+        url: url.into(),
         max_connections: 10,
         migrate_on_start: true,
     }
@@ -178,7 +189,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             session_lifetime: chrono::TimeDelta::days(30),
             session_idle: chrono::TimeDelta::days(7),
         },
-        database: database_settings(postgres),
+        database: database_settings(postgres.url("postgres")),
         google: Some(Google {
             issuer: sandbox.issuer().parse()?,
             client_id: demo::CLIENT_ID.to_owned(),

@@ -39,24 +39,15 @@ enum Command {
     Serve,
     /// Bring the schema of the database up to date.
     Migrate,
-    /// Make the first admin, or another.
+    /// Say who is an admin: the first one, or others.
     Admin {
         #[command(subcommand)]
-        command: AdminCommand,
+        command: admin::Command,
     },
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the server of this container whether it is ready, and exit accordingly.
     Healthcheck,
-}
-
-#[derive(Clone, Subcommand)]
-enum AdminCommand {
-    /// Make somebody an admin who has signed in before.
-    Grant {
-        /// The address with which they signed in, or the id of the user.
-        person: String,
-    },
 }
 
 fn main() -> ExitCode {
@@ -80,9 +71,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve().await,
         Command::Migrate => migrate().await,
-        Command::Admin {
-            command: AdminCommand::Grant { person },
-        } => grant_admin(&person).await,
+        Command::Admin { command } => administer(&command).await,
         Command::Openapi => {
             let document = http::document().to_pretty_json()?;
             match writeln!(std::io::stdout(), "{document}") {
@@ -142,19 +131,19 @@ async fn migrate() -> anyhow::Result<()> {
     }
 }
 
-async fn grant_admin(person: &str) -> anyhow::Result<()> {
+async fn administer(command: &admin::Command) -> anyhow::Result<()> {
     // Of a database that is given, nothing but its address matters here.
     if std::env::var_os("DATABASE_URL").is_some() {
         let settings = config::Database::load_alone(&variable)?;
         let db = database::connect(&settings).await?;
-        return admin::grant(&db, person).await;
+        return admin::run(&db, command).await;
     }
     match load()? {
         Mode::Production(config) => {
-            admin::grant(&database::connect(&config.database).await?, person).await
+            admin::run(&database::connect(&config.database).await?, command).await
         }
         #[cfg(feature = "local")]
-        Mode::Local(settings) => api::local::grant_admin(*settings, person).await,
+        Mode::Local(settings) => api::local::administer(*settings, command).await,
     }
 }
 

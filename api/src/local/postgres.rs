@@ -127,6 +127,19 @@ impl Postgres {
         })
     }
 
+    /// Whether there is a cluster for this data directory.
+    pub fn has_data(data_dir: &Path) -> Result<bool, Error> {
+        Home::exists(data_dir)
+    }
+
+    /// The URL of a database of the server that runs on this data directory, perhaps in another process, if one does.
+    pub fn running_url(data_dir: &Path, database: &str) -> Result<Option<String>, Error> {
+        let home = Home::prepare(data_dir, false, &|_| {})?;
+        Ok(home
+            .running_socket_dir()
+            .map(|socket_dir| url(&socket_dir, database)))
+    }
+
     fn start_with(options: Options<'_>, search: &Search) -> Result<Self, Error> {
         let mut home = Home::prepare(options.data_dir, options.temporary, options.announce)?;
         let lock = Lock::take(&home.dir)?;
@@ -193,9 +206,7 @@ impl Postgres {
 
     /// The URL of a database of this server, in the form that sqlx and psql understand.
     pub fn url(&self, database: &str) -> String {
-        let host = percent_encode(self.home.socket_dir.as_os_str().as_bytes());
-        let database = percent_encode(database.as_bytes());
-        format!("postgres://postgres@localhost:{PORT}/{database}?host={host}&sslmode=disable")
+        url(&self.home.socket_dir, database)
     }
 
     /// The server's version, `15.18` for example.
@@ -244,6 +255,12 @@ impl Drop for Postgres {
         // Nobody is left to be told.
         let _ = self.stop();
     }
+}
+
+fn url(socket_dir: &Path, database: &str) -> String {
+    let host = percent_encode(socket_dir.as_os_str().as_bytes());
+    let database = percent_encode(database.as_bytes());
+    format!("postgres://postgres@localhost:{PORT}/{database}?host={host}&sslmode=disable")
 }
 
 /// Encodes what could be mistaken for a part of a URL.

@@ -98,39 +98,60 @@ pub(super) fn check_admin_left(admins: &[UserId], without: UserId) -> Result<(),
     Ok(())
 }
 
-/// What came of making somebody an admin.
+/// Whom an operator may have meant.
 #[derive(Debug)]
-pub enum Granted {
-    To(Account),
+pub enum Meant {
+    One(Account),
     /// Nobody has signed in with the address at a provider that vouches for it, or there is no user with the id.
-    ToNobody,
+    Nobody,
     /// Several users sign in with the address, and an address is no proof of being one person.
     Several(Vec<UserId>),
 }
 
-/// Makes somebody an admin who signs in with this address, or has this id.
-pub async fn grant_admin(
+/// Makes somebody an admin who signs in with this address, or has this id; or lets them be one no longer. That may be
+/// the last one: who does it can make another.
+pub async fn set_admin(
     db: &DatabaseConnection,
     person: &str,
+    is_admin: bool,
     now: DateTime<Utc>,
-) -> Result<Granted, Error> {
+) -> Result<Meant, Error> {
     let id = match person.parse() {
         Ok(id) => id,
         Err(_) => match &store::account::with_address(db, &person.to_lowercase()).await?[..] {
-            [] => return Ok(Granted::ToNobody),
+            [] => return Ok(Meant::Nobody),
             [id] => *id,
-            several => return Ok(Granted::Several(several.to_vec())),
+            several => return Ok(Meant::Several(several.to_vec())),
         },
     };
     transaction!(*db, |txn| {
         if store::account::find(txn, id).await?.is_none() {
-            return Ok(Granted::ToNobody);
+            return Ok(Meant::Nobody);
         }
-        if give(txn, id, Role::Admin, now).await? {
+        let roles = store::account::roles(txn, id).await?;
+        if roles.contains(&Role::Admin) != is_admin {
+            if is_admin {
+                give(txn, id, Role::Admin, now).await?;
+            } else {
+                take(txn, id, Role::Admin, now).await?;
+            }
             store::session::delete_of_user(txn, id, None).await?;
         }
-        within(txn, id).await.map(Granted::To)
+        within(txn, id).await.map(Meant::One)
     })
+}
+
+/// So many admins are listed at most.
+const LISTED_ADMINS: i64 = 1000;
+
+/// The admins, the newest user first.
+pub async fn admins(db: &DatabaseConnection) -> Result<Vec<Account>, Error> {
+    let filter = store::account::Filter {
+        role: Some(Role::Admin),
+        limit: LISTED_ADMINS,
+        ..Default::default()
+    };
+    Ok(store::account::list(db, filter).await?)
 }
 
 /// Suspends a user: all their sessions end, nobody finds or books them as a tutor, and they can't sign in. Lessons that are

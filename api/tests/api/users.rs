@@ -1,6 +1,7 @@
 //! Admins and the people of the centre: roles, suspension, and what becomes of lessons.
 
 use crate::support::{Centre, Person, TestApp, email};
+use api::admin::Command;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -247,9 +248,12 @@ async fn admins_book_and_cancel_for_anybody() {
 #[tokio::test]
 async fn the_first_admin_is_made_on_the_command_line() {
     let test = TestApp::start().await;
-    let grant = async |person: &str| api::admin::grant(&test.app.db, person).await;
+    let grant = async |person: &str| {
+        let person = person.to_owned();
+        api::admin::run(&test.app.db, &Command::Grant { person }).await
+    };
     let refused = grant("ada@example.com").await.unwrap_err().to_string();
-    assert!(refused.contains("sign in first"), "{refused}");
+    assert!(refused.contains("signs in first"), "{refused}");
     let ada = test.student("Ada").await;
     let id = ada.id().await;
     grant("ADA@Example.com").await.unwrap();
@@ -280,6 +284,30 @@ async fn the_first_admin_is_made_on_the_command_line() {
     grant(&other).await.unwrap();
     let listed = ada.get("/v1/users?role=admin").await.expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+}
+
+/// An operator can always make another.
+#[tokio::test]
+async fn the_last_admin_is_one_no_longer_if_an_operator_says_so() {
+    let test = TestApp::start().await;
+    let ada = test.admin("Ada").await;
+    let revoke = async || {
+        let person = email("Ada");
+        api::admin::run(&test.app.db, &Command::Revoke { person }).await
+    };
+    revoke().await.unwrap();
+    ada.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    let ada = test.sign_in(&email("Ada")).await;
+    ada.get("/v1/users")
+        .await
+        .expect_problem(403, "not_an_admin");
+    let revoked = "SELECT count(*) FROM audit_entries WHERE actor_kind = 'operator' AND operation = 'admin_revoke'
+                   AND table_name = 'user_roles' AND action = 'delete'";
+    assert_eq!(test.count(revoked).await, 1);
+    // Once more changes nothing, and ends no session.
+    revoke().await.unwrap();
+    ada.get("/v1/me").await.expect(200);
+    assert_eq!(test.count(revoked).await, 1);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::{self, Path, PathBuf};
 use std::process;
 
@@ -54,6 +55,23 @@ impl Home {
         })
     }
 
+    /// Whether there is a cluster for this data directory. Of a directory that is not there, none is made.
+    pub(super) fn exists(wanted: &Path) -> Result<bool, Error> {
+        let wanted = path::absolute(wanted).map_err(Error::io("find", wanted))?;
+        let elsewhere = places(&wanted);
+        let mut dirs = elsewhere.iter().chain([&wanted]);
+        Ok(dirs.any(|dir| cluster_in(dir).is_dir()))
+    }
+
+    /// Where the socket of the server is that runs here, if one does: the fifth line of `postmaster.pid`
+    /// (<https://www.postgresql.org/docs/current/storage-file-layout.html>). One that was killed may have left it.
+    pub(super) fn running_socket_dir(&self) -> Option<PathBuf> {
+        let text = fs::read_to_string(self.cluster().join("postmaster.pid")).ok()?;
+        let dir = PathBuf::from(text.lines().nth(4)?);
+        let socket = dir.join(format!(".s.PGSQL.{PORT}"));
+        UnixStream::connect(socket).ok().map(|_| dir)
+    }
+
     pub(super) fn cluster(&self) -> PathBuf {
         cluster_in(&self.dir)
     }
@@ -95,6 +113,15 @@ fn make_dirs_for(owner: &Owner, dir: &Path) -> Result<(), Error> {
     })
 }
 
+/// Where the data of `wanted` is when Postgres runs as somebody who can't get there.
+fn places(wanted: &Path) -> [PathBuf; 2] {
+    let name_there = format!(
+        "tutoring-scheduler-{:016x}",
+        hash(wanted.as_os_str().as_bytes())
+    );
+    ["/var/lib", "/var/tmp"].map(|place| Path::new(place).join(&name_there))
+}
+
 /// `wanted`, unless the owner can't get there (for example below /root): then a place of the same name every time.
 fn reachable(wanted: &Path, owner: &Owner, announce: &dyn Fn(&str)) -> Result<PathBuf, Error> {
     let existing = wanted
@@ -107,11 +134,7 @@ fn reachable(wanted: &Path, owner: &Owner, announce: &dyn Fn(&str)) -> Result<Pa
     if owner.can_enter(existing) {
         return Ok(wanted.to_owned());
     }
-    let name_there = format!(
-        "tutoring-scheduler-{:016x}",
-        hash(wanted.as_os_str().as_bytes())
-    );
-    let places = ["/var/lib", "/var/tmp"].map(|place| Path::new(place).join(&name_there));
+    let places = places(wanted);
     let dir = places
         .iter()
         .find(|dir| dir.is_dir())

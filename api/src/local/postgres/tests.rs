@@ -300,3 +300,19 @@ mod finding {
         );
     }
 }
+
+#[test]
+fn another_process_finds_the_server_that_runs_and_makes_none_where_there_is_no_data() {
+    let scratch = Scratch::new("running");
+    let data_dir = scratch.0.join("data");
+    assert!(!Postgres::has_data(&data_dir).expect("an answer"));
+    assert!(!data_dir.exists());
+    let mut postgres = start(&data_dir, false).expect("a server");
+    assert!(Postgres::has_data(&data_dir).expect("an answer"));
+    let found = Postgres::running_url(&data_dir, "postgres").expect("an answer");
+    assert_eq!(found, Some(postgres.url("postgres")));
+    postgres.stop().expect("stopped");
+    let found = Postgres::running_url(&data_dir, "postgres").expect("an answer");
+    assert_eq!(found, None);
+    assert!(Postgres::has_data(&data_dir).expect("an answer"));
+}
