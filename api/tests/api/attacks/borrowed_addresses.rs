@@ -78,7 +78,8 @@ async fn who_once_had_the_address_of_an_invited_person_gets_nothing_by_it() {
     assert_eq!(links["items"], json!([]));
     let kept = "SELECT count(*) FROM invitations WHERE state = 'open'";
     assert_eq!(test.count(kept).await, 4);
-    let grant = api::admin::grant(&test.app.db, &email("Tina")).await;
+    let person = email("Tina");
+    let grant = api::admin::run(&test.app.db, &api::admin::Command::Grant { person }).await;
     assert!(grant.unwrap_err().to_string().contains("vouches"));
     // What such a person sent is theirs all the same.
     let new = json!({"role": "guardian", "email": "grandma@example.org"});
