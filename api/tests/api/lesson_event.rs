@@ -8,10 +8,11 @@ use crate::support::{
     lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book, cancel},
 };
 use ::entity::{
+    booking::BookingStatus,
     id::{LessonId, UserId},
     lesson,
 };
-use api::store::{self, job::Work};
+use api::store::{self, booking::Standing, job::Work};
 use chrono::{DateTime, TimeDelta, Utc};
 use google_sandbox::{Consent, Failure, Target};
 use scheduling::interval::Span;
@@ -76,7 +77,11 @@ impl World {
         let (db, now) = (&self.test.app.db, self.test.now());
         let lesson = lesson::Entity::find_by_id(self.lesson).one(db).await;
         let span = hour_from(lesson.unwrap().unwrap().starts_at);
-        let booking = store::booking::insert(db, self.lesson, id, span, now)
+        let standing = Standing {
+            status: BookingStatus::Confirmed,
+            expires_at: None,
+        };
+        let booking = store::booking::insert(db, self.lesson, id, span, standing, now)
             .await
             .unwrap();
         self.ask_for_sync().await;
