@@ -49,27 +49,6 @@ impl Failure {
     }
 }
 
-/// What came to nothing while a frontend waited for an answer.
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let detail = match failure {
-            Failure::Fault(error) => return error,
-            Failure::ProviderUnavailable => {
-                return Self::unavailable(anyhow::anyhow!("the provider does not answer"));
-            }
-            Failure::EmailNotVerified => {
-                "The provider has not verified the address of this account."
-            }
-            Failure::IdentityTaken => "Somebody signs in by this account already.",
-            Failure::NoLastingAccess => {
-                "Google has given access before: remove it at myaccount.google.com/permissions and connect again."
-            }
-            _ => "The provider's answer proves nothing. Start again.",
-        };
-        Self::conflict(failure.code(), detail)
-    }
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {

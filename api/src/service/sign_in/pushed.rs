@@ -5,7 +5,7 @@
 //! address gets nothing of theirs.
 
 use super::{
-    Answered, Pending, Purpose, Redemption, Sealable, Started, Task, authorized, code,
+    Answered, Failure, Pending, Purpose, Redemption, Sealable, Started, Task, authorized, code,
     connect_calendar,
 };
 use crate::{
@@ -119,4 +119,25 @@ async fn redeem<'a>(
 fn is_of(pending: &Pending, holder: &Holder, wanted: Task) -> bool {
     matches!(&pending.purpose, Purpose::Redeem(task, user_id, session_id, _)
         if *task == wanted && *user_id == holder.user_id && *session_id == holder.session_id)
+}
+
+/// What came to nothing while a frontend waited for an answer.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let detail = match failure {
+            Failure::Fault(error) => return error,
+            Failure::ProviderUnavailable => {
+                return Self::unavailable(anyhow::anyhow!("the provider does not answer"));
+            }
+            Failure::EmailNotVerified => {
+                "The provider has not verified the address of this account."
+            }
+            Failure::IdentityTaken => "Somebody signs in by this account already.",
+            Failure::NoLastingAccess => {
+                "Google has given access before: remove it at myaccount.google.com/permissions and connect again."
+            }
+            _ => "The provider's answer proves nothing. Start again.",
+        };
+        Self::conflict(failure.code(), detail)
+    }
 }
