@@ -44,6 +44,9 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
         let ids = [
             "{tutor}",
             "{booking}",
+            "{hold}",
+            "{requested}",
+            "{begun}",
             "{calendar}",
             "{student}",
             "{suspended}",
@@ -243,6 +246,9 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
             };
             let own = [
                 "{booking}",
+            "{hold}",
+            "{requested}",
+            "{begun}",
                 "{session}",
                 "{invitation}",
                 "{guardian}",

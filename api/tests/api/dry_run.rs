@@ -91,6 +91,8 @@ fn edits(world: &World) -> Vec<Edit> {
     let centre = json!({
         "minimum_notice_minutes": 5, "horizon_days": 6, "start_grid_minutes": 15, "start_grid_anchor": "span_start",
         "buffer_before_minutes": 7, "buffer_after_minutes": 8, "max_lessons_per_day": 9, "max_lessons_per_week": null,
+        "requires_approval": true, "approval_minutes": 90,
+        "hold_minutes": 11, "attendance_days": 12,
     });
     vec![
         tutor(

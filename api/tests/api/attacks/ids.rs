@@ -19,6 +19,7 @@ fn kind(name: &str) -> &str {
     match name {
         "student" | "other" | "guardian" | "suspended" => "user",
         "tutor" | "other_tutor" => "tutor",
+        "booking" | "requested" | "begun" | "hold" => "booking",
         other => other,
     }
 }

@@ -13,6 +13,8 @@ pub fn policy() -> Value {
     json!({
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "max_lessons_per_day": null, "max_lessons_per_week": null,
+        "requires_approval": false, "approval_minutes": 1440,
+        "hold_minutes": 10, "attendance_days": 14,
     })
 }
 
@@ -168,6 +170,8 @@ pub fn policies() -> Vec<Case> {
         ("max_lessons_per_day", json!(-1)),
         ("max_lessons_per_day", json!(101)),
         ("max_lessons_per_week", json!(701)),
+        ("approval_minutes", json!(14)),
+        ("approval_minutes", json!(20_161)),
     ] {
         let mut whole = policy();
         whole[name] = value.clone();
@@ -209,6 +213,9 @@ pub fn policies() -> Vec<Case> {
         "start_grid_minutes",
         "start_grid_anchor",
         "buffer_after_minutes",
+        "requires_approval",
+        "hold_minutes",
+        "attendance_days",
     ] {
         let mut whole = policy();
         whole[name] = json!(null);

@@ -39,6 +39,7 @@ fn of_queries() -> Vec<IdField> {
         ("list_audit_entries", audit, "request_id", "student"),
         ("list_bookings", bookings, "student_id", "student"),
         ("list_bookings", bookings, "tutor_id", "tutor"),
+        ("list_holds", "/v1/holds?", "student_id", "student"),
         (
             "list_guardianships",
             guardianships,
@@ -76,6 +77,7 @@ fn of_bodies() -> Vec<IdField> {
     });
     let mut for_student = lesson.clone();
     for_student["student_id"] = json!("{student}");
+    let hold = ("create_hold", "/v1/holds");
     let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
     let to_tutor = json!({"tutor_id": "{tutor}"});
     let link = ("create_guardianship", "/v1/guardianships");
@@ -91,8 +93,10 @@ fn of_bodies() -> Vec<IdField> {
     );
     let calendars = json!({"calendar_ids": ["{calendar}"]});
     vec![
-        one(book, &post, "tutor_id", "tutor", lesson),
-        one(book, &post, "student_id", "student", for_student),
+        one(book, &post, "tutor_id", "tutor", lesson.clone()),
+        one(book, &post, "student_id", "student", for_student.clone()),
+        one(hold, &post, "tutor_id", "tutor", lesson),
+        one(hold, &post, "student_id", "student", for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
         one(link, &post, "guardian_id", "guardian", sides.clone()),
         one(link, &post, "student_id", "student", sides),
