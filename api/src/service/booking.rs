@@ -307,7 +307,7 @@ pub fn of_centre(caller: &Caller) -> Result<Side, Error> {
 }
 
 /// Cancels a booking. A lesson that nobody is left on is cancelled with it, and leaves the calendar.
-/// `version`, where given, must be the booking's.
+/// The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with `already_cancelled` or
@@ -315,8 +315,7 @@ pub fn of_centre(caller: &Caller) -> Result<Side, Error> {
 pub async fn cancel<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    id: BookingId,
-    version: Option<i32>,
+    (id, versions): (BookingId, Option<Vec<i32>>),
     reason: Option<&str>,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
@@ -330,9 +329,7 @@ pub async fn cancel<A: Serialize + Send + Sync>(
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[tutor_user_id, student_id]).await?;
         let booking = find(txn, caller, id).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
+        check_version(&booking, versions.as_deref())?;
         let now = app.clock.now();
         check_cancel(&booking, caller, now)?;
         let by = caller.user_id();
@@ -370,6 +367,14 @@ pub(super) fn check_cancel(
             "A lesson that has begun can't be cancelled.",
         )),
     }
+}
+
+/// Whether a change that is meant for one of these versions is meant for this one.
+pub(super) fn check_version(booking: &Detail, versions: Option<&[i32]>) -> Result<(), Error> {
+    if versions.is_some_and(|versions| !versions.contains(&booking.version)) {
+        return Err(Error::PreconditionFailed);
+    }
+    Ok(())
 }
 
 fn already_cancelled() -> Error {

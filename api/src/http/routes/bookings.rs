@@ -404,17 +404,17 @@ pub async fn cancel(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["cancel_booking", id, version, &new]);
+    let request = serde_json::json!(["cancel_booking", id, &versions, &new]);
     let work = |claim| {
         Box::pin(give_up(
             app.clone(),
             caller.clone(),
-            (id, version),
+            (id, versions),
             new,
             claim,
         ))
@@ -425,7 +425,7 @@ pub async fn cancel(
 async fn give_up(
     app: App,
     caller: Caller,
-    (id, version): (BookingId, Option<i32>),
+    which: (BookingId, Option<Vec<i32>>),
     new: NewCancellation,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
@@ -434,7 +434,7 @@ async fn give_up(
         claim,
     };
     let reason = new.reason.as_deref();
-    service::booking::cancel(&app, &caller, id, version, reason, reply)
+    service::booking::cancel(&app, &caller, which, reason, reply)
         .await?
         .response()
 }
