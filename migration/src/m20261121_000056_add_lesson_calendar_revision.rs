@@ -24,11 +24,9 @@ const REVISION: &str = r"
 ALTER TABLE lessons ADD COLUMN calendar_revision integer NOT NULL DEFAULT 1, ADD COLUMN calendar_event_revision integer;
 UPDATE lessons SET calendar_event_revision = CASE WHEN status = 'cancelled' THEN 0 ELSE 1 END
 WHERE calendar_event_id IS NOT NULL;
-ALTER TABLE lessons ADD CONSTRAINT lessons_calendar_event_whole
-    CHECK ((calendar_event_id IS NULL) = (calendar_event_revision IS NULL));
-COMMENT ON COLUMN lessons.calendar_revision IS 'counts changes of what the event in the calendar says';
+COMMENT ON COLUMN lessons.calendar_revision IS 'counts changes of the time, subject, level, status and students, which the event in the calendar tells';
 COMMENT ON COLUMN lessons.calendar_event_revision IS
-    'the last calendar_revision that the event is known to show, 0 where none is; null where no event stands';
+    'the last calendar_revision that the event is known to show, 0 or null where none is';
 
 -- Whether the student of a booking is invited to the event of its lesson.
 CREATE FUNCTION is_invited(booking_status text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN booking_status <> 'cancelled';
@@ -74,7 +72,7 @@ COMMENT ON TABLE event_spans IS 'when Google may show, or have shown, the event 
 COMMENT ON COLUMN event_spans.shown_until IS 'when it was known that Google shows the event there no longer; null while it may';
 INSERT INTO event_spans (lesson_id, tutor_id, starts_at, ends_at)
 SELECT id, tutor_id, starts_at, ends_at FROM lessons
-WHERE calendar_event_id IS NOT NULL OR calendar_event_asked_at IS NOT NULL;
+WHERE (calendar_event_id IS NOT NULL OR calendar_event_asked_at IS NOT NULL) AND ends_at > now() - interval '2 days';
 ";
 
 const DOWN: &str = r"

@@ -43,6 +43,7 @@ pub fn layer(config: &config::Server) -> Option<CorsLayer> {
                 header::ETAG,
                 header::LOCATION,
                 header::RETRY_AFTER,
+                header::WWW_AUTHENTICATE,
                 HeaderName::from_static("ratelimit"),
                 HeaderName::from_static("ratelimit-policy"),
                 HeaderName::from_static("idempotent-replayed"),

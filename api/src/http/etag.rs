@@ -46,21 +46,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// The version for which a change is meant, where the caller says so.
-pub struct MaybeIfMatch(pub Option<i32>);
+/// The versions for which a change is meant, where the caller says so.
+pub struct MaybeIfMatch(pub Option<Vec<i32>>);
 
 impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        match Versions::of(&parts.headers) {
-            None | Some(Versions::Any) => Ok(Self(None)),
-            // To choose from several, it would have to be read first.
-            Some(Versions::OneOf(versions)) => match versions[..] {
-                [version] => Ok(Self(Some(version))),
-                _ => Err(Error::PreconditionFailed),
-            },
-        }
+        Ok(Self(match Versions::of(&parts.headers) {
+            None | Some(Versions::Any) => None,
+            Some(Versions::OneOf(versions)) => Some(versions),
+        }))
     }
 }
 

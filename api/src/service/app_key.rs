@@ -249,6 +249,8 @@ fn open(app: &App, text: &str) -> Option<Token> {
 #[derive(Debug)]
 pub struct Issued {
     pub token: SecretString,
+    /// No longer than the key.
+    pub lasts: TimeDelta,
     pub scopes: Vec<Scope>,
 }
 
@@ -289,16 +291,19 @@ pub async fn issue_token(
             }
         }
     };
+    let now = app.clock.now();
+    let lasts = TOKEN_LIFETIME.min(access.key.expires_at - now);
     let token = Token {
         key_id: access.key.id.0,
         scopes: asked.iter().map(|scope| scope.name().to_owned()).collect(),
-        expires_at: app.clock.now() + TOKEN_LIFETIME,
+        expires_at: now + lasts,
     };
     let plain = serde_json::to_vec(&token).map_err(Error::internal)?;
     let sealed = app.config.keys.seal(TOKEN_SEAL, &plain);
     let sealed = sealed.map_err(Error::internal)?.to_text();
     Ok(Ok(Issued {
         token: format!("{TOKEN}{sealed}").into(),
+        lasts,
         scopes: asked,
     }))
 }

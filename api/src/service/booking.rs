@@ -383,6 +383,14 @@ pub(super) fn time_of(booking: &Detail) -> Result<Span, Error> {
         .ok_or_else(|| Error::internal(anyhow::anyhow!("a booking that ends before it starts")))
 }
 
+/// Whether a change that is meant for one of these versions is meant for this one.
+pub(super) fn check_version(booking: &Detail, versions: Option<&[i32]>) -> Result<(), Error> {
+    if versions.is_some_and(|versions| !versions.contains(&booking.version)) {
+        return Err(Error::PreconditionFailed);
+    }
+    Ok(())
+}
+
 /// Whether a tutor may teach a student at all.
 pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {

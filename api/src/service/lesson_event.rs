@@ -333,6 +333,8 @@ async fn delete(
             Found::Nothing | Found::Another => {}
         }
     }
+    // Google may have shown it until now.
+    let now = app.clock.now();
     store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
     store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
     Ok(Outcome::Done)

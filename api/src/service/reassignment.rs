@@ -3,7 +3,7 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_taught, find, get, not_offered, time_of, translate, turn, unavailable,
+        Detail, check_taught, check_version, find, get, not_offered, time_of, translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -40,7 +40,7 @@ use std::{
 pub async fn reassign<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    (id, version): (BookingId, Option<i32>),
+    (id, versions): (BookingId, Option<Vec<i32>>),
     tutor_id: TutorId,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
@@ -52,9 +52,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         let booking = find(txn, caller, id, app.clock.now()).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
+        check_version(&booking, versions.as_deref())?;
         step::take(&booking, caller, Step::Reschedule, app.clock.now())?;
         hand_over(app, txn, caller, &booking, tutor_id).await?;
         reply

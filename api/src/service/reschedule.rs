@@ -25,7 +25,7 @@ use serde::Serialize;
 
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
 /// student moves it to what could be booked, and asks again where the tutor wants to be asked; tutors and the centre
-/// may disregard notice, horizon, grid and lengths. `version`, where given, must be the booking's.
+/// may disregard notice, horizon, grid and lengths. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`]
@@ -34,7 +34,7 @@ use serde::Serialize;
 pub async fn reschedule<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    (id, version): (BookingId, Option<i32>),
+    (id, versions): (BookingId, Option<Vec<i32>>),
     (start, end): (DateTime<Utc>, DateTime<Utc>),
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
@@ -46,9 +46,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
         let booking = find(txn, caller, id, now).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
+        booking::check_version(&booking, versions.as_deref())?;
         store::booking::expire(txn, &people, now).await?;
         move_to(app, txn, caller, &booking, to).await?;
         reply.keep(txn, find(txn, caller, id, now).await?).await

@@ -109,7 +109,7 @@ pub enum Meant {
 }
 
 /// Makes somebody an admin who signs in with this address, or has this id; or lets them be one no longer. That may be
-/// the last one: who does it can make another.
+/// the last one: who does it can make another. Who loses the role is meant by an address for which nobody vouches, too.
 pub async fn set_admin(
     db: &DatabaseConnection,
     person: &str,
@@ -118,14 +118,18 @@ pub async fn set_admin(
 ) -> Result<Meant, Error> {
     let id = match person.parse() {
         Ok(id) => id,
-        Err(_) => match &store::account::with_address(db, &person.to_lowercase()).await?[..] {
-            [] => return Ok(Meant::Nobody),
-            [id] => *id,
-            several => return Ok(Meant::Several(several.to_vec())),
-        },
+        Err(_) => {
+            let email = person.to_lowercase();
+            match &store::account::with_address(db, &email, is_admin).await?[..] {
+                [] => return Ok(Meant::Nobody),
+                [id] => *id,
+                several => return Ok(Meant::Several(several.to_vec())),
+            }
+        }
     };
     transaction!(*db, |txn| {
-        if store::account::find(txn, id).await?.is_none() {
+        let account = store::account::find(txn, id).await?;
+        if account.is_none_or(|account| account.erased_at.is_some()) {
             return Ok(Meant::Nobody);
         }
         let roles = store::account::roles(txn, id).await?;

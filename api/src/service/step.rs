@@ -38,7 +38,7 @@ pub enum Change {
     RecordAttendance { attended: bool },
 }
 
-/// Changes a booking that the caller sees. `version`, where given, must be the booking's.
+/// Changes a booking that the caller sees. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Conflict`] with the code of what is in the way;
@@ -46,7 +46,7 @@ pub enum Change {
 pub async fn make<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    (id, version): (BookingId, Option<i32>),
+    (id, versions): (BookingId, Option<Vec<i32>>),
     change: Change,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
@@ -57,9 +57,7 @@ pub async fn make<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
         let booking = booking::find(txn, caller, id, now).await?;
-        if version.is_some_and(|version| version != booking.version) {
-            return Err(Error::PreconditionFailed);
-        }
+        booking::check_version(&booking, versions.as_deref())?;
         apply(txn, caller, &booking, &change, now).await?;
         reply
             .keep(txn, booking::find(txn, caller, id, now).await?)

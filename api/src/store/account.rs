@@ -216,8 +216,12 @@ pub async fn address(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Add
     .await
 }
 
-/// Those who sign in with this address, which is in lower case, at a provider that vouches for it.
-pub async fn with_address(db: &impl ConnectionTrait, email: &str) -> Result<Vec<UserId>, DbErr> {
+/// Those who sign in with this address, which is in lower case; at a provider that vouches for it, or at any.
+pub async fn with_address(
+    db: &impl ConnectionTrait,
+    email: &str,
+    vouched: bool,
+) -> Result<Vec<UserId>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         user_id: UserId,
@@ -225,7 +229,7 @@ pub async fn with_address(db: &impl ConnectionTrait, email: &str) -> Result<Vec<
     let email = email.to_owned();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} AND email_authoritative AND confirmed_at IS NOT NULL
+        r#"SELECT DISTINCT user_id FROM identities WHERE lower(email) = {email} AND (email_authoritative OR NOT {vouched}) AND confirmed_at IS NOT NULL
            ORDER BY user_id LIMIT 100"#
     ))
     .all(db)

@@ -1,6 +1,6 @@
 //! When Google may show our own events.
 
-use super::busy_span::SpanRow;
+use super::{busy_span::SpanRow, occupied::a_lesson_before};
 use ::entity::id::{GrantId, LessonId, TutorId};
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
@@ -15,13 +15,14 @@ pub async fn perhaps_in_calendar(
     read_at: DateTime<Utc>,
 ) -> Result<Vec<Span>, DbErr> {
     let (from, until) = (window.start(), window.end());
+    let earliest = a_lesson_before(from);
     let rows = SpanRow::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT starts_at, ends_at FROM lessons
-           WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from} AND status <> 'cancelled'
+           WHERE tutor_id = {tutor_id} AND starts_at > {earliest} AND starts_at < {until} AND ends_at > {from} AND status <> 'cancelled'
            UNION ALL
            SELECT starts_at, ends_at FROM event_spans
-           WHERE tutor_id = {tutor_id} AND starts_at < {until} AND ends_at > {from}
+           WHERE tutor_id = {tutor_id} AND starts_at > {earliest} AND starts_at < {until} AND ends_at > {from}
              AND (shown_until IS NULL OR shown_until > {read_at})"#
     ))
     .all(db)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// No lesson is longer, by a constraint, so one that is not over began at most so long ago.
 const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
 
-fn a_lesson_before(from: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn a_lesson_before(from: DateTime<Utc>) -> DateTime<Utc> {
     from.checked_sub_signed(LONGEST_LESSON).unwrap_or(from)
 }
 

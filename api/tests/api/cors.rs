@@ -70,6 +70,7 @@ async fn a_page_of_a_listed_origin_reads_answers_as_who_is_signed_in() {
             "ratelimit",
             "ratelimit-policy",
             "retry-after",
+            "www-authenticate",
             "x-request-id",
         ];
         assert_eq!(list(&answer, "access-control-expose-headers"), exposed);

@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// Moves the lesson, as the service does.
+    /// Moves the lesson, and asks for its event to be brought in line.
     async fn move_to(&self, start: &str) {
         let now = self.test.now();
         let (db, span) = (&self.test.app.db, hour_from(at(start)));

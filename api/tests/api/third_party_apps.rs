@@ -392,6 +392,17 @@ async fn an_access_token_stands_for_a_key_for_some_time_and_some_scopes() {
     let issued = issued.expect(200);
     assert_eq!(issued["token_type"], "Bearer");
     assert_eq!(issued["expires_in"], 900);
+    // No longer than the key.
+    let soon = world.test.now() + TimeDelta::minutes(5);
+    let short = world
+        .make_key(&json!({"scopes": ["availability:read"], "expires_at": soon}))
+        .await;
+    let text = |name: &str| short[name].as_str().unwrap().to_owned();
+    let (short_id, short_secret) = (text("client_id"), text("client_secret"));
+    let client_of_short = [("client_id", &*short_id), ("client_secret", &*short_secret)];
+    let form_of_short = [&[grant][..], &client_of_short].concat();
+    let short = world.ask_for_token(&form_of_short).await.expect(200);
+    assert_eq!(short["expires_in"], 300);
     assert_eq!(issued["scope"], "availability:read");
     let token = Person::with_bearer(&world.test, issued["access_token"].as_str().unwrap());
     token.get("/v1/tutors").await.expect(200);

@@ -43,17 +43,17 @@ pub async fn approve(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["approve_booking", id, version]);
+    let request = serde_json::json!(["approve_booking", id, &versions]);
     let work = |claim| {
         let app = app.clone();
         Box::pin(make(
             app,
             caller.clone(),
-            (id, version),
+            (id, versions),
             Change::Approve,
             claim,
         ))
@@ -78,18 +78,18 @@ pub async fn decline(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["decline_booking", id, version, &new]);
+    let request = serde_json::json!(["decline_booking", id, &versions, &new]);
     let change = Change::Decline { reason: new.reason };
     let work = |claim| {
         Box::pin(make(
             app.clone(),
             caller.clone(),
-            (id, version),
+            (id, versions),
             change,
             claim,
         ))
@@ -125,12 +125,12 @@ pub async fn record_attendance(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<Attendance>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["record_attendance", id, version, &new]);
+    let request = serde_json::json!(["record_attendance", id, &versions, &new]);
     let change = Change::RecordAttendance {
         attended: new.attended,
     };
@@ -138,7 +138,7 @@ pub async fn record_attendance(
         Box::pin(make(
             app.clone(),
             caller.clone(),
-            (id, version),
+            (id, versions),
             change,
             claim,
         ))
@@ -180,17 +180,17 @@ pub async fn reschedule(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewTime>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["reschedule_booking", id, version, &new]);
+    let request = serde_json::json!(["reschedule_booking", id, &versions, &new]);
     let work = |claim| {
         Box::pin(move_to(
             app.clone(),
             caller.clone(),
-            (id, version),
+            (id, versions),
             new,
             claim,
         ))
@@ -201,7 +201,7 @@ pub async fn reschedule(
 async fn move_to(
     app: App,
     caller: Caller,
-    which: (BookingId, Option<i32>),
+    which: (BookingId, Option<Vec<i32>>),
     new: NewTime,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {

@@ -451,18 +451,18 @@ pub async fn cancel(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["cancel_booking", id, version, &new]);
+    let request = serde_json::json!(["cancel_booking", id, &versions, &new]);
     let change = Change::Cancel { reason: new.reason };
     let work = |claim| {
         Box::pin(make(
             app.clone(),
             caller.clone(),
-            (id, version),
+            (id, versions),
             change,
             claim,
         ))
@@ -474,7 +474,7 @@ pub async fn cancel(
 pub(super) async fn make(
     app: App,
     caller: Caller,
-    which: (BookingId, Option<i32>),
+    which: (BookingId, Option<Vec<i32>>),
     change: Change,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {

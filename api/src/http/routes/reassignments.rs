@@ -53,16 +53,16 @@ pub async fn reassign(
     State(app): State<App>,
     Admin(holder): Admin,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(version): MaybeIfMatch,
+    MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewTutor>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["reassign_booking", id, version, &new]);
+    let request = serde_json::json!(["reassign_booking", id, &versions, &new]);
     let caller = Caller::Person(holder.person.clone());
     let work = |claim| {
         let app = app.clone();
-        Box::pin(hand_over(app, caller.clone(), (id, version), new, claim))
+        Box::pin(hand_over(app, caller.clone(), (id, versions), new, claim))
     };
     key.once(&app, caller.id(), &request, work).await
 }
@@ -70,7 +70,7 @@ pub async fn reassign(
 async fn hand_over(
     app: App,
     caller: Caller,
-    which: (BookingId, Option<i32>),
+    which: (BookingId, Option<Vec<i32>>),
     new: NewTutor,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {

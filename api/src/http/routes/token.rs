@@ -8,7 +8,7 @@ use crate::{
         openapi::Faults,
     },
     service::{
-        app_key::{self, Issued, TOKEN_LIFETIME, TokenRefusal},
+        app_key::{self, Issued, TokenRefusal},
         sign_in::{Redemption, code},
     },
 };
@@ -63,7 +63,8 @@ pub struct TokenAnswer {
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds.
+    /// For so many seconds it is good; that of a session less long, if it is not used for days (`expires_at` of
+    /// list_sessions).
     #[schema(example = 900)]
     expires_in: i64,
     /// What it is good for; left out where it is the token of a session.
@@ -214,7 +215,7 @@ fn answer(issued: &Issued) -> Response {
     Json(TokenAnswer {
         access_token: issued.token.expose_secret().to_owned(),
         token_type: "Bearer",
-        expires_in: TOKEN_LIFETIME.num_seconds(),
+        expires_in: issued.lasts.num_seconds(),
         scope: Some(names.join(" ")),
     })
     .into_response()
