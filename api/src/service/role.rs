@@ -116,16 +116,14 @@ pub async fn set_admin(
     is_admin: bool,
     now: DateTime<Utc>,
 ) -> Result<Meant, Error> {
+    let email = person.to_lowercase();
     let id = match person.parse() {
         Ok(id) => id,
-        Err(_) => {
-            let email = person.to_lowercase();
-            match &store::account::with_address(db, &email, is_admin).await?[..] {
-                [] => return Ok(Meant::Nobody),
-                [id] => *id,
-                several => return Ok(Meant::Several(several.to_vec())),
-            }
-        }
+        Err(_) => match &store::account::with_address(db, &email, is_admin).await?[..] {
+            [] => return Ok(Meant::Nobody),
+            [id] => *id,
+            several => return Ok(Meant::Several(several.to_vec())),
+        },
     };
     transaction!(*db, |txn| {
         let account = store::account::find(txn, id).await?;

@@ -64,7 +64,7 @@ pub struct TokenAnswer {
     #[schema(example = "Bearer")]
     token_type: &'static str,
     /// For so many seconds it is good; that of a session less long, if it is not used for days (`expires_at` of
-    /// list_sessions).
+    /// `list_sessions`).
     #[schema(example = 900)]
     expires_in: i64,
     /// What it is good for; left out where it is the token of a session.
