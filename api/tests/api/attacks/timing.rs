@@ -3,22 +3,21 @@
 
 mod id_fields;
 mod probes;
-mod statements;
 
 use crate::{
     auth_coverage::{Row, Who, World},
-    support::{Answer, Person},
+    support::{
+        Answer, Person,
+        statements::{Statements, logging_pool, noting},
+    },
 };
 use id_fields::id_fields;
 use probes::{Probe, of_hidden_tutors, of_keys, of_paths, of_strangers, with_other_parents};
 use reqwest::header::HeaderMap;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use statements::{Statements, logging_pool};
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::layer::SubscriberExt;
 use url::Url;
 
 /// What can be noticed of an answer, and behind it.
@@ -133,13 +132,6 @@ async fn observed(statements: &Statements) -> (World, Observer) {
         base,
     };
     (world, observer)
-}
-
-/// From now on, until the guard goes, the statements of this thread are noted.
-fn noting() -> (Statements, DefaultGuard) {
-    let statements = Statements::default();
-    let subscriber = tracing_subscriber::registry().with(statements.clone());
-    (statements, tracing::subscriber::set_default(subscriber))
 }
 
 #[tokio::test]

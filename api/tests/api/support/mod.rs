@@ -14,6 +14,7 @@ pub mod race;
 mod raw;
 mod redis;
 pub mod secrets;
+pub mod statements;
 
 use api::{
     app::App,

@@ -13,8 +13,12 @@ use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
     span,
+    subscriber::{self, DefaultGuard},
 };
-use tracing_subscriber::{Layer, layer::Context};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+};
 
 /// The statements and transactions of what runs on this thread: of all of a test, its servers included. Of statements the
 /// text, in which no values stand, and how many rows they found.
@@ -60,6 +64,13 @@ impl Visit for Text {
             write!(self.0, "{value:?} ").unwrap();
         }
     }
+}
+
+/// From now on, until the guard goes, the statements of this thread are noted.
+pub fn noting() -> (Statements, DefaultGuard) {
+    let statements = Statements::default();
+    let subscriber = tracing_subscriber::registry().with(statements.clone());
+    (statements, subscriber::set_default(subscriber))
 }
 
 /// A pool like that of the server, which logs statements.
