@@ -30,7 +30,7 @@ ALTER TABLE bookings
         ('held', 'requested', 'confirmed', 'declined', 'expired', 'cancelled', 'completed', 'no_show')),
     ADD expires_at timestamptz,
     ADD CONSTRAINT bookings_open_expires CHECK ((status IN ('held', 'requested')) = (expires_at IS NOT NULL)),
-    ADD booked_at timestamptz,
+    ADD booked_at timestamptz DEFAULT now(),
     DROP CONSTRAINT bookings_cancelled_whole,
     ADD CONSTRAINT bookings_cancelled_whole CHECK ((status IN ('cancelled', 'declined')) = (cancelled_at IS NOT NULL)),
     ADD occupies boolean NOT NULL GENERATED ALWAYS AS (status NOT IN ('declined', 'expired', 'cancelled')) STORED,

@@ -3,7 +3,8 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_taught, check_version, find, get, not_offered, time_of, translate, turn, unavailable,
+        Detail, check_taught, check_version, find, get, not_offered, time_of, translate, turn,
+        unavailable,
     },
     caller::Caller,
     idempotency::Reply,

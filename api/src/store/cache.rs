@@ -310,8 +310,11 @@ struct Kept<K, V> {
     entries: moka::sync::Cache<K, (Revision, Arc<V>)>,
     missing: Batch<K, Arc<V>>,
     /// Of values that do not hold for ever, even if nothing changes: by which clock, and until when.
-    until: Option<(Clock, fn(&V) -> Option<DateTime<Utc>>)>,
+    until: Option<(Clock, Until<V>)>,
 }
+
+/// Until when a value holds, where that is not for ever.
+type Until<V> = fn(&V) -> Option<DateTime<Utc>>;
 
 impl<K, V> Kept<K, V>
 where
@@ -337,7 +340,7 @@ where
     }
 
     /// Each value holds until then at most.
-    fn until(self, clock: &Clock, until: fn(&V) -> Option<DateTime<Utc>>) -> Self {
+    fn until(self, clock: &Clock, until: Until<V>) -> Self {
         Self {
             until: Some((clock.clone(), until)),
             ..self

@@ -246,9 +246,9 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
             };
             let own = [
                 "{booking}",
-            "{hold}",
-            "{requested}",
-            "{begun}",
+                "{hold}",
+                "{requested}",
+                "{begun}",
                 "{session}",
                 "{invitation}",
                 "{guardian}",

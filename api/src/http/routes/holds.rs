@@ -183,7 +183,7 @@ pub async fn release(
 /// Book what is held.
 ///
 /// By the student, a guardian of the student, an admin or a third-party app, before it expires. The booking has the id of
-/// the hold. It is `confirmed`, or `requested` where the tutor wants to be asked, as by create_booking.
+/// the hold. It is `confirmed`, or `requested` where the tutor wants to be asked, as by `create_booking`.
 #[utoipa::path(post, path = "/v1/holds/{id}/book", tag = "holds", operation_id = "book_hold",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the hold."), IdempotencyHeader),

@@ -73,9 +73,8 @@ pub fn of_paths(world: &World, wanted: impl Fn(&str) -> bool) -> Vec<Probe> {
     let mut probes = Vec::new();
     for row in table(world) {
         for name in names(world, &row).into_iter().filter(|name| wanted(name)) {
-            let refused = |who: &Who| {
-                [401, 403, 404].contains(&row.answer_to(*who)) && !is_seen(name, *who)
-            };
+            let refused =
+                |who: &Who| [401, 403, 404].contains(&row.answer_to(*who)) && !is_seen(name, *who);
             let whose = Who::ALL.into_iter().filter(refused);
             probes.extend(whose.map(|who| Probe::new(world, who, row.clone(), name)));
         }
