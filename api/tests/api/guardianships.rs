@@ -1,4 +1,4 @@
-//! Guardians book and cancel for their students, and see nothing else.
+//! Guardians book, move and cancel for their students, and see nothing else.
 
 use crate::support::{Centre, Person, TestApp, email, lesson::book};
 use serde_json::json;
@@ -12,7 +12,7 @@ async fn link(test: &TestApp, admin: &Person, guardian: &str, student: &Person) 
 }
 
 #[tokio::test]
-async fn a_guardian_books_and_cancels_for_the_student_and_for_nobody_else() {
+async fn a_guardian_books_moves_and_cancels_for_the_student_and_for_nobody_else() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;
     let tutor = centre.tutor(&test, "Tina").await;
@@ -51,6 +51,9 @@ async fn a_guardian_books_and_cancels_for_the_student_and_for_nobody_else() {
         .expect(201);
     let others = format!("/v1/bookings/{}", others["id"].as_str().unwrap());
     gita.get(&others).await.expect_problem(404, "not_found");
+    let to = json!({"start": "2027-03-02T09:00:00Z", "end": "2027-03-02T10:00:00Z"});
+    let moved = gita.post(&format!("{others}/reschedule"), &to).await;
+    moved.expect_problem(404, "not_found");
     for id in [olga.id().await, uuid::Uuid::now_v7().to_string()] {
         wanted["student_id"] = json!(id);
         gita.post("/v1/bookings", &wanted)
@@ -69,6 +72,9 @@ async fn a_guardian_books_and_cancels_for_the_student_and_for_nobody_else() {
             gita.get(&path).await.expect_problem(404, "not_found");
         }
     }
+    let moved = gita.post(&format!("{path}/reschedule"), &to).await;
+    assert_eq!(moved.expect(200)["start"], to["start"]);
+    assert_eq!(sam.get(&path).await.expect(200)["start"], to["start"]);
     let cancel = gita.post(&format!("{path}/cancel"), &json!({})).await;
     assert_eq!(cancel.expect(200)["status"], "cancelled");
 }
