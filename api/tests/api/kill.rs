@@ -8,7 +8,7 @@
 mod checks;
 
 use crate::support::{
-    Answer, Centre, Person, TestApp, TutorAtCentre,
+    Answer, Centre, Person, TestApp, TutorAtCentre, from_env,
     process::{Orders, Server},
     race::{Times, lasting, students},
 };
@@ -127,11 +127,6 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         expect_exactly(&test, &all.promises).await;
     }
     report(&test, &tutors, rounds, &all).await;
-}
-
-fn from_env(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap())
 }
 
 /// For whoever reads the output. What must hold was asserted before: nobody is double-booked, and no answer

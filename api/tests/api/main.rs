@@ -45,6 +45,7 @@ mod overrides;
 mod policy;
 mod query_plans;
 mod races;
+mod random_lives;
 mod rate_limit;
 mod reassignments;
 mod refusals;

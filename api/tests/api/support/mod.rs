@@ -235,6 +235,12 @@ pub fn keys() -> String {
     keys
 }
 
+/// A number that who runs the tests has set.
+pub fn from_env(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap())
+}
+
 /// An instant written as RFC 3339.
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
