@@ -21,8 +21,10 @@ ALTER TABLE lessons
     DROP CONSTRAINT lessons_status_known,
     ADD CONSTRAINT lessons_status_known CHECK (status IN ('tentative', 'scheduled', 'cancelled')),
     ADD expires_at timestamptz,
-    ADD CONSTRAINT lessons_tentative_expires CHECK ((status = 'tentative') = (expires_at IS NOT NULL));
-COMMENT ON COLUMN lessons.expires_at IS 'from when on what is only held or requested takes nobody''s time any more';
+    ADD CONSTRAINT lessons_tentative_expires CHECK (
+        CASE status WHEN 'tentative' THEN expires_at IS NOT NULL WHEN 'scheduled' THEN expires_at IS NULL ELSE true END);
+COMMENT ON COLUMN lessons.expires_at IS
+    'from when on what is only held or requested takes nobody''s time any more; of a cancelled one: it has expired';
 
 ALTER TABLE bookings
     DROP CONSTRAINT bookings_status_known,
@@ -38,7 +40,6 @@ ALTER TABLE bookings
     ADD CONSTRAINT bookings_student_no_overlap EXCLUDE USING gist (
         student_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&
     ) WHERE (occupies);
-UPDATE bookings SET booked_at = created_at;
 ALTER TABLE bookings ADD CONSTRAINT bookings_booked_unless_held CHECK (
     CASE WHEN status IN ('expired', 'cancelled') THEN true ELSE (status = 'held') = (booked_at IS NULL) END);
 COMMENT ON COLUMN bookings.expires_at IS 'as of lessons';
@@ -55,7 +56,39 @@ DROP TRIGGER audit_insert ON bookings;
 DROP TRIGGER audit_update ON bookings;
 DROP TRIGGER audit_delete ON bookings;
 DROP TRIGGER audit_truncate ON bookings;
+UPDATE bookings SET booked_at = created_at;
 SELECT audit_table('bookings', 'booking', 'id', '{occupies}');
+
+-- That time has passed is no news: what is kept in memory is kept until then only. So whoever writes it down, of
+-- people whose time is not locked, waits for nobody. And what is deleted took nobody's time any more.
+DROP TRIGGER lessons_update_moves_revision ON lessons;
+CREATE TRIGGER lessons_update_moves_revision AFTER UPDATE ON lessons FOR EACH ROW
+    WHEN ((OLD.tutor_id, OLD.starts_at, OLD.ends_at, OLD.status, OLD.expires_at)
+        IS DISTINCT FROM (NEW.tutor_id, NEW.starts_at, NEW.ends_at, NEW.status, NEW.expires_at)
+        AND NOT (NEW.status = 'cancelled' AND NEW.expires_at IS NOT NULL))
+    EXECUTE FUNCTION lesson_changed();
+DROP TRIGGER bookings_update_moves_revision ON bookings;
+CREATE TRIGGER bookings_update_moves_revision AFTER UPDATE ON bookings FOR EACH ROW
+    WHEN ((OLD.student_id, OLD.lesson_id, OLD.starts_at, OLD.ends_at, OLD.status, OLD.expires_at)
+        IS DISTINCT FROM (NEW.student_id, NEW.lesson_id, NEW.starts_at, NEW.ends_at, NEW.status, NEW.expires_at)
+        AND NEW.status <> 'expired' AND NOT (OLD.status = 'confirmed' AND NEW.status = 'completed'))
+    EXECUTE FUNCTION booking_changed();
+CREATE FUNCTION lessons_deleted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM move_time_of_tutors(ARRAY(SELECT DISTINCT tutor_id FROM changed WHERE status <> 'cancelled'));
+    RETURN NULL;
+END $$;
+DROP TRIGGER lessons_delete_moves_revision ON lessons;
+CREATE TRIGGER lessons_delete_moves_revision AFTER DELETE ON lessons
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION lessons_deleted();
+CREATE FUNCTION bookings_deleted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM move_time_of_students(ARRAY(SELECT DISTINCT student_id FROM changed WHERE occupies));
+    RETURN NULL;
+END $$;
+DROP TRIGGER bookings_delete_moves_revision ON bookings;
+CREATE TRIGGER bookings_delete_moves_revision AFTER DELETE ON bookings
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION bookings_deleted();
 
 -- What has expired is found by whoever wants its time, and what is over by whoever completes it.
 CREATE INDEX bookings_expires_at_idx ON bookings (expires_at) WHERE expires_at IS NOT NULL;
@@ -84,6 +117,23 @@ ALTER TABLE tutors
 ";
 
 const DOWN: &str = r"
+DROP TRIGGER lessons_delete_moves_revision ON lessons;
+CREATE TRIGGER lessons_delete_moves_revision AFTER DELETE ON lessons
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION time_of_tutor_changed();
+DROP TRIGGER bookings_delete_moves_revision ON bookings;
+CREATE TRIGGER bookings_delete_moves_revision AFTER DELETE ON bookings
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION time_of_student_changed();
+DROP FUNCTION bookings_deleted, lessons_deleted;
+DROP TRIGGER lessons_update_moves_revision ON lessons;
+CREATE TRIGGER lessons_update_moves_revision AFTER UPDATE ON lessons FOR EACH ROW
+    WHEN ((OLD.tutor_id, OLD.starts_at, OLD.ends_at, OLD.status)
+        IS DISTINCT FROM (NEW.tutor_id, NEW.starts_at, NEW.ends_at, NEW.status))
+    EXECUTE FUNCTION lesson_changed();
+DROP TRIGGER bookings_update_moves_revision ON bookings;
+CREATE TRIGGER bookings_update_moves_revision AFTER UPDATE ON bookings FOR EACH ROW
+    WHEN ((OLD.student_id, OLD.lesson_id, OLD.starts_at, OLD.ends_at, OLD.status)
+        IS DISTINCT FROM (NEW.student_id, NEW.lesson_id, NEW.starts_at, NEW.ends_at, NEW.status))
+    EXECUTE FUNCTION booking_changed();
 ALTER TABLE tutors DROP approval_minutes, DROP requires_approval;
 ALTER TABLE centre DROP attendance_days, DROP approval_minutes, DROP requires_approval, DROP hold_minutes;
 DROP INDEX bookings_student_span_idx;

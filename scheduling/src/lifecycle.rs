@@ -61,7 +61,7 @@ impl BookingStatus {
 pub enum Step {
     /// Set a slot aside.
     Hold,
-    /// Ask a tutor for a lesson who wants to be asked, or for another time of it.
+    /// Ask a tutor for a lesson who wants to be asked.
     Request,
     /// Take the place.
     Confirm,
@@ -88,8 +88,10 @@ pub enum Actor {
     Student,
     /// The tutor of the lesson.
     Tutor,
-    /// The staff of the centre, or a third-party app that it has registered.
+    /// The staff of the centre.
     Admin,
+    /// A third-party app that the centre has registered.
+    App,
     /// Nobody: time has passed.
     Clock,
 }
@@ -128,8 +130,8 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 24] = {
-    use Actor::{Admin, Clock, Student, Tutor};
+pub const RULES: [Rule; 23] = {
+    use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
     };
@@ -152,39 +154,33 @@ pub const RULES: [Rule; 24] = {
         }
     }
     [
-        rule(None, Step::Hold, &[Student, Admin], BeforeStart, Held),
-        rule(
-            None,
-            Step::Request,
-            &[Student, Admin],
-            BeforeStart,
-            Requested,
-        ),
+        rule(None, Step::Hold, &[Student, Admin, App], BeforeStart, Held),
+        rule(None, Step::Request, &[Student, App], BeforeStart, Requested),
         rule(
             None,
             Step::Confirm,
-            &[Student, Admin],
+            &[Student, Admin, App],
             BeforeStart,
             Confirmed,
         ),
         rule(
             Some(Held),
             Step::Request,
-            &[Student, Admin],
+            &[Student, App],
             BeforeExpiry,
             Requested,
         ),
         rule(
             Some(Held),
             Step::Confirm,
-            &[Student, Admin],
+            &[Student, Admin, App],
             BeforeExpiry,
             Confirmed,
         ),
         rule(
             Some(Held),
             Step::Cancel,
-            &[Student, Admin],
+            &[Student, Admin, App],
             BeforeExpiry,
             Cancelled,
         ),
@@ -206,14 +202,14 @@ pub const RULES: [Rule; 24] = {
         rule(
             Some(Requested),
             Step::Reschedule,
-            &[Student, Tutor, Admin],
+            &[Student, Tutor, Admin, App],
             BeforeExpiry,
             Requested,
         ),
         rule(
             Some(Requested),
             Step::Cancel,
-            &[Student, Admin],
+            &[Student, Admin, App],
             BeforeExpiry,
             Cancelled,
         ),
@@ -226,22 +222,15 @@ pub const RULES: [Rule; 24] = {
         ),
         rule(
             Some(Confirmed),
-            Step::Request,
-            &[Student],
-            BeforeStart,
-            Requested,
-        ),
-        rule(
-            Some(Confirmed),
             Step::Reschedule,
-            &[Student, Tutor, Admin],
+            &[Student, Tutor, Admin, App],
             BeforeStart,
             Confirmed,
         ),
         rule(
             Some(Confirmed),
             Step::Cancel,
-            &[Student, Tutor, Admin],
+            &[Student, Tutor, Admin, App],
             BeforeStart,
             Cancelled,
         ),
@@ -262,7 +251,7 @@ pub const RULES: [Rule; 24] = {
         rule(
             Some(Confirmed),
             Step::RecordAttendance,
-            &[Admin],
+            &[Admin, App],
             AfterStart,
             Completed,
         ),
@@ -276,7 +265,7 @@ pub const RULES: [Rule; 24] = {
         rule(
             Some(Confirmed),
             Step::RecordNoShow,
-            &[Admin],
+            &[Admin, App],
             AfterStart,
             NoShow,
         ),
@@ -290,7 +279,7 @@ pub const RULES: [Rule; 24] = {
         rule(
             Some(Completed),
             Step::RecordNoShow,
-            &[Admin],
+            &[Admin, App],
             AfterStart,
             NoShow,
         ),
@@ -304,7 +293,7 @@ pub const RULES: [Rule; 24] = {
         rule(
             Some(NoShow),
             Step::RecordAttendance,
-            &[Admin],
+            &[Admin, App],
             AfterStart,
             Completed,
         ),
@@ -393,6 +382,27 @@ impl When {
             }
         }
     }
+}
+
+/// The status after somebody takes a step at `now` who is all of `actors`: as one of them, if one may.
+///
+/// # Errors
+/// As [`take`]; what is in the way of the last of those who may ever.
+pub fn take_as(
+    booking: &Standing,
+    step: Step,
+    actors: &[Actor],
+    now: DateTime<Utc>,
+) -> Result<BookingStatus, Refusal> {
+    let mut refusal = Refusal::Actor;
+    for actor in actors {
+        match take(booking, step, *actor, now) {
+            Err(Refusal::Actor) => {}
+            Err(other) => refusal = other,
+            taken => return taken,
+        }
+    }
+    Err(refusal)
 }
 
 /// The status after `actor` takes a step at `now`.

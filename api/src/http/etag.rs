@@ -34,6 +34,11 @@ impl IfMatch {
     pub fn choose(&self, current: i32) -> Result<i32, Error> {
         self.0.choose(current).ok_or(Error::PreconditionFailed)
     }
+
+    /// The versions for which a change is meant; none for whatever there is.
+    pub fn versions(self) -> Option<Vec<i32>> {
+        self.0.listed()
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
@@ -53,10 +58,9 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(match Versions::of(&parts.headers) {
-            None | Some(Versions::Any) => None,
-            Some(Versions::OneOf(versions)) => Some(versions),
-        }))
+        Ok(Self(
+            Versions::of(&parts.headers).and_then(Versions::listed),
+        ))
     }
 }
 
@@ -78,6 +82,13 @@ impl Versions {
             0 => None,
             1 if fields[0].as_bytes().trim_ascii() == b"*" => Some(Self::Any),
             _ => Some(Self::OneOf(tags.filter_map(version).collect())),
+        }
+    }
+
+    fn listed(self) -> Option<Vec<i32>> {
+        match self {
+            Self::Any => None,
+            Self::OneOf(versions) => Some(versions),
         }
     }
 

@@ -35,8 +35,6 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             "/v1/bookings"
             | "/v1/bookings/{id}/cancel"
             | "/v1/bookings/{id}/reschedule"
-            | "/v1/bookings/{id}/approve"
-            | "/v1/bookings/{id}/decline"
             | "/v1/bookings/{id}/attendance"
             | "/v1/holds"
             | "/v1/holds/{id}/book",

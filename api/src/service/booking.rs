@@ -112,7 +112,7 @@ pub(super) async fn take<A: Serialize + Send + Sync>(
             app.work_enqueued.notify_one();
             Ok(answer)
         }
-        Err(Error::Conflict(mut conflict)) => {
+        Err(Error::Conflict(mut conflict)) if conflict.code == SLOT_UNAVAILABLE => {
             app.cache.catch_up().await?;
             let whose = (caller, Some(student));
             let times = Times::around(app, whose, wanted.tutor_id, span).await?;
@@ -206,8 +206,8 @@ async fn insert(
     find(txn, caller, id, now).await
 }
 
-/// How a booking stands that the caller makes of a slot, or of a hold of it: a student asks a tutor who wants to be
-/// asked.
+/// How a booking stands that the caller makes of a slot, or of a hold of it: students and third-party apps ask a tutor
+/// who wants to be asked.
 pub(super) fn booked(
     caller: &Caller,
     (student, hold): (UserId, Option<&Detail>),
@@ -216,7 +216,7 @@ pub(super) fn booked(
     now: DateTime<Utc>,
 ) -> Result<Standing, Error> {
     match approval {
-        Some(time) if step::acts_for(caller, student) => {
+        Some(time) if asks(caller, student) => {
             let expires_at = Some(now + time);
             step::begin(
                 caller,
@@ -229,6 +229,11 @@ pub(super) fn booked(
         }
         Some(_) | None => step::begin(caller, (student, hold), Step::Confirm, span, None, now),
     }
+}
+
+/// Whether the caller asks for a student, where a tutor wants to be asked: it is not for them to say yes.
+pub(super) fn asks(caller: &Caller, student: UserId) -> bool {
+    matches!(caller, Caller::App(_)) || step::acts_for(caller, student)
 }
 
 /// The subject of a lesson that can be booked.
@@ -275,9 +280,11 @@ pub(super) fn translate(error: DbErr) -> Error {
     unavailable(vec![Obstacle { code, span: None }])
 }
 
+pub(super) const SLOT_UNAVAILABLE: &str = "slot_unavailable";
+
 pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
     Error::Conflict(Box::new(Conflict {
-        code: "slot_unavailable",
+        code: SLOT_UNAVAILABLE,
         detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
         conflicts,
         alternatives: Vec::new(),
@@ -348,6 +355,24 @@ pub(super) async fn find(
     found.ok_or(Error::not_found("booking"))
 }
 
+/// A booking as it is now, in a transaction that has locked the time of those whose it was before.
+///
+/// # Errors
+/// As [`get`]; [`Error::Conflict`] with `tutor_changed` if another tutor has it by now.
+pub(super) async fn find_again(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    before: &Detail,
+    now: DateTime<Utc>,
+) -> Result<Detail, Error> {
+    let booking = find(txn, caller, before.id, now).await?;
+    if booking.tutor_id == before.tutor_id {
+        return Ok(booking);
+    }
+    let detail = "Another tutor has just been found for this booking; look at it again.";
+    Err(Error::conflict("tutor_changed", detail))
+}
+
 /// The bookings that a caller may see.
 pub(super) fn seen_by(caller: &Caller) -> Side {
     match caller {
@@ -416,12 +441,18 @@ const HOLDS_KEPT: TimeDelta = TimeDelta::days(1);
 /// takes nobody's time anyway. Whether there may be more.
 pub async fn settle(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
-    transaction!(app.db, |txn| {
-        let expired = store::booking::expire_any(txn, now).await?;
-        let completed = store::booking::complete_any(txn, now).await?;
-        let forgotten = store::booking::forget_holds(txn, now - HOLDS_KEPT).await?;
-        Ok(expired + completed + forgotten > 0)
-    })
+    let expired = transaction!(
+        app.db,
+        |txn| Ok(store::booking::expire_any(txn, now).await?)
+    )?;
+    let completed = transaction!(app.db, |txn| Ok(
+        store::booking::complete_any(txn, now).await?
+    ))?;
+    let before = now - HOLDS_KEPT;
+    let forgotten = transaction!(app.db, |txn| Ok(
+        store::booking::forget_holds(txn, before).await?
+    ))?;
+    Ok(expired + completed + forgotten > 0)
 }
 
 /// How the booking stands in the tutor's calendar.

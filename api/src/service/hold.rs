@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{self, booking::Filter, booking::Side, job::Work},
+    store::{self, booking::Filter, job::Work},
 };
 use chrono::{DateTime, Utc};
 use scheduling::lifecycle::Step;
@@ -48,11 +48,12 @@ pub(super) async fn check_number(
     Err(Error::conflict("too_many_holds", detail))
 }
 
-/// The live holds of a student, by start.
-pub async fn list(app: &App, student: UserId) -> Result<Vec<Detail>, Error> {
+/// The live holds of a student, by start, as far as the caller may see them.
+pub async fn list(app: &App, caller: &Caller, student: UserId) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
+        student: Some(student),
         limit: i64::try_from(MOST_HOLDS).unwrap_or(i64::MAX),
-        ..Filter::all(Side::Students(vec![student]), true, app.clock.now())
+        ..Filter::all(seen_by(caller), true, app.clock.now())
     };
     Ok(store::booking::list(&app.db, filter).await?)
 }
@@ -122,7 +123,7 @@ pub async fn book<A: Serialize + Send + Sync>(
         let standing =
             booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;
         if !store::booking::set_standing(txn, id, hold.version, standing, now).await? {
-            return Err(Error::not_found("hold"));
+            return Err(step::changed_meanwhile());
         }
         match (standing.status, standing.expires_at) {
             (BookingStatus::Confirmed, _) | (_, None) => {

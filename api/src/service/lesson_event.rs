@@ -231,7 +231,7 @@ async fn bring_in_line(
     let Some(lesson) = store::lesson::for_calendar(&app.db, id).await? else {
         return Ok(Outcome::Done);
     };
-    if lesson.status == LessonStatus::Cancelled
+    if lesson.status != LessonStatus::Scheduled
         || lesson.calendar_event_id.as_ref() != Some(&event.id)
     {
         return Ok(Outcome::Again(TimeDelta::zero()));

@@ -3,8 +3,8 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_taught, check_version, find, get, not_offered, time_of, translate, turn,
-        unavailable,
+        Detail, check_taught, check_version, find, find_again, get, not_offered, time_of,
+        translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -35,7 +35,7 @@ use std::{
 ///
 /// # Errors
 /// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
-/// what the tutor does not teach; [`Error::Conflict`] as [`super::booking::cancel`], with `same_tutor`, `own_lesson`,
+/// what the tutor does not teach; [`Error::Conflict`] as [`step::make`], with `same_tutor`, `own_lesson`,
 /// `tutor_suspended`, `former_tutor`, and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the
 /// claim was lost.
 pub async fn reassign<A: Serialize + Send + Sync>(
@@ -52,13 +52,13 @@ pub async fn reassign<A: Serialize + Send + Sync>(
     let people = [before.tutor_user_id, tutor.user_id, before.student_id];
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
-        let booking = find(txn, caller, id, app.clock.now()).await?;
+        let now = app.clock.now();
+        let booking = find_again(txn, caller, &before, now).await?;
+        store::booking::expire(txn, &people, now).await?;
         check_version(&booking, versions.as_deref())?;
-        step::take(&booking, caller, Step::Reschedule, app.clock.now())?;
+        step::take(&booking, caller, Step::Reschedule, now)?;
         hand_over(app, txn, caller, &booking, tutor_id).await?;
-        reply
-            .keep(txn, find(txn, caller, id, app.clock.now()).await?)
-            .await
+        reply.keep(txn, find(txn, caller, id, now).await?).await
     })?;
     app.work_enqueued.notify_one();
     Ok(answer)

@@ -3,8 +3,8 @@
 use super::{
     BookingId,
     booking::{
-        self, BookingStatus, Detail, check_taught, find, span, time_of, translate, turn,
-        unavailable,
+        self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
+        time_of, translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -16,16 +16,17 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{self, booking::Standing, job::Work},
+    store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
-/// student moves it to what could be booked, and asks again where the tutor wants to be asked; tutors and the centre
-/// may disregard notice, horizon, grid and lengths. The booking's version must be one of those that are given, if any are.
+/// student, and a third-party app, move it to what could be booked, and nothing that a tutor has approved who wants to
+/// be asked; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
+/// offer. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`]
@@ -45,7 +46,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
     let moved = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
-        let booking = find(txn, caller, id, now).await?;
+        let booking = find_again(txn, caller, &before, now).await?;
         booking::check_version(&booking, versions.as_deref())?;
         store::booking::expire(txn, &people, now).await?;
         move_to(app, txn, caller, &booking, to).await?;
@@ -56,18 +57,32 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
             app.work_enqueued.notify_one();
             Ok(answer)
         }
-        Err(Error::Conflict(mut conflict)) if conflict.code == "slot_unavailable" => {
-            app.cache.catch_up().await?;
-            let whose = (caller, Some(before.student_id));
-            let times = Times::around(app, whose, before.tutor_id, to).await?;
-            let times = times.without(time_of(&before)?);
-            let alternatives = times.alternatives(&about(&before), to, app.clock.now())?;
-            let alternatives = alternatives.iter();
-            conflict.alternatives = alternatives.map(|it| (it.start(), it.end())).collect();
+        Err(Error::Conflict(mut conflict)) if conflict.code == SLOT_UNAVAILABLE => {
+            conflict.alternatives = alternatives(app, caller, &before, to).await?;
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Where the booking could be moved instead, by whoever could book there.
+async fn alternatives(
+    app: &App,
+    caller: &Caller,
+    booking: &Detail,
+    wanted: Span,
+) -> Result<Vec<(DateTime<Utc>, DateTime<Utc>)>, Error> {
+    app.cache.catch_up().await?;
+    let whose = (caller, Some(booking.student_id));
+    let times = match Times::around(app, whose, booking.tutor_id, wanted).await {
+        // The tutor is hidden: there is nothing to book.
+        Err(Error::NotFound { .. }) => return Ok(Vec::new()),
+        times => times?.without(time_of(booking)?),
+    };
+    let about = about(booking, times.only()?.0);
+    let alternatives = times.alternatives(&about, wanted, app.clock.now())?;
+    let times = alternatives.iter().map(|it| (it.start(), it.end()));
+    Ok(times.collect())
 }
 
 async fn move_to(
@@ -78,42 +93,37 @@ async fn move_to(
     to: Span,
 ) -> Result<(), Error> {
     let now = app.clock.now();
-    let from = time_of(booking)?;
-    if to == from {
-        let detail = "The booking is at this time already.";
-        return Err(Error::conflict("same_time", detail));
-    }
-    if to.start() <= now {
-        return Err(Error::invalid("start", "not_ahead", "must be ahead"));
-    }
+    let status = step::take(booking, caller, Step::Reschedule, now)?;
+    check_time(booking, to, now)?;
     let whose = (caller, Some(booking.student_id));
-    let times = Times::within(app, txn, whose, booking.tutor_id, to).await?;
-    let times = times.without(from);
+    let times = Times::of_lesson(app, txn, whose, booking.tutor_id, to).await?;
+    let times = times.without(time_of(booking)?);
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, booking.student_id)?;
-    let is_student = step::acts_for(caller, booking.student_id);
-    let standing = match tutor.timetable.terms.approval {
-        Some(time) if is_student && booking.status == BookingStatus::Confirmed => Standing {
-            status: step::take(booking, caller, Step::Request, now)?,
-            expires_at: Some((now + time).min(to.start())),
-        },
-        Some(_) | None => Standing {
-            status: step::take(booking, caller, Step::Reschedule, now)?,
-            expires_at: booking.expires_at.map(|at| at.min(to.start())),
-        },
-    };
-    let sees_all = caller.may_edit(booking.tutor_id);
-    let mut obstacles = times.obstacles(&about(booking), to, now, sees_all)?;
-    if !is_student {
-        obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
+    let decides = caller.may_edit(booking.tutor_id);
+    if !decides && status == BookingStatus::Confirmed && tutor.timetable.terms.approval.is_some() {
+        let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
+        return Err(Error::conflict("approval_needed", detail));
     }
+    let obstacles = times.obstacles(&about(booking, tutor), to, now, decides)?;
+    let obstacles = obstacles
+        .into_iter()
+        .filter(|obstacle| match obstacle.code {
+            "length_not_offered" => to.duration() != booking.ends_at - booking.starts_at,
+            code => !decides || !AT_SHORT_NOTICE.contains(&code),
+        });
+    let obstacles: Vec<_> = obstacles.collect();
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }
+    let standing = Standing {
+        status,
+        expires_at: booking.expires_at.map(|at| at.min(to.start())),
+    };
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
     if !store::booking::set_standing(txn, booking.id, booking.version, standing, now).await? {
-        return Err(Error::PreconditionFailed);
+        return Err(step::changed_meanwhile());
     }
     if let Some(expires_at) = standing.expires_at {
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;
@@ -121,9 +131,36 @@ async fn move_to(
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
-fn about(booking: &Detail) -> About {
-    About {
-        subject: Some(booking.subject_slug.clone()),
-        level: Some(booking.level.clone()),
+/// Whether a booking can be moved to this time, whoever has what then.
+fn check_time(booking: &Detail, to: Span, now: DateTime<Utc>) -> Result<(), Error> {
+    if to == time_of(booking)? {
+        let detail = "The booking is at this time already.";
+        return Err(Error::conflict("same_time", detail));
+    }
+    if to.start() <= now {
+        return Err(Error::invalid("start", "not_ahead", "must be ahead"));
+    }
+    let is_whole = |at: &DateTime<Utc>| at.second() == 0 && at.nanosecond() == 0;
+    if !is_whole(&to.start()) || !is_whole(&to.end()) {
+        return Err(Error::invalid(
+            "start",
+            "not_whole_minutes",
+            "must be whole minutes, like end",
+        ));
+    }
+    Ok(())
+}
+
+/// What the lesson is about, if the tutor still offers it; a lesson that is booked outlives the offer.
+fn about(booking: &Detail, tutor: &Tutor) -> About {
+    let (subject, level) = (&booking.subject_slug, &booking.level);
+    let mut offers = tutor.offers.iter();
+    if offers.any(|offer| offer.slug == *subject && offer.level == *level) {
+        About {
+            subject: Some(subject.clone()),
+            level: Some(level.clone()),
+        }
+    } else {
+        About::default()
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     TutorId, UserId,
     caller::Caller,
+    step,
     tutor::{Tutor, check_shown, seen},
 };
 use crate::{
@@ -155,7 +156,7 @@ pub(super) struct Times {
     tutors: Vec<Arc<Tutor>>,
     occupied: OccupiedTime,
     student: Option<UserId>,
-    /// Whether who asks may know when the student has other lessons: third-party apps may not.
+    /// Whether who asks may know when the student has other lessons: see [`knows`].
     knows_student: bool,
 }
 
@@ -175,7 +176,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
-            knows_student: matches!(caller, Caller::Person(_)),
+            knows_student: knows(caller, student),
         })
     }
 
@@ -221,9 +222,24 @@ impl Times {
         id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
+        let times = Self::of_lesson(app, txn, (caller, student), id, slot).await?;
+        for tutor in &times.tutors {
+            seen(Some(Arc::clone(tutor)), caller)?;
+        }
+        Ok(times)
+    }
+
+    /// As [`Times::within`], of a tutor with whom the student has a lesson: whoever may see that may ask.
+    pub(super) async fn of_lesson(
+        app: &App,
+        txn: &DatabaseTransaction,
+        (caller, student): (&Caller, Option<UserId>),
+        id: TutorId,
+        slot: Span,
+    ) -> Result<Self, Error> {
         let revisions = app.cache.revisions_within(txn, id, student).await?;
         let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
-        let tutors = vec![seen(tutor, caller)?];
+        let tutors = vec![tutor.ok_or(Error::not_found("tutor"))?];
         let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
         let needed = needed(&tutors, start, slot.duration());
         let both = (id, student);
@@ -232,7 +248,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
-            knows_student: matches!(caller, Caller::Person(_)),
+            knows_student: knows(caller, student),
         })
     }
 
@@ -358,6 +374,11 @@ impl Times {
         let schedule = self.schedule(tutor, occupancy, &lengths);
         Ok(alternatives(&schedule, wanted, now, ALTERNATIVES))
     }
+}
+
+/// Whether a caller may know when a student has other lessons: the student's tutors and third-party apps may not.
+fn knows(caller: &Caller, student: Option<UserId>) -> bool {
+    caller.is_admin() || student.is_some_and(|student| step::acts_for(caller, student))
 }
 
 /// The time in which what occupies these tutors must be known.

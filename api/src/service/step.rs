@@ -22,7 +22,7 @@ use scheduling::{
     interval::Span,
     lifecycle::{self, Actor, BookingStatus, Refusal, Step},
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 
 /// What somebody does with a booking, apart from moving it.
@@ -56,7 +56,7 @@ pub async fn make<A: Serialize + Send + Sync>(
     let answer = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
-        let booking = booking::find(txn, caller, id, now).await?;
+        let booking = booking::find_again(txn, caller, &before, now).await?;
         booking::check_version(&booking, versions.as_deref())?;
         apply(txn, caller, &booking, &change, now).await?;
         reply
@@ -117,7 +117,14 @@ async fn stand(
     if stands.await? {
         Ok(())
     } else {
-        Err(Error::PreconditionFailed)
+        Err(changed_meanwhile())
+    }
+}
+
+/// By time itself, which waits for no lock: the transaction runs again, and sees what has become of it.
+pub(super) fn changed_meanwhile() -> Error {
+    Error::Contention {
+        cause: DbErr::RecordNotUpdated,
     }
 }
 
@@ -132,9 +139,13 @@ pub(super) async fn end(
     let by = caller.user_id();
     let cancellation = Cancellation { status, by, reason };
     if !store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
-        return Err(Error::PreconditionFailed);
+        return Err(changed_meanwhile());
     }
     store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+    if booking.status == Status::Held {
+        // No event was made of it.
+        return Ok(());
+    }
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
@@ -163,8 +174,7 @@ pub(super) fn take_within(
     now: DateTime<Utc>,
 ) -> Result<Status, Error> {
     let standing = booking.standing(attendance_window);
-    let actor = actor(booking, caller);
-    let taken = lifecycle::take(&standing, step, actor, now);
+    let taken = lifecycle::take_as(&standing, step, &actors(booking, caller), now);
     taken.map(row_status).map_err(refused)
 }
 
@@ -181,10 +191,11 @@ pub(super) fn begin(
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Standing, Error> {
-    let actor = match hold {
-        Some(hold) => actor(hold, caller),
-        None if acts_for(caller, student) => Actor::Student,
-        None => Actor::Admin,
+    let actors = match hold {
+        Some(hold) => actors(hold, caller),
+        None if matches!(caller, Caller::App(_)) => vec![Actor::App],
+        None if acts_for(caller, student) => vec![Actor::Student],
+        None => vec![Actor::Admin],
     };
     let nothing = lifecycle::Standing {
         status: None,
@@ -194,7 +205,7 @@ pub(super) fn begin(
         attendance_window: TimeDelta::zero(),
     };
     let before = hold.map_or(nothing, |hold| hold.standing(TimeDelta::zero()));
-    let status = lifecycle::take(&before, step, actor, now).map_err(refused)?;
+    let status = lifecycle::take_as(&before, step, &actors, now).map_err(refused)?;
     Ok(Standing {
         status: row_status(status),
         expires_at: expires_at.map(|at| at.min(span.start())),
@@ -206,12 +217,18 @@ pub(super) fn acts_for(caller: &Caller, student: UserId) -> bool {
     matches!(caller, Caller::Person(person) if person.acts_for().contains(&student))
 }
 
-fn actor(booking: &Detail, caller: &Caller) -> Actor {
-    match caller {
-        Caller::Person(_) if acts_for(caller, booking.student_id) => Actor::Student,
-        Caller::Person(person) if person.tutor_id == Some(booking.tutor_id) => Actor::Tutor,
-        Caller::Person(_) | Caller::App(_) => Actor::Admin,
-    }
+/// All that the caller is to a booking.
+fn actors(booking: &Detail, caller: &Caller) -> Vec<Actor> {
+    let Caller::Person(person) = caller else {
+        return vec![Actor::App];
+    };
+    let is = [
+        (Actor::Student, acts_for(caller, booking.student_id)),
+        (Actor::Tutor, person.tutor_id == Some(booking.tutor_id)),
+        (Actor::Admin, person.is_admin()),
+    ];
+    let are = is.into_iter().filter(|(_, is)| *is);
+    are.map(|(actor, _)| actor).collect()
 }
 
 fn refused(refusal: Refusal) -> Error {

@@ -359,14 +359,14 @@ pub async fn expire(
         Postgres,
         // What somebody else has locked is being freed by them, and the constraints wait for that.
         r#"WITH due AS (
-               SELECT id FROM bookings WHERE expires_at <= {now} AND (student_id = ANY({people}) OR lesson_id IN (
-                   SELECT lessons.id FROM lessons JOIN tutors ON tutors.id = tutor_id
-                   WHERE expires_at <= {now} AND user_id = ANY({people})))
-               FOR UPDATE SKIP LOCKED),
+               SELECT bookings.id FROM bookings
+               JOIN lessons ON lessons.id = lesson_id JOIN tutors ON tutors.id = tutor_id
+               WHERE bookings.expires_at <= {now} AND (student_id = ANY({people}) OR user_id = ANY({people}))
+               FOR UPDATE OF bookings SKIP LOCKED),
            expired AS (
                UPDATE bookings SET status = 'expired', expires_at = NULL, version = version + 1, updated_at = {now}
                WHERE id IN (SELECT id FROM due) RETURNING lesson_id)
-           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           UPDATE lessons SET status = 'cancelled', updated_at = {now}
            WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM expired)"#
     ))
     .await
@@ -382,7 +382,7 @@ pub async fn expire_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result
            expired AS (
                UPDATE bookings SET status = 'expired', expires_at = NULL, version = version + 1, updated_at = {now}
                WHERE id IN (SELECT id FROM due) RETURNING lesson_id)
-           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           UPDATE lessons SET status = 'cancelled', updated_at = {now}
            WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM expired)"#
     ));
     Ok(updated.await?.rows_affected())

@@ -50,8 +50,10 @@ impl World {
     }
 }
 
+/// Whatever its version.
 async fn step(person: &Person, booking: &str, step: &str, body: Value) -> Answer {
-    person.post(&format!("{booking}/{step}"), &body).await
+    let path = format!("{booking}/{step}");
+    person.edit(Method::POST, &path, "*", &body).await
 }
 
 async fn move_to(person: &Person, booking: &str, start: &str, minutes: i64) -> Answer {
@@ -228,7 +230,7 @@ async fn students_move_within_policy_and_tutors_and_admins_at_short_notice() {
     assert_eq!(codes, ["notice", "grid"]);
     let stranger = move_to(&world.olga, &booking, SECOND, 60).await;
     stranger.expect_problem(404, "not_found");
-    move_to(&world.tutor.person, &booking, soon, 50)
+    move_to(&world.tutor.person, &booking, soon, 60)
         .await
         .expect(200);
     let admin = world.test.admin("Ada").await;
@@ -250,32 +252,139 @@ async fn students_move_within_policy_and_tutors_and_admins_at_short_notice() {
 }
 
 #[tokio::test]
-async fn what_a_student_moves_is_asked_for_again_where_the_tutor_wants_to_be_asked() {
+async fn what_is_requested_can_be_moved_and_what_was_approved_is_not_lost_by_asking_for_more() {
     let world = World::asking().await;
     let booking = book(&world.sam, &world.tutor, FIRST).await;
     let tutor = &world.tutor.person;
-    // Not answered yet: it waits no longer for that.
+    let path = format!("{booking}/approve");
+    let read = tutor.get(&booking).await.etag();
     world.test.pass(TimeDelta::minutes(10));
     let moved = move_to(&world.sam, &booking, SECOND, 60).await.expect(200);
     assert_eq!(moved["status"], "requested");
+    // It waits no longer for that.
     assert_eq!(moved["expires_at"], "2027-03-01T08:00:00Z");
-    step(tutor, &booking, "approve", json!({}))
-        .await
-        .expect(200);
+    // The tutor approves what was read, and nothing else.
+    let nothing = json!({});
+    let unread = tutor.post(&path, &nothing).await;
+    unread.expect_problem(428, "if_match_required");
+    let stale = tutor.edit(Method::POST, &path, &read, &nothing).await;
+    stale.expect_problem(412, "stale_etag");
+    let read = tutor.get(&booking).await.etag();
+    let approved = tutor.edit(Method::POST, &path, &read, &nothing).await;
+    approved.expect(200);
     world.test.run_jobs().await;
     assert_starts(&world.test, &world.tutor, &[SECOND]);
-    let moved = move_to(&world.sam, &booking, THIRD, 60).await.expect(200);
-    assert_eq!(moved["status"], "requested");
-    assert_eq!(moved["expires_at"], "2027-03-01T08:10:00Z");
-    world.test.run_jobs().await;
-    assert_starts(&world.test, &world.tutor, &[]);
-    // The old time is free, and the tutor's own move needs no approval.
-    book(&world.olga, &world.tutor, SECOND).await;
-    step(tutor, &booking, "approve", json!({}))
+    move_to(&world.sam, &booking, THIRD, 60)
         .await
-        .expect(200);
+        .expect_problem(409, "approval_needed");
+    assert_eq!(world.sam.get(&booking).await.expect(200)["start"], SECOND);
+    // The old time is free, and the tutor's own move needs no approval.
+    book(&world.olga, &world.tutor, FIRST).await;
     let moved = move_to(tutor, &booking, FOURTH, 60).await.expect(200);
     assert_eq!(moved["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn a_tutor_who_moves_a_lesson_learns_nothing_of_the_students_other_lessons() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    book(&world.sam, &theo, THIRD).await;
+    for (person, known) in [(&world.tutor.person, false), (&world.sam, true)] {
+        let refused = move_to(person, &booking, "2027-03-02T09:30:00Z", 60).await;
+        let refused = refused.expect_problem(409, "slot_unavailable");
+        let reason = &refused["conflicts"][0];
+        assert_eq!(reason["code"], "student_busy");
+        assert_eq!(reason["start"].is_string(), known, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_moved_lesson_lasts_as_long_as_before_or_as_is_on_offer() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let tutor = &world.tutor.person;
+    for minutes in [1, 30, 61] {
+        let refused = move_to(tutor, &booking, SECOND, minutes).await;
+        let refused = refused.expect_problem(409, "slot_unavailable");
+        assert_eq!(refused["conflicts"][0]["code"], "length_not_offered");
+    }
+    for (start, end) in [
+        (
+            "2027-03-02T09:00:00.0000001Z",
+            "2027-03-02T09:00:00.0000005Z",
+        ),
+        ("2027-03-02T09:00:30Z", "2027-03-02T10:00:30Z"),
+    ] {
+        let body = json!({"start": start, "end": end});
+        let refused = step(tutor, &booking, "reschedule", body).await;
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["code"], "not_whole_minutes");
+    }
+    // What is offered no more still lasts as long as it did.
+    world
+        .tutor
+        .edit(Method::PUT, "/offers", &json!({"offers": []}))
+        .await
+        .expect(200);
+    move_to(&world.sam, &booking, SECOND, 60).await.expect(200);
+    let longer = move_to(&world.sam, &booking, SECOND, 90).await;
+    longer.expect_problem(409, "slot_unavailable");
+}
+
+#[tokio::test]
+async fn lessons_with_a_hidden_tutor_can_be_moved_and_with_a_suspended_one_not() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    book(&world.olga, &world.tutor, THIRD).await;
+    world.tutor.hide().await;
+    let taken = move_to(&world.sam, &booking, THIRD, 60).await;
+    let taken = taken.expect_problem(409, "slot_unavailable");
+    assert_eq!(taken["alternatives"], Value::Null);
+    move_to(&world.sam, &booking, SECOND, 60).await.expect(200);
+    let admin = world.test.admin("Ada").await;
+    let id = world.tutor.person.id().await;
+    let path = format!("/v1/users/{id}/suspend");
+    admin.post(&path, &json!({})).await.expect(200);
+    move_to(&world.sam, &booking, FIRST, 60)
+        .await
+        .expect_problem(409, "tutor_suspended");
+}
+
+#[tokio::test]
+async fn a_tutor_who_is_also_the_students_guardian_acts_as_either() {
+    let world = World::asking().await;
+    let admin = world.test.admin("Ada").await;
+    let tina = world.tutor.person.id().await;
+    let link = json!({"guardian_id": tina, "student_id": world.sam.id().await});
+    admin.post("/v1/guardianships", &link).await.expect(201);
+    let tina = world.test.sign_in(&world.tutor.email).await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    step(&tina, &booking, "approve", json!({}))
+        .await
+        .expect(200);
+    let moved = move_to(&tina, &booking, SECOND, 60).await.expect(200);
+    assert_eq!(moved["status"], "confirmed");
+    step(&tina, &booking, "cancel", json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_shorter_time_for_an_answer_than_for_a_hold_frees_the_slot_everywhere() {
+    let world = World::asking().await;
+    world
+        .test
+        .execute("UPDATE centre SET hold_minutes = 60; UPDATE tutors SET approval_minutes = 15")
+        .await;
+    let olga = world.olga.at(&world.test.another_instance().await);
+    let lesson = world.tutor.lesson(FIRST, 60);
+    let hold = world.sam.post("/v1/holds", &lesson).await.expect(201);
+    // The other instance remembers the tutor's time from now on.
+    let taken = olga.post("/v1/bookings", &lesson).await;
+    taken.expect_problem(409, "slot_unavailable");
+    let path = format!("/v1/holds/{}/book", hold["id"].as_str().unwrap());
+    world.sam.post(&path, &json!({})).await.expect(201);
+    world.test.pass(TimeDelta::minutes(15));
+    olga.post("/v1/bookings", &lesson).await.expect(201);
 }
 
 #[tokio::test]

@@ -238,3 +238,37 @@ async fn holds_that_came_to_nothing_are_forgotten() {
     assert_eq!(world.test.count("SELECT count(*) FROM bookings").await, 1);
     assert_eq!(world.test.count("SELECT count(*) FROM lessons").await, 1);
 }
+
+#[tokio::test]
+async fn people_who_free_each_others_time_do_not_deadlock() {
+    let world = World::new().await;
+    let theo = Centre.connected_tutor(&world.test, "Theo").await;
+    let mut race = Tally::new("each frees the time of the other");
+    for _ in 0..20 {
+        for (student, tutor) in [(&world.sam, &theo), (&world.olga, &world.tutor)] {
+            let lesson = tutor.lesson(FIRST, 60);
+            student.post("/v1/holds", &lesson).await.expect(201);
+        }
+        world.test.pass(TimeDelta::minutes(10));
+        let wanted = [
+            (&world.sam, world.tutor.lesson(SECOND, 60)),
+            (&world.olga, theo.lesson(SECOND, 60)),
+        ];
+        let booked = wanted
+            .iter()
+            .map(|(student, lesson)| student.post("/v1/holds", lesson));
+        let sweep = api::service::booking::settle(&world.test.app);
+        let (answers, swept) = tokio::join!(race.race(booked), sweep);
+        swept.unwrap();
+        for answer in answers {
+            let hold = answer.expect(201);
+            let student = [&world.sam, &world.olga];
+            let path = path(&hold, "");
+            for student in student {
+                student.delete(&path).await;
+            }
+        }
+    }
+    race.expect_only(&[201]);
+    assert_eq!(world.test.deadlocks().await, 0);
+}

@@ -160,9 +160,8 @@ impl World {
     async fn act(&self, who: Who, instance: usize, deed: &Deed) -> Vec<Answer> {
         let person = self.person(who, instance);
         let step = async |id: &str, step: &str, body: Value| {
-            person
-                .post(&format!("/v1/bookings/{id}/{step}"), &body)
-                .await
+            let path = format!("/v1/bookings/{id}/{step}");
+            person.edit(Method::POST, &path, "*", &body).await
         };
         let nothing = json!({});
         let answer = match deed {
@@ -461,7 +460,9 @@ async fn live(seed: u64) {
         }
     }
     checks::expect_sound(&world.test, &world.tutors).await;
-    replay.1.expect_variety();
+    if operations >= OPERATIONS {
+        replay.1.expect_variety();
+    }
 }
 
 impl Fate {

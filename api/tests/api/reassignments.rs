@@ -231,3 +231,28 @@ async fn a_lesson_can_be_handed_over_to_everybody_who_is_listed_and_to_nobody_el
         "{taken} taken, {refused} refused"
     );
 }
+
+#[tokio::test]
+async fn what_has_expired_of_the_other_tutor_is_in_nobodys_way() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let (tina, theo) = (
+        centre.tutor(&test, "Tina").await,
+        centre.tutor(&test, "Theo").await,
+    );
+    let (admin, sam, olga) = (
+        test.admin("Ada").await,
+        test.student("Sam").await,
+        test.student("Olga").await,
+    );
+    let start = "2027-03-02T09:00:00Z";
+    let booking = book(&sam, &tina, start).await;
+    olga.post("/v1/holds", &theo.lesson(start, 60))
+        .await
+        .expect(201);
+    assert_eq!(reassign(&admin, &booking, theo.id.0).await.0, 409);
+    test.pass(chrono::TimeDelta::minutes(10));
+    assert_eq!(names(&admin, &booking).await, ["Theo"]);
+    let (status, answer) = reassign(&admin, &booking, theo.id.0).await;
+    assert_eq!(status, 200, "{answer:#}");
+}

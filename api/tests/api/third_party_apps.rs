@@ -286,6 +286,16 @@ async fn a_key_that_is_limited_sees_only_what_it_is_limited_to() {
     assert_eq!(found["tutors"].as_array().unwrap().len(), 1);
     let theos = format!("/v1/slots?subject=mathematics&{window}&tutors={}", theo.id);
     assert_eq!(limited.get(&theos).await.expect(200)["items"], json!([]));
+    for (tutor, seen) in [(&world.tutor, 1), (&theo, 0)] {
+        let lesson = tutor.lesson("2027-03-03T08:00:00Z", 60);
+        let held = world.student.post("/v1/holds", &lesson).await.expect(201);
+        let listed = limited
+            .get(&format!("/v1/holds?student_id={student}"))
+            .await;
+        assert_eq!(listed.expect(200)["items"].as_array().unwrap().len(), seen);
+        let path = format!("/v1/holds/{}", held["id"].as_str().unwrap());
+        world.student.delete(&path).await.expect(204);
+    }
     limited.get(&bookings[0]).await.expect(200);
     limited
         .get(&bookings[1])
@@ -317,6 +327,25 @@ async fn a_key_that_is_limited_sees_only_what_it_is_limited_to() {
         .post("/v1/bookings", &wanted)
         .await
         .expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn an_app_asks_a_tutor_who_wants_to_be_asked_and_does_not_answer_for_the_tutor() {
+    let world = World::new().await;
+    let asks = json!({"requires_approval": true});
+    let asks = world.tutor.edit(Method::PUT, "/policy", &asks).await;
+    asks.expect(200);
+    let key = world.key(&json!({"scopes": ALL})).await;
+    let mut wanted = world.tutor.lesson("2027-03-02T08:00:00Z", 60);
+    wanted["student_id"] = json!(world.student.id().await);
+    let booked = key.post("/v1/bookings", &wanted).await.expect(201);
+    assert_eq!(booked["status"], "requested");
+    let approve = format!("/v1/bookings/{}/approve", booked["id"].as_str().unwrap());
+    let approved = key.edit(Method::POST, &approve, "*", &json!({})).await;
+    approved.expect_problem(403, "people_only");
+    let tutor = &world.tutor.person;
+    let approved = tutor.edit(Method::POST, &approve, "*", &json!({})).await;
+    approved.expect(200);
 }
 
 #[tokio::test]

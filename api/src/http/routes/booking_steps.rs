@@ -6,10 +6,12 @@ use crate::{
     error::Error,
     http::{
         auth::Allowed,
-        etag::MaybeIfMatch,
+        etag::{IfMatch, MaybeIfMatch},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey},
-        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Stale},
+        openapi::{
+            BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Precondition, Stale,
+        },
         problem::Problem,
         validate,
     },
@@ -29,24 +31,25 @@ use utoipa::ToSchema;
 /// Approve a booking.
 ///
 /// By the tutor of a `requested` booking, or an admin, before it expires. It is `confirmed` then, and comes into the
-/// tutor's Google Calendar shortly after.
+/// tutor's Google Calendar shortly after. A student may move a request; so who approves says of which time.
 #[utoipa::path(post, path = "/v1/bookings/{id}/approve", tag = "bookings", operation_id = "approve_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
-        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; approves only if it is still so."),
+        ("If-Match" = String, Header, description = "The ETag of what was read; approves only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking as confirmed.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, Forbidden, NotFound, Stale, Faults))]
+        NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]
 pub async fn approve(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
-    MaybeIfMatch(versions): MaybeIfMatch,
+    if_match: IfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+    let versions = if_match.versions();
     let request = serde_json::json!(["approve_booking", id, &versions]);
     let work = |claim| {
         let app = app.clone();
@@ -71,7 +74,7 @@ pub async fn approve(
         IdempotencyHeader),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as declined.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn decline(
@@ -118,7 +121,7 @@ pub struct Attendance {
         IdempotencyHeader),
     request_body = Attendance,
     responses((status = 200, description = "The booking as it is now.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The lesson has not begun (`not_started`), is too long ago (`attendance_window_over`), never was (`only_requested`, `already_declined`, `already_cancelled`, `expired`), or that was said already (`already_completed`, `already_no_show`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The lesson has not begun (`not_started`), is too long ago (`attendance_window_over`), never was (`only_requested`, `already_declined`, `already_cancelled`, `expired`), or that was said already (`already_completed`, `already_no_show`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn record_attendance(
@@ -162,10 +165,11 @@ pub struct NewTime {
 
 /// Move a booking to another time.
 ///
-/// By its student or a guardian to a slot that could be booked, by the tutor, an admin or a third-party app also at short
-/// notice, and before the lesson begins. It stays the same booking: the old time is free exactly when the new one is
-/// taken, and the event moves in the tutor's Google Calendar shortly after. Where the tutor wants to be asked, a booking
-/// that its student moves is `requested` again, and its old time gone.
+/// By its student, a guardian or a third-party app to a slot that could be booked; by the tutor or an admin also at
+/// short notice and off the grid; before the lesson begins. It lasts as long as before, or as the tutor offers. It stays
+/// the same booking: the old time is free exactly when the new one is taken, and the event moves in the tutor's Google
+/// Calendar shortly after. What a tutor has approved who wants to be asked is moved by the tutor or an admin only; what
+/// is `requested` of one can be moved, and stays so.
 #[utoipa::path(post, path = "/v1/bookings/{id}/reschedule", tag = "bookings", operation_id = "reschedule_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
@@ -173,7 +177,7 @@ pub struct NewTime {
         IdempotencyHeader),
     request_body = NewTime,
     responses((status = 200, description = "The booking at the other time.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); the tutor approved this time (`approval_needed`); another tutor has just been found (`tutor_changed`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn reschedule(

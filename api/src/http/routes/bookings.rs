@@ -435,7 +435,8 @@ pub struct NewCancellation {
 
 /// Cancel a booking.
 ///
-/// By its student, a guardian of the student, the tutor of its lesson, an admin or a third-party app, before the lesson begins. The time is free at once, and the event
+/// By its student, a guardian of the student, an admin or a third-party app, before the lesson begins; by the tutor of
+/// its lesson once it is `confirmed`: a tutor declines what is `requested`. The time is free at once, and the event
 /// leaves the tutor's Google Calendar shortly after.
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
@@ -444,7 +445,7 @@ pub struct NewCancellation {
         IdempotencyHeader),
     request_body = NewCancellation,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "It is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`), is with another tutor by now (`tutor_changed`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn cancel(

@@ -142,7 +142,7 @@ pub async fn list(
 ) -> Result<axum::Json<Holds>, Error> {
     let student = caller.student(&app, params.student_id).await?;
     let student = student.ok_or_else(super::bookings::no_student)?;
-    let held = service::hold::list(&app, student).await?;
+    let held = service::hold::list(&app, &caller, student).await?;
     Ok(axum::Json(Holds {
         items: held.into_iter().map(Hold::from).collect(),
     }))

@@ -79,8 +79,12 @@ impl Row {
     }
 
     pub fn edit(self, method: Method, body: Value) -> Self {
-        let row = self.sent(method, body);
-        Self { edit: true, ..row }
+        self.sent(method, body).versioned()
+    }
+
+    /// With the version for which it is meant.
+    pub fn versioned(self) -> Self {
+        Self { edit: true, ..self }
     }
 
     pub fn with(self, method: Method) -> Self {
@@ -88,11 +92,7 @@ impl Row {
     }
 
     pub fn removal(self) -> Self {
-        Self {
-            method: Method::DELETE,
-            edit: true,
-            ..self
-        }
+        self.with(Method::DELETE).versioned()
     }
 
     pub fn answer_to(&self, who: Who) -> u16 {
@@ -421,8 +421,8 @@ fn bookings(world: &World) -> Vec<Row> {
     };
     let for_tutor = |operation, path| {
         Row::students_own(operation, path, 403)
-            .but(403, &[Who::Guardian])
-            .but(200, &[Who::Tutor, Who::Admin, Who::KeyWithScope])
+            .but(403, &[Who::Guardian, Who::KeyWithScope])
+            .but(200, &[Who::Tutor, Who::Admin])
     };
     vec![
         Row::scoped("list_bookings", "/v1/bookings", 200),
@@ -436,10 +436,13 @@ fn bookings(world: &World) -> Vec<Row> {
             Method::POST,
             json!({"start": "2027-03-02T09:00:00Z", "end": "2027-03-02T10:00:00Z"}),
         ),
-        for_tutor("approve_booking", "/v1/bookings/{requested}/approve").with(Method::POST),
+        for_tutor("approve_booking", "/v1/bookings/{requested}/approve")
+            .with(Method::POST)
+            .versioned(),
         for_tutor("decline_booking", "/v1/bookings/{requested}/decline")
             .sent(Method::POST, json!({})),
         for_tutor("record_attendance", "/v1/bookings/{begun}/attendance")
+            .but(200, &[Who::KeyWithScope])
             .sent(Method::POST, json!({"attended": true})),
         Row::admins("reassign_booking", "/v1/bookings/{booking}/reassign", 200)
             .sent(Method::POST, json!({"tutor_id": "{other_tutor}"})),

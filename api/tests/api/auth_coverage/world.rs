@@ -147,6 +147,8 @@ impl World {
         self.test
             .execute(&format!(
                 "UPDATE bookings SET status = 'requested', expires_at = '2027-03-01T09:00:00Z' WHERE id = '{requested}';
+                 UPDATE lessons SET status = 'tentative', expires_at = '2027-03-01T09:00:00Z'
+                 WHERE id = (SELECT lesson_id FROM bookings WHERE id = '{requested}');
                  UPDATE lessons SET starts_at = '2027-03-01T06:30:00Z', ends_at = '2027-03-01T07:30:00Z'
                  WHERE id = (SELECT lesson_id FROM bookings WHERE id = '{begun}')"
             ))

@@ -81,12 +81,13 @@ async fn expect_legal_lives(test: &TestApp) {
     }
 }
 
-type Event = (String, DateTime<Utc>, DateTime<Utc>, BTreeSet<String>);
+/// A lesson, its time, and its guests in order.
+type Event = (String, DateTime<Utc>, DateTime<Utc>, Vec<String>);
 
 /// Of every lesson that stands there is one event, at its time, with its students as guests; and there are no others.
 async fn expect_lessons_in_calendar(test: &TestApp, tutor: &TutorAtCentre) {
-    let rows: Vec<(String, DateTime<Utc>, DateTime<Utc>, Vec<String>)> = sqlx::query_as(
-        "SELECT lessons.id::text, lessons.starts_at, lessons.ends_at, array_agg(email)
+    let rows: Vec<Event> = sqlx::query_as(
+        "SELECT lessons.id::text, lessons.starts_at, lessons.ends_at, array_agg(email ORDER BY email)
          FROM lessons
          JOIN bookings ON lesson_id = lessons.id AND bookings.status IN ('confirmed', 'completed', 'no_show')
          JOIN users ON users.id = student_id
@@ -97,10 +98,7 @@ async fn expect_lessons_in_calendar(test: &TestApp, tutor: &TutorAtCentre) {
     .fetch_all(&mut test.own_connection().await)
     .await
     .unwrap();
-    let lessons: BTreeSet<Event> = rows
-        .into_iter()
-        .map(|(id, start, end, guests)| (id, start, end, guests.into_iter().collect()))
-        .collect();
+    let lessons = BTreeSet::from_iter(rows);
     let events = test.google.events(&tutor.email);
     // Those to which somebody else invites the tutor are not the tutor's.
     let own = events.iter().filter(|it| it["organizer"]["self"] == true);
@@ -119,10 +117,12 @@ fn event(event: &Value) -> Event {
     let mark = &event["extendedProperties"]["private"]["tutoringSchedulerLesson"];
     let guests = event["attendees"].as_array().into_iter().flatten();
     let guests = guests.map(|guest| guest["email"].as_str().unwrap().to_owned());
+    let mut guests: Vec<String> = guests.collect();
+    guests.sort_unstable();
     (
         mark.as_str().unwrap().to_owned(),
         instant("start"),
         instant("end"),
-        guests.collect(),
+        guests,
     )
 }
