@@ -128,7 +128,7 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 24] = {
+pub const RULES: [Rule; 25] = {
     use Actor::{Admin, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
@@ -242,6 +242,14 @@ pub const RULES: [Rule; 24] = {
             Some(Confirmed),
             Step::Cancel,
             &[Student, Tutor, Admin],
+            BeforeStart,
+            Cancelled,
+        ),
+        // Too few have joined a group lesson.
+        rule(
+            Some(Confirmed),
+            Step::Cancel,
+            &[Clock],
             BeforeStart,
             Cancelled,
         ),

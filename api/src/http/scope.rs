@@ -20,6 +20,8 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/tutors/{id}/holiday-calendars"
             | "/v1/tutors/{id}/slots"
             | "/v1/tutors/{id}/slots/explain"
+            | "/v1/lessons"
+            | "/v1/lessons/{id}"
             | "/v1/slots"
             | "/v1/slots/next"
             | "/v1/centre/policy"
@@ -38,9 +40,14 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/bookings/{id}/approve"
             | "/v1/bookings/{id}/decline"
             | "/v1/bookings/{id}/attendance"
+            | "/v1/lessons"
+            | "/v1/lessons/{id}/join"
+            | "/v1/lessons/{id}/cancel"
+            | "/v1/lessons/{id}/reschedule"
             | "/v1/holds"
             | "/v1/holds/{id}/book",
         )
+        | (&Method::PATCH, "/v1/lessons/{id}")
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! Booking a lesson and giving it up again.
 
 use super::{
-    BookingId, TutorId, UserId, busy_time,
+    BookingId, LessonId, TutorId, UserId, busy_time,
     caller::Caller,
-    hold,
+    group_lesson, hold,
     idempotency::Reply,
     slot::{About, Times},
     step,
@@ -292,6 +292,8 @@ pub struct Listing {
     pub student: Option<UserId>,
     /// Only those on lessons of this tutor.
     pub tutor: Option<TutorId>,
+    /// Only those in this lesson.
+    pub lesson: Option<LessonId>,
     /// Only those on lessons of tutors who are suspended or tutors no longer, or are not.
     pub needs_tutor: Option<bool>,
     /// Only those with one of these, where there are any.
@@ -309,6 +311,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         status,
         student,
         tutor,
+        lesson,
         needs_tutor,
         from,
         until,
@@ -318,6 +321,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
         student,
         tutor,
+        lesson,
         needs_tutor,
         status,
         from,
@@ -391,6 +395,18 @@ pub(super) fn check_version(booking: &Detail, versions: Option<&[i32]>) -> Resul
     Ok(())
 }
 
+/// Refuses what would take others along, or tear the student from them.
+///
+/// # Errors
+/// [`Error::Conflict`] with `group_lesson`.
+pub(super) fn check_alone(booking: &Detail) -> Result<(), Error> {
+    if booking.capacity == 1 {
+        return Ok(());
+    }
+    let detail = "This is a seat in a group lesson, which is moved as a whole; who can't come then leaves it.";
+    Err(Error::conflict("group_lesson", detail))
+}
+
 /// Whether a tutor may teach a student at all.
 pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {
@@ -412,15 +428,17 @@ pub(super) fn not_offered() -> Error {
 /// For so long a hold that came to nothing is kept, in case somebody asks what became of it.
 const HOLDS_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// Writes down what time has done: what has expired, and which lessons are over. Nobody waits for that: what has expired
+/// Writes down what time has done: what has expired, which lessons are over, and which group lessons have too few
+/// students. Nobody waits for that: what has expired
 /// takes nobody's time anyway. Whether there may be more.
 pub async fn settle(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
+    let decided = group_lesson::decide(app).await?;
     transaction!(app.db, |txn| {
         let expired = store::booking::expire_any(txn, now).await?;
         let completed = store::booking::complete_any(txn, now).await?;
         let forgotten = store::booking::forget_holds(txn, now - HOLDS_KEPT).await?;
-        Ok(expired + completed + forgotten > 0)
+        Ok(decided || expired + completed + forgotten > 0)
     })
 }
 

@@ -3,8 +3,8 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_taught, check_version, find, get, not_offered, time_of, translate, turn,
-        unavailable,
+        Detail, check_alone, check_taught, check_version, find, get, not_offered, time_of,
+        translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -54,6 +54,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &people).await?;
         let booking = find(txn, caller, id, app.clock.now()).await?;
         check_version(&booking, versions.as_deref())?;
+        check_alone(&booking)?;
         step::take(&booking, caller, Step::Reschedule, app.clock.now())?;
         hand_over(app, txn, caller, &booking, tutor_id).await?;
         reply
@@ -152,6 +153,7 @@ pub async fn substitutes(
     limit: usize,
 ) -> Result<Vec<RankedTutor>, Error> {
     let booking = get(app, caller, id).await?;
+    check_alone(&booking)?;
     let now = app.clock.now();
     step::take(&booking, caller, Step::Reschedule, now)?;
     let filter = Filter {

@@ -8,7 +8,6 @@ use super::{
     },
     caller::Caller,
     idempotency::Reply,
-    reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
     transaction::transaction,
@@ -25,7 +24,7 @@ use serde::Serialize;
 
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
 /// student moves it to what could be booked, and asks again where the tutor wants to be asked; tutors and the centre
-/// may disregard notice, horizon, grid and lengths. The booking's version must be one of those that are given, if any are.
+/// may disregard notice, horizon, grid and lengths. A group lesson is moved with everybody in it, by other means. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`]
@@ -77,6 +76,7 @@ async fn move_to(
     booking: &Detail,
     to: Span,
 ) -> Result<(), Error> {
+    booking::check_alone(booking)?;
     let now = app.clock.now();
     let from = time_of(booking)?;
     if to == from {
@@ -103,10 +103,11 @@ async fn move_to(
         },
     };
     let sees_all = caller.may_edit(booking.tutor_id);
-    let mut obstacles = times.obstacles(&about(booking), to, now, sees_all)?;
-    if !is_student {
-        obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
-    }
+    let obstacles = if is_student {
+        times.obstacles(&about(booking), to, now, sees_all)?
+    } else {
+        times.obstacles_at_short_notice(&about(booking), to, now, sees_all)?
+    };
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }

@@ -214,7 +214,8 @@ fn actor(booking: &Detail, caller: &Caller) -> Actor {
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
+/// What somebody is told who can't take a step.
+pub(super) fn refused(refusal: Refusal) -> Error {
     let detail = match refusal {
         Refusal::Status(BookingStatus::Held) => "This is only held, and not booked.",
         Refusal::Status(BookingStatus::Requested) => "The tutor has not approved this booking yet.",
