@@ -26,6 +26,8 @@ pub struct Model {
     pub id: BookingId,
     pub lesson_id: LessonId,
     pub student_id: UserId,
+    /// In the lesson, from 1 on. No two bookings of a lesson that occupy have the same.
+    pub seat: i16,
     /// That of the lesson: a foreign key over lesson, start and end keeps them equal.
     pub starts_at: DateTimeUtc,
     /// That of the lesson.

@@ -28,7 +28,20 @@ pub struct Model {
     pub status: LessonStatus,
     /// From when on a tentative lesson takes nobody's time any more.
     pub expires_at: Option<DateTimeUtc>,
+    /// More than one in a group lesson, to which what follows until the calendar's belongs.
     pub capacity: i16,
+    /// So many students it takes.
+    pub minimum: i16,
+    /// When it is decided whether there are enough; none where one is enough.
+    pub decides_at: Option<DateTimeUtc>,
+    /// When that was decided; none: not yet.
+    pub decided_at: Option<DateTimeUtc>,
+    /// Empty where there is none.
+    pub title: String,
+    /// Empty where there is none.
+    pub description: String,
+    /// Grows with each change that people make; the entity tag is made of it.
+    pub version: i32,
     /// The event that stands in the calendar of the tutor; none when none does.
     pub calendar_event_id: Option<String>,
     /// Counts the event ids that were taken when the event was to be made: the id of a deleted event stays so.

@@ -130,7 +130,7 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 23] = {
+pub const RULES: [Rule; 24] = {
     use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
@@ -231,6 +231,14 @@ pub const RULES: [Rule; 23] = {
             Some(Confirmed),
             Step::Cancel,
             &[Student, Tutor, Admin, App],
+            BeforeStart,
+            Cancelled,
+        ),
+        // Too few have joined a group lesson.
+        rule(
+            Some(Confirmed),
+            Step::Cancel,
+            &[Clock],
             BeforeStart,
             Cancelled,
         ),

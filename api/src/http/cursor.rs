@@ -4,7 +4,7 @@ use super::validate;
 use crate::{
     error::Error,
     service::{
-        BookingId, HolidayCalendarId, TimeOffId, TutorId, UserId,
+        BookingId, HolidayCalendarId, LessonId, TimeOffId, TutorId, UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
     },
@@ -78,6 +78,12 @@ impl Key for (DateTime<Utc>, i64) {
 }
 
 impl Key for (DateTime<Utc>, BookingId) {
+    fn is_possible(&self) -> bool {
+        validate::instant(&self.0, &()).is_ok()
+    }
+}
+
+impl Key for (DateTime<Utc>, LessonId) {
     fn is_possible(&self) -> bool {
         validate::instant(&self.0, &()).is_ok()
     }

@@ -20,6 +20,8 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/tutors/{id}/holiday-calendars"
             | "/v1/tutors/{id}/slots"
             | "/v1/tutors/{id}/slots/explain"
+            | "/v1/lessons"
+            | "/v1/lessons/{id}"
             | "/v1/slots"
             | "/v1/slots/next"
             | "/v1/centre/policy"
@@ -36,9 +38,14 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/bookings/{id}/cancel"
             | "/v1/bookings/{id}/reschedule"
             | "/v1/bookings/{id}/attendance"
+            | "/v1/lessons"
+            | "/v1/lessons/{id}/join"
+            | "/v1/lessons/{id}/cancel"
+            | "/v1/lessons/{id}/reschedule"
             | "/v1/holds"
             | "/v1/holds/{id}/book",
         )
+        | (&Method::PATCH, "/v1/lessons/{id}")
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! Booking a lesson and giving it up again.
 
 use super::{
-    BookingId, TutorId, UserId, busy_time,
+    BookingId, LessonId, TutorId, UserId, busy_time,
     caller::Caller,
-    hold,
+    group_lesson, hold,
     idempotency::Reply,
     slot::{About, Times},
     step,
@@ -299,6 +299,8 @@ pub struct Listing {
     pub student: Option<UserId>,
     /// Only those on lessons of this tutor.
     pub tutor: Option<TutorId>,
+    /// Only those in this lesson.
+    pub lesson: Option<LessonId>,
     /// Only those on lessons of tutors who are suspended or tutors no longer, or are not.
     pub needs_tutor: Option<bool>,
     /// Only those with one of these, where there are any.
@@ -316,6 +318,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         status,
         student,
         tutor,
+        lesson,
         needs_tutor,
         from,
         until,
@@ -325,6 +328,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
         student,
         tutor,
+        lesson,
         needs_tutor,
         status,
         from,
@@ -416,6 +420,18 @@ pub(super) fn check_version(booking: &Detail, versions: Option<&[i32]>) -> Resul
     Ok(())
 }
 
+/// Refuses what would take others along, or tear the student from them.
+///
+/// # Errors
+/// [`Error::Conflict`] with `group_lesson`.
+pub(super) fn check_alone(booking: &Detail) -> Result<(), Error> {
+    if booking.capacity == 1 {
+        return Ok(());
+    }
+    let detail = "This is a seat in a group lesson, which is moved as a whole; who can't come then leaves it.";
+    Err(Error::conflict("group_lesson", detail))
+}
+
 /// Whether a tutor may teach a student at all.
 pub(super) fn check_taught(tutor: &Profile, student: UserId) -> Result<(), Error> {
     if tutor.suspended {
@@ -437,10 +453,12 @@ pub(super) fn not_offered() -> Error {
 /// For so long a hold that came to nothing is kept, in case somebody asks what became of it.
 const HOLDS_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// Writes down what time has done: what has expired, and which lessons are over. Nobody waits for that: what has expired
+/// Writes down what time has done: what has expired, which lessons are over, and which group lessons have too few
+/// students. Nobody waits for that: what has expired
 /// takes nobody's time anyway. Whether there may be more.
 pub async fn settle(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
+    let decided = group_lesson::decide(app).await?;
     let expired = transaction!(
         app.db,
         |txn| Ok(store::booking::expire_any(txn, now).await?)
@@ -452,7 +470,7 @@ pub async fn settle(app: &App) -> Result<bool, Error> {
     let forgotten = transaction!(app.db, |txn| Ok(
         store::booking::forget_holds(txn, before).await?
     ))?;
-    Ok(expired + completed + forgotten > 0)
+    Ok(decided || expired + completed + forgotten > 0)
 }
 
 /// How the booking stands in the tutor's calendar.

@@ -358,17 +358,30 @@ fn event_id_of(lesson: &ForCalendar, attempt: i16) -> Result<String, Error> {
     ))
 }
 
+/// The title of the event, which every guest reads: who else is in a group lesson, it does not say.
+fn summary(lesson: &ForCalendar) -> String {
+    let ForCalendar {
+        subject,
+        level,
+        title,
+        capacity,
+        ..
+    } = lesson;
+    match (capacity, title.as_str()) {
+        (1, _) => format!("{subject}, {level}: {}", lesson.student_names.join(", ")),
+        (_, "") => format!("{subject}, {level} (group of up to {capacity})"),
+        (_, title) => format!("{title}: {subject}, {level} (group of up to {capacity})"),
+    }
+}
+
 /// What the event of a lesson says.
 fn content(lesson: &ForCalendar, id: String) -> Result<NewEvent, Error> {
-    let names = lesson.student_names.join(", ");
-    let attendees = lesson
-        .student_emails
-        .iter()
-        .zip(&lesson.student_names)
-        .map(|(email, name)| Attendee::invited(email.clone(), Some(name.clone())));
+    let attendees = std::iter::zip(&lesson.attendee_emails, &lesson.attendee_names);
+    let attendees =
+        attendees.map(|(email, name)| Attendee::invited(email.clone(), Some(name.clone())));
     Ok(NewEvent {
         id,
-        summary: format!("{}, {}: {names}", lesson.subject, lesson.level),
+        summary: summary(lesson),
         description: None,
         location: None,
         start: lesson.starts_at,

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod date_override;
 pub mod erasure;
 pub mod export;
+pub mod group_lesson;
 pub mod guardianship;
 pub mod health;
 pub mod hold;

@@ -3,7 +3,7 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_taught, check_version, find, find_again, get, not_offered, time_of,
+        Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered, time_of,
         translate, turn, unavailable,
     },
     caller::Caller,
@@ -56,6 +56,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
         let booking = find_again(txn, caller, &before, now).await?;
         store::booking::expire(txn, &people, now).await?;
         check_version(&booking, versions.as_deref())?;
+        check_alone(&booking)?;
         step::take(&booking, caller, Step::Reschedule, now)?;
         hand_over(app, txn, caller, &booking, tutor_id).await?;
         reply.keep(txn, find(txn, caller, id, now).await?).await
@@ -152,6 +153,7 @@ pub async fn substitutes(
     limit: usize,
 ) -> Result<Vec<RankedTutor>, Error> {
     let booking = get(app, caller, id).await?;
+    check_alone(&booking)?;
     let now = app.clock.now();
     step::take(&booking, caller, Step::Reschedule, now)?;
     let filter = Filter {

@@ -8,7 +8,6 @@ use super::{
     },
     caller::Caller,
     idempotency::Reply,
-    reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
     transaction::transaction,
@@ -26,7 +25,7 @@ use serde::Serialize;
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
 /// student, and a third-party app, move it to what could be booked, and nothing that a tutor has approved who wants to
 /// be asked; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
-/// offer. The booking's version must be one of those that are given, if any are.
+/// offer. A group lesson is moved with everybody in it, by other means. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`]
@@ -92,6 +91,7 @@ async fn move_to(
     booking: &Detail,
     to: Span,
 ) -> Result<(), Error> {
+    booking::check_alone(booking)?;
     let now = app.clock.now();
     let status = step::take(booking, caller, Step::Reschedule, now)?;
     check_time(booking, to, now)?;

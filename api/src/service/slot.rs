@@ -4,6 +4,7 @@ use super::{
     TutorId, UserId,
     caller::Caller,
     step,
+    reassignment::AT_SHORT_NOTICE,
     tutor::{Tutor, check_shown, seen},
 };
 use crate::{
@@ -319,6 +320,27 @@ impl Times {
         sees_all: bool,
     ) -> Result<Vec<Obstacle>, Error> {
         self.obstacles_of(self.only()?, about, slot, now, sees_all)
+    }
+
+    /// Why the one tutor can't give a lesson at this time, on the word of those who may disregard [`AT_SHORT_NOTICE`];
+    /// empty when they can. Who does not see all learns no times.
+    pub(super) fn obstacles_at_short_notice(
+        &self,
+        about: &About,
+        slot: Span,
+        now: DateTime<Utc>,
+        sees_all: bool,
+    ) -> Result<Vec<Obstacle>, Error> {
+        // All of them first: what may be disregarded must hide none of the others.
+        let mut obstacles = self.obstacles(about, slot, now, true)?;
+        obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
+        if !sees_all {
+            obstacles
+                .iter_mut()
+                .for_each(|obstacle| obstacle.span = None);
+            obstacles.dedup();
+        }
+        Ok(obstacles)
     }
 
     /// Why this slot of one of the tutors can't be booked; empty when it can. Unless the caller sees all: each reason

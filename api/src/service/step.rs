@@ -231,7 +231,8 @@ fn actors(booking: &Detail, caller: &Caller) -> Vec<Actor> {
     are.map(|(actor, _)| actor).collect()
 }
 
-fn refused(refusal: Refusal) -> Error {
+/// What somebody is told who can't take a step.
+pub(super) fn refused(refusal: Refusal) -> Error {
     let detail = match refusal {
         Refusal::Status(BookingStatus::Held) => "This is only held, and not booked.",
         Refusal::Status(BookingStatus::Requested) => "The tutor has not approved this booking yet.",

@@ -45,6 +45,7 @@ pub async fn insert(
         id: Set(id),
         lesson_id: Set(lesson_id),
         student_id: Set(student_id),
+        seat: Set(1),
         starts_at: Set(span.start()),
         ends_at: Set(span.end()),
         status: Set(standing.status),
@@ -82,6 +83,8 @@ pub struct Detail {
     pub subject_slug: String,
     pub subject_name: String,
     pub level: String,
+    /// Of the lesson; more than one in a group lesson.
+    pub capacity: i16,
     /// Whether the event in the tutor's calendar is known to say what the booking says.
     pub calendar_current: bool,
     pub grant_state: Option<GrantState>,
@@ -173,6 +176,7 @@ pub struct Filter {
     pub now: DateTime<Utc>,
     pub student: Option<UserId>,
     pub tutor: Option<TutorId>,
+    pub lesson: Option<LessonId>,
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
@@ -192,7 +196,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        bookings.student_id, students.name AS student_name,
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
-       subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
+       subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level, lessons.capacity,
        coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
@@ -213,6 +217,7 @@ impl Filter {
             now,
             student: None,
             tutor: None,
+            lesson: None,
             needs_tutor: None,
             id: None,
             status: None,
@@ -239,6 +244,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     }
     if let Some(id) = filter.tutor {
         conditions.add("lessons.tutor_id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.lesson {
+        conditions.add("bookings.lesson_id = ?", [id.into()]);
     }
     if let Some(needed) = filter.needs_tutor {
         let condition = "(tutor_users.suspended_at IS NOT NULL OR NOT EXISTS (

@@ -133,7 +133,7 @@ pub async fn delete_reasons(
     .map(|_| ())
 }
 
-/// Leaves of a tutor only that there was one: with no profile, no time and no offers.
+/// Leaves of a tutor only that there was one: with no profile, no time, no offers, and nothing said of lessons.
 pub async fn empty_tutor(
     txn: &impl ConnectionTrait,
     id: UserId,
@@ -163,6 +163,11 @@ pub async fn empty_tutor(
         raw_sql!(
             Postgres,
             r#"DELETE FROM busy_spans WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
+            r#"UPDATE lessons SET title = '', description = '', version = version + 1, updated_at = {now}
+               WHERE (title, description) <> ('', '') AND tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
         ),
         raw_sql!(
             Postgres,

@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 16] = [
+pub const LISTS: [(&str, &str); 17] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -90,6 +90,13 @@ pub const LISTS: [(&str, &str); 16] = [
         "busy_times",
         "SELECT starts_at, ends_at FROM busy_spans JOIN tutors ON tutors.id = tutor_id
          WHERE user_id = $1 ORDER BY starts_at DESC",
+    ),
+    (
+        "group_lessons",
+        "SELECT lessons.id, lessons.status, starts_at, ends_at, subjects.slug AS subject, level, title, description,
+             capacity, minimum, decides_at, lessons.created_at
+         FROM lessons JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
+         WHERE user_id = $1 AND capacity > 1 ORDER BY starts_at DESC, lessons.id",
     ),
     (
         "lessons_taught",

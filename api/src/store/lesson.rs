@@ -44,6 +44,12 @@ pub async fn insert(
         }),
         expires_at: Set(new.expires_at),
         capacity: Set(1),
+        minimum: Set(1),
+        decides_at: Set(None),
+        decided_at: Set(None),
+        title: Set(String::new()),
+        description: Set(String::new()),
+        version: Set(1),
         calendar_event_id: Set(None),
         calendar_event_attempt: Set(0),
         calendar_event_asked_at: Set(None),
@@ -111,7 +117,7 @@ pub async fn keep_tentative(
     .map(|_| ())
 }
 
-/// Cancels the lesson when nobody is booked on it any more.
+/// Cancels the lesson of one student when nobody is booked on it any more.
 pub async fn cancel_if_empty(
     txn: &impl ConnectionTrait,
     id: LessonId,
@@ -120,7 +126,7 @@ pub async fn cancel_if_empty(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
-           WHERE id = {id} AND status <> 'cancelled'
+           WHERE id = {id} AND status <> 'cancelled' AND capacity = 1
              AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = {id} AND occupies)"#
     ))
     .await
@@ -143,8 +149,13 @@ pub struct ForCalendar {
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
     pub calendar_event_revision: Option<i32>,
+    pub title: String,
+    /// More than one in a group lesson.
+    pub capacity: i16,
     pub student_names: Vec<String>,
-    pub student_emails: Vec<String>,
+    /// Of those who are not erased; as the next, in the same order.
+    pub attendee_names: Vec<String>,
+    pub attendee_emails: Vec<String>,
     /// The grant by which the tutor's calendar can be reached.
     pub grant_id: Option<GrantId>,
 }
@@ -158,14 +169,15 @@ pub async fn for_calendar(
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
-                  google_grants.id AS grant_id, student_names, student_emails
+                  google_grants.id AS grant_id, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
            LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id AND state = 'live'
            CROSS JOIN LATERAL (
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
-                      coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS student_emails
+                      coalesce(array_agg(users.name ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_names,
+                      coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_emails
                FROM bookings JOIN users ON users.id = bookings.student_id
                WHERE bookings.lesson_id = lessons.id AND is_invited(bookings.status)) AS students
            WHERE lessons.id = {id}"#

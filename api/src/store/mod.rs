@@ -15,6 +15,7 @@ pub mod event_span;
 pub mod export;
 pub mod google_grant;
 pub mod grant_revocation;
+pub mod group_lesson;
 pub mod guardianship;
 pub mod holiday_calendar;
 pub mod idempotency_key;

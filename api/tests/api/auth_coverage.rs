@@ -45,6 +45,7 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
             "{tutor}",
             "{booking}",
             "{hold}",
+            "{lesson}",
             "{requested}",
             "{begun}",
             "{calendar}",

@@ -25,6 +25,7 @@ mod erasure;
 mod explain;
 mod export;
 mod frontend_authorizations;
+mod group_lessons;
 mod guardianships;
 mod holds;
 mod holiday_calendars;

@@ -3,6 +3,7 @@
 mod addresses;
 mod bodies;
 mod bookings;
+mod lessons;
 mod people;
 mod queries;
 mod time;
@@ -162,6 +163,15 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
         ),
         ("POST", "/v1/holds", tutor.lesson("2027-03-03T08:00:00Z", 60)),
+        ("POST", "/v1/lessons", lessons::good(tutor)),
+        ("PATCH", lessons::LESSON, lessons::changes()),
+        ("POST", "/v1/lessons/{lesson}/join", json!({"student_id": uuid::Uuid::nil()})),
+        ("POST", "/v1/lessons/{lesson}/cancel", json!({"reason": "ill"})),
+        (
+            "POST",
+            "/v1/lessons/{lesson}/reschedule",
+            json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
+        ),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",
@@ -276,6 +286,7 @@ struct World {
     student: Person,
     admin: Person,
     booking: String,
+    lesson: String,
     calendar: String,
     /// A user to whom nothing matters.
     other: String,
@@ -293,6 +304,9 @@ impl World {
             .await
             .expect(201);
         let booking = booked["id"].as_str().unwrap().to_owned();
+        let opened = lessons::good(&tutor);
+        let opened = tutor.person.post("/v1/lessons", &opened).await;
+        let lesson = opened.expect(201)["id"].as_str().unwrap().to_owned();
         let admin = test.admin("Ada").await;
         let other = test.student("Olga").await.id().await;
         let app = admin
@@ -307,6 +321,7 @@ impl World {
             student,
             admin,
             booking,
+            lesson,
             calendar: calendar["id"].as_str().unwrap().to_owned(),
             other,
             app: app["id"].as_str().unwrap().to_owned(),
@@ -317,6 +332,7 @@ impl World {
         target
             .replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
+            .replace("{lesson}", &self.lesson)
             .replace("{calendar}", &self.calendar)
             .replace("{other}", &self.other)
             .replace("{app}", &self.app)
@@ -328,7 +344,10 @@ impl World {
         let is_read = matches!(raw.method, "GET" | "HEAD") && !raw.target.starts_with(TIME_OFF);
         let person = if is_read && !raw.target.contains(CONNECTION) {
             &self.student
-        } else if raw.target.contains("{tutor}") || raw.target.contains(CONNECTION) {
+        } else if ["{tutor}", CONNECTION, "/v1/lessons"]
+            .iter()
+            .any(|part| raw.target.contains(part))
+        {
             &self.tutor.person
         } else if OF_ADMINS.iter().any(|part| raw.target.contains(part)) {
             &self.admin
@@ -362,6 +381,7 @@ impl World {
             (&self.student, TUTOR),
             (&self.student, RULES),
             (&self.student, BOOKINGS),
+            (&self.student, lessons::LESSON),
             (&self.tutor.person, "/v1/bookings?as=tutor"),
             (&self.tutor.person, ME),
             (&self.tutor.person, CONNECTION),
@@ -475,6 +495,7 @@ async fn a_tutor_is_not_changed_to_what_can_not_be() {
 async fn what_can_not_be_is_neither_booked_nor_cancelled() {
     let world = World::new().await;
     world.refuses(&bookings::bookings(&world.tutor)).await;
+    world.refuses(&lessons::lessons(&world.tutor)).await;
     world
         .refuses(&bookings::cancellations_and_connections())
         .await;

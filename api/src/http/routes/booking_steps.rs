@@ -163,6 +163,12 @@ pub struct NewTime {
     end: DateTime<Utc>,
 }
 
+impl NewTime {
+    pub(super) fn times(self) -> (DateTime<Utc>, DateTime<Utc>) {
+        (self.start, self.end)
+    }
+}
+
 /// Move a booking to another time.
 ///
 /// By its student, a guardian or a third-party app to a slot that could be booked; by the tutor or an admin also at
@@ -177,7 +183,7 @@ pub struct NewTime {
         IdempotencyHeader),
     request_body = NewTime,
     responses((status = 200, description = "The booking at the other time.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); the tutor approved this time (`approval_needed`); another tutor has just been found (`tutor_changed`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); it is a seat in a group lesson (`group_lesson`), which the tutor or an admin moves as a whole; the tutor approved this time (`approval_needed`); another tutor has just been found (`tutor_changed`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn reschedule(
@@ -213,8 +219,7 @@ async fn move_to(
         answer: changed,
         claim,
     };
-    let to = (new.start, new.end);
-    service::reschedule::reschedule(&app, &caller, which, to, reply)
+    service::reschedule::reschedule(&app, &caller, which, new.times(), reply)
         .await?
         .response()
 }

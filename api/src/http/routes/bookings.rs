@@ -15,7 +15,7 @@ use crate::{
         validate,
     },
     service::{
-        self, BookingId, TutorId, UserId,
+        self, BookingId, LessonId, TutorId, UserId,
         booking::{
             BookingStatus, Detail, InCalendar, Listing, Side, Wanted, in_calendar, of_centre,
         },
@@ -61,7 +61,8 @@ pub struct Booking {
     /// When it was cancelled or declined.
     #[schema(required)]
     cancelled_at: Option<DateTime<Utc>>,
-    /// Why it was cancelled or declined, if anybody said.
+    /// Why it was cancelled or declined, if anybody said; `too_few`, without anybody, where too few students had joined a
+    /// group lesson at its deadline.
     #[schema(required)]
     cancellation_reason: Option<String>,
     created_at: DateTime<Utc>,
@@ -315,6 +316,10 @@ pub struct BookingParams {
     #[garde(skip)]
     #[param(value_type = Option<Uuid>, nullable = false)]
     tutor_id: Option<TutorId>,
+    /// Only bookings in this lesson.
+    #[garde(skip)]
+    #[param(value_type = Option<Uuid>, nullable = false)]
+    lesson_id: Option<LessonId>,
     /// Only bookings whose tutor is suspended or a tutor no longer, or is not. With `status=confirmed` and `from`, those
     /// that wait for another tutor.
     #[garde(skip)]
@@ -366,6 +371,7 @@ pub async fn list(
         side,
         student,
         tutor: params.tutor_id,
+        lesson: params.lesson_id,
         needs_tutor: params.needs_tutor,
         status: params.status.map(|status| vec![status.into()]),
         from: params.from,
@@ -437,7 +443,8 @@ pub struct NewCancellation {
 ///
 /// By its student, a guardian of the student, an admin or a third-party app, before the lesson begins; by the tutor of
 /// its lesson once it is `confirmed`: a tutor declines what is `requested`. The time is free at once, and the event
-/// leaves the tutor's Google Calendar shortly after.
+/// leaves the tutor's Google Calendar shortly after. Who leaves a group
+/// lesson frees a seat; the lesson and the others stay.
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),

@@ -8,6 +8,7 @@ mod booking_steps;
 mod bookings;
 mod calendar_connection;
 mod frontend_authorizations;
+mod group_lessons;
 mod guardianships;
 mod health;
 mod holds;
@@ -109,6 +110,11 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(booking_steps::decline))
         .routes(routes!(booking_steps::record_attendance))
         .routes(routes!(booking_steps::reschedule))
+        .routes(routes!(group_lessons::list, group_lessons::open))
+        .routes(routes!(group_lessons::get, group_lessons::edit))
+        .routes(routes!(group_lessons::join))
+        .routes(routes!(group_lessons::cancel))
+        .routes(routes!(group_lessons::reschedule))
         .routes(routes!(holds::list, holds::create))
         .routes(routes!(holds::get, holds::release))
         .routes(routes!(holds::book))

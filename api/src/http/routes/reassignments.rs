@@ -46,7 +46,7 @@ pub struct NewTutor {
         IdempotencyHeader),
     request_body = NewTutor,
     responses((status = 200, description = "The booking with the other tutor.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The tutor is not free (`slot_unavailable`), suspended (`tutor_suspended`), a tutor no longer (`former_tutor`), the student (`own_lesson`) or the same as before (`same_tutor`); the booking is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`) or has just got another tutor (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The tutor is not free (`slot_unavailable`), suspended (`tutor_suspended`), a tutor no longer (`former_tutor`), the student (`own_lesson`) or the same as before (`same_tutor`); the booking is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`) is a seat in a group lesson (`group_lesson`), or has just got another tutor (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotAdmin, NotFound, BadBody, Stale, Faults))]
 pub async fn reassign(
@@ -140,7 +140,7 @@ pub struct SubstituteParams {
 #[utoipa::path(get, path = "/v1/bookings/{id}/substitutes", tag = "bookings", operation_id = "list_substitutes",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the booking."), SubstituteParams),
     responses((status = 200, description = "The best substitutes.", body = Substitutes),
-        (status = 409, description = "The booking is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), or has begun (`already_started`).",
+        (status = 409, description = "The booking is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`), or is a seat in a group lesson (`group_lesson`).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotAdmin, NotFound, Faults))]
 pub async fn substitutes(

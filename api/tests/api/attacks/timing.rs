@@ -12,7 +12,9 @@ use crate::{
     },
 };
 use id_fields::id_fields;
-use probes::{Probe, of_hidden_tutors, of_keys, of_paths, of_strangers, with_other_parents};
+use probes::{
+    Probe, of_hidden_lessons, of_hidden_tutors, of_keys, of_paths, of_strangers, with_other_parents,
+};
 use reqwest::header::HeaderMap;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
@@ -152,6 +154,7 @@ async fn a_tutor_whom_one_may_not_see_is_looked_up_like_one_who_is_not_there() {
     let (mut world, observer) = observed(&statements).await;
     world.tutor.hide().await;
     let mut probes = of_hidden_tutors(&world, &[Who::Tutor, Who::Admin]);
+    probes.extend(of_hidden_lessons(&world, &[Who::Tutor, Who::Admin]));
     let fields = id_fields().filter(|it| it.name == "tutor");
     probes.extend(fields.map(|field| field.probe(&world)));
     observer.check(&mut world, &probes).await;
@@ -182,6 +185,7 @@ async fn what_is_beyond_the_limits_of_a_key_is_looked_up_like_what_is_not_there(
         key.get("/v1/tutors").await.expect(200);
         let mut probes = of_keys(&world, "tutor", &key);
         probes.extend(of_keys(&world, "booking", &key));
+        probes.extend(of_keys(&world, "lesson", &key));
         assert!(probes.len() > 5);
         if limit["subjects"].is_array() {
             world.rename("subject", "mathematics");

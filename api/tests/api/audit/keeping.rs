@@ -123,14 +123,13 @@ async fn a_person_can_be_forgotten_without_losing_what_they_did_to_others() {
 }
 
 /// Tables of which no trail is kept, for what reason.
-const UNAUDITED: [(&str, &str); 11] = [
+const UNAUDITED: [(&str, &str); 10] = [
     ("audit_entries", "is the trail"),
     ("busy_spans", "is what Google says"),
     ("event_spans", "follow from what is recorded"),
     ("grant_revocations", "follow from what is recorded"),
     ("idempotency_keys", "are answers to what is recorded"),
     ("jobs", "follow from what is recorded"),
-    ("lessons", "are recorded as their bookings"),
     ("pushed_requests", "say where to go, and no more"),
     ("revisions", "follow from what is recorded"),
     ("sign_in_codes", "lead to what is recorded"),

@@ -121,6 +121,7 @@ pub fn table(world: &World) -> Vec<Row> {
         centre(),
         bookings(world),
         holds(),
+        group_lessons(),
         calendar(),
         // Last, for nobody is signed in afterwards.
         vec![Row::signed_in("sign_out", "/v1/auth/sign-out", 204).with(Method::POST)],
@@ -477,6 +478,32 @@ fn holds() -> Vec<Row> {
             .but(201, &with_key)
             .but(403, &[Who::Tutor])
             .with(Method::POST),
+    ]
+}
+
+fn group_lessons() -> Vec<Row> {
+    let wanted = json!({
+        "tutor_id": "{tutor}", "subject": "mathematics", "level": "School", "capacity": 4,
+        "start": "2027-03-04T10:00:00Z", "end": "2027-03-04T11:00:00Z",
+    });
+    let to = json!({"start": "2027-03-04T14:00:00Z", "end": "2027-03-04T15:00:00Z"});
+    let for_tutor = |operation, path, status| {
+        Row::tutors_own(operation, path, status).but(status, &[Who::KeyWithScope])
+    };
+    vec![
+        Row::scoped("list_lessons", "/v1/lessons", 200),
+        for_tutor("create_lesson", "/v1/lessons", 201).sent(Method::POST, wanted),
+        Row::scoped("get_lesson", "/v1/lessons/{lesson}", 200),
+        for_tutor("edit_lesson", "/v1/lessons/{lesson}", 200)
+            .edit(Method::PATCH, json!({"capacity": 10})),
+        // For the student.
+        Row::students_own("join_lesson", "/v1/lessons/{lesson}/join", 201)
+            .but(201, &[Who::Guardian, Who::Admin, Who::KeyWithScope])
+            .sent(Method::POST, json!({"student_id": "{student}"})),
+        for_tutor("cancel_lesson", "/v1/lessons/{lesson}/cancel", 200)
+            .sent(Method::POST, json!({})),
+        for_tutor("reschedule_lesson", "/v1/lessons/{lesson}/reschedule", 200)
+            .sent(Method::POST, to),
     ]
 }
 

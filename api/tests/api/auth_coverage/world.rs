@@ -153,6 +153,9 @@ impl World {
                  WHERE id = (SELECT lesson_id FROM bookings WHERE id = '{begun}')"
             ))
             .await;
+        let mut lesson = self.tutor.lesson("2027-03-04T08:00:00Z", 60);
+        lesson["capacity"] = json!(8);
+        let lesson = id(self.tutor.person.post("/v1/lessons", &lesson).await);
         let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
         let of_tutor = self.tutor.path("/time-off");
         let off = id(self.tutor.person.post(&of_tutor, &day).await);
@@ -173,6 +176,7 @@ impl World {
         self.ids.extend([
             ("booking", booked),
             ("hold", hold),
+            ("lesson", lesson),
             ("requested", requested),
             ("begun", begun),
             ("time_off", off),

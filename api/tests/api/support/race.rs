@@ -194,7 +194,7 @@ impl TestApp {
     }
 }
 
-const CHECKS: [(&str, &str); 6] = [
+const CHECKS: [(&str, &str); 7] = [
     (
         "lessons of one tutor that overlap",
         "SELECT count(*) FROM lessons AS one JOIN lessons AS other
@@ -218,7 +218,12 @@ const CHECKS: [(&str, &str); 6] = [
     ),
     (
         "lessons that stand without exactly one student",
-        "SELECT count(*) FROM lessons WHERE status <> 'cancelled' AND 1 <>
+        "SELECT count(*) FROM lessons WHERE status <> 'cancelled' AND capacity = 1 AND 1 <>
+         (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND occupies)",
+    ),
+    (
+        "lessons with more students than seats",
+        "SELECT count(*) FROM lessons WHERE capacity <
          (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND occupies)",
     ),
     (

@@ -39,6 +39,8 @@ fn of_queries() -> Vec<IdField> {
         ("list_audit_entries", audit, "request_id", "student"),
         ("list_bookings", bookings, "student_id", "student"),
         ("list_bookings", bookings, "tutor_id", "tutor"),
+        ("list_bookings", bookings, "lesson_id", "lesson"),
+        ("list_lessons", "/v1/lessons?", "tutor_id", "tutor"),
         ("list_holds", "/v1/holds?", "student_id", "student"),
         (
             "list_guardianships",
@@ -78,6 +80,11 @@ fn of_bodies() -> Vec<IdField> {
     let mut for_student = lesson.clone();
     for_student["student_id"] = json!("{student}");
     let hold = ("create_hold", "/v1/holds");
+    let open = ("create_lesson", "/v1/lessons");
+    let mut group = lesson.clone();
+    group["capacity"] = json!(4);
+    let join = ("join_lesson", "/v1/lessons/{lesson}/join");
+    let joining = json!({"student_id": "{student}"});
     let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
     let to_tutor = json!({"tutor_id": "{tutor}"});
     let link = ("create_guardianship", "/v1/guardianships");
@@ -97,6 +104,8 @@ fn of_bodies() -> Vec<IdField> {
         one(book, &post, "student_id", "student", for_student.clone()),
         one(hold, &post, "tutor_id", "tutor", lesson),
         one(hold, &post, "student_id", "student", for_student),
+        one(open, &post, "tutor_id", "tutor", group),
+        one(join, &post, "student_id", "student", joining),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
         one(link, &post, "guardian_id", "guardian", sides.clone()),
         one(link, &post, "student_id", "student", sides),

@@ -82,10 +82,19 @@ pub fn of_paths(world: &World, wanted: impl Fn(&str) -> bool) -> Vec<Probe> {
     probes
 }
 
-/// Of a booking its people know, also where somebody else decides about it.
+/// Of a booking its people know, and of a group lesson everybody, also where somebody else decides about it.
 fn is_seen(name: &str, who: Who) -> bool {
-    matches!(name, "hold" | "requested" | "begun")
-        && matches!(who, Who::Student | Who::Guardian | Who::Tutor)
+    let is_booking = matches!(name, "hold" | "requested" | "begun");
+    name == "lesson" || is_booking && matches!(who, Who::Student | Who::Guardian | Who::Tutor)
+}
+
+/// Each operation on a group lesson of a tutor whom nobody sees but these.
+pub fn of_hidden_lessons(world: &World, seen_by: &[Who]) -> Vec<Probe> {
+    let rows = table(world).into_iter();
+    let rows = rows.filter(|row| row.path.contains("{lesson}"));
+    let askers = || Who::ALL.into_iter().filter(|who| !seen_by.contains(who));
+    rows.flat_map(|row| askers().map(move |who| Probe::new(world, who, row.clone(), "lesson")))
+        .collect()
 }
 
 /// Each operation on a tutor whom nobody sees but these.
