@@ -7,11 +7,13 @@
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
+//! * [`cancellation`]: what giving a place back means for the student.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
 //! no sense (a negative length, an empty grid) opens nothing.
 
 pub mod availability;
+pub mod cancellation;
 mod caps;
 mod hours;
 pub mod interval;

@@ -2,6 +2,7 @@
 //! an oracle that walks minute by minute.
 
 mod alternatives;
+mod cancellation;
 mod clock_changes;
 mod closed_days;
 mod exhaustive;
