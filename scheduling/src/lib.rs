@@ -7,6 +7,7 @@
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
+//! * [`quota`]: how much a student may book.
 //! * [`cancellation`]: what giving a place back means for the student.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
@@ -21,6 +22,7 @@ pub mod lifecycle;
 mod local_clock;
 mod occupancy;
 pub mod policy;
+pub mod quota;
 pub mod ranking;
 mod refusal;
 mod search;

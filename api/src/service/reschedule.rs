@@ -7,7 +7,9 @@ use super::{
         unavailable,
     },
     caller::Caller,
+    credit,
     idempotency::Reply,
+    quota,
     reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
@@ -102,6 +104,10 @@ async fn move_to(
             expires_at: booking.expires_at.map(|at| at.min(to.start())),
         },
     };
+    credit::check_length(booking, to)?;
+    if is_student && tutor.timetable.has_quotas {
+        quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
+    }
     let sees_all = caller.may_edit(booking.tutor_id);
     let mut obstacles = times.obstacles(&about(booking), to, now, sees_all)?;
     if !is_student {

@@ -4,6 +4,7 @@ use super::{
     BookingId, UserId,
     booking::{self, Detail},
     caller::Caller,
+    cancellation,
     idempotency::Reply,
     transaction::transaction,
 };
@@ -129,8 +130,12 @@ pub(super) async fn end(
     (status, reason): (Status, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let by = caller.user_id();
-    let cancellation = Cancellation { status, by, reason };
+    let cancellation = Cancellation {
+        status,
+        by: caller.user_id(),
+        reason,
+        outcome: cancellation::settle(txn, caller, booking, now).await?,
+    };
     if !store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
         return Err(Error::PreconditionFailed);
     }
@@ -206,7 +211,7 @@ pub(super) fn acts_for(caller: &Caller, student: UserId) -> bool {
     matches!(caller, Caller::Person(person) if person.acts_for().contains(&student))
 }
 
-fn actor(booking: &Detail, caller: &Caller) -> Actor {
+pub(super) fn actor(booking: &Detail, caller: &Caller) -> Actor {
     match caller {
         Caller::Person(_) if acts_for(caller, booking.student_id) => Actor::Student,
         Caller::Person(person) if person.tutor_id == Some(booking.tutor_id) => Actor::Tutor,

@@ -7,7 +7,7 @@ use ::entity::{
     id::{BookingId, LessonId, TutorId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, lifecycle};
+use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
     EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
@@ -53,6 +53,9 @@ pub async fn insert(
         cancelled_at: Set(None),
         cancelled_by: Set(None),
         cancellation_reason: Set(None),
+        cancellation_consequence: Set(None),
+        cancellation_credit_minutes: Set(None),
+        paid_credit_minutes: Set(0),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
@@ -88,7 +91,12 @@ pub struct Detail {
     pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub cancellation_reason: Option<String>,
+    pub cancellation_consequence: Option<String>,
+    pub cancellation_credit_minutes: Option<i32>,
+    /// 0: it is not paid for by credit.
+    pub paid_credit_minutes: i32,
     pub version: i32,
+    pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -195,7 +203,9 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
        coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
-       bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
+       bookings.cancelled_at, bookings.cancellation_reason,
+       bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
+       bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -423,6 +433,8 @@ pub struct Cancellation<'a> {
     /// None: a third-party app.
     pub by: Option<UserId>,
     pub reason: Option<&'a str>,
+    /// What it means for the student; none for what was only held.
+    pub outcome: Option<Outcome>,
 }
 
 /// Cancels or declines a booking that is still at `version`; whether it was.
@@ -433,6 +445,7 @@ pub async fn cancel(
     cancellation: Cancellation<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
+    let outcome = cancellation.outcome;
     let updated = booking::Entity::update_many()
         .set(booking::ActiveModel {
             status: Set(cancellation.status),
@@ -440,6 +453,8 @@ pub async fn cancel(
             cancelled_at: Set(Some(now)),
             cancelled_by: Set(cancellation.by),
             cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
+            cancellation_consequence: Set(outcome.map(|it| it.consequence.name().to_owned())),
+            cancellation_credit_minutes: Set(outcome.map(|it| it.credit_minutes)),
             version: Set(version + 1),
             updated_at: Set(now),
             ..Default::default()

@@ -10,6 +10,7 @@ mod interval;
 mod lifecycle;
 mod oracle;
 mod overrides;
+mod quota;
 mod random_cases;
 mod refusals;
 mod slots;
