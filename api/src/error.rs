@@ -111,6 +111,17 @@ pub struct Conflict {
     pub conflicts: Vec<Obstacle>,
     /// Times at which the same thing would be possible.
     pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Which quota does not suffice.
+    pub quota: Option<QuotaUse>,
+}
+
+/// How much of something there may be, and is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// Stable, for programs.
+    pub name: &'static str,
+    pub limit: i64,
+    pub used: i64,
 }
 
 /// One thing that stands in the way.
@@ -137,6 +148,7 @@ impl Error {
             detail: detail.into(),
             conflicts: Vec::new(),
             alternatives: Vec::new(),
+            quota: None,
         }))
     }
 

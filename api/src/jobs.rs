@@ -22,7 +22,8 @@ pub async fn work(app: App, stop: CancellationToken) {
     }
     if app.config.jobs.workers > 0 {
         workers.spawn(regularly::forget_audit_entries(app.clone(), stop.clone()));
-        workers.spawn(regularly::settle_bookings(app, stop));
+        workers.spawn(regularly::settle_bookings(app.clone(), stop.clone()));
+        workers.spawn(regularly::expire_credit(app, stop));
     }
     while workers.join_next().await.is_some() {}
 }

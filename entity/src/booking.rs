@@ -41,6 +41,11 @@ pub struct Model {
     pub cancelled_at: Option<DateTimeUtc>,
     pub cancelled_by: Option<UserId>,
     pub cancellation_reason: Option<String>,
+    /// What that meant for the student; as the one that follows.
+    pub cancellation_consequence: Option<String>,
+    pub cancellation_credit_minutes: Option<i32>,
+    /// What was taken from the credit of the student; 0: it is not paid for by credit.
+    pub paid_credit_minutes: i32,
     /// Grows with each change; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,

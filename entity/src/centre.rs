@@ -24,6 +24,10 @@ pub struct Model {
     pub approval_minutes: i32,
     pub hold_minutes: i32,
     pub attendance_days: i32,
+    /// How much a student may book, as the two that follow; None: any number.
+    pub max_active_bookings: Option<i32>,
+    pub weekly_minutes: Option<i32>,
+    pub term_minutes: Option<i32>,
     /// Grows with each edit of the policy.
     pub version: i32,
 }

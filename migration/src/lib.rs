@@ -47,6 +47,9 @@ mod m20261121_000055_create_pushed_request;
 mod m20261121_000056_add_lesson_calendar_revision;
 mod m20261121_000057_add_booking_lifecycle;
 mod m20261121_000058_add_group_lessons;
+mod m20261121_000060_create_cancellation_policy;
+mod m20261121_000061_create_credit_ledger;
+mod m20261121_000062_create_quota;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -96,6 +99,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000056_add_lesson_calendar_revision::Migration),
             Box::new(m20261121_000057_add_booking_lifecycle::Migration),
             Box::new(m20261121_000058_add_group_lessons::Migration),
+            Box::new(m20261121_000060_create_cancellation_policy::Migration),
+            Box::new(m20261121_000061_create_credit_ledger::Migration),
+            Box::new(m20261121_000062_create_quota::Migration),
         ]
     }
 }

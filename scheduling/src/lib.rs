@@ -7,11 +7,14 @@
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
+//! * [`quota`]: how much a student may book.
+//! * [`cancellation`]: what giving a place back means for the student.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
 //! no sense (a negative length, an empty grid) opens nothing.
 
 pub mod availability;
+pub mod cancellation;
 mod caps;
 mod hours;
 pub mod interval;
@@ -19,6 +22,7 @@ pub mod lifecycle;
 mod local_clock;
 mod occupancy;
 pub mod policy;
+pub mod quota;
 pub mod ranking;
 mod refusal;
 mod search;

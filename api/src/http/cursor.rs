@@ -54,6 +54,7 @@ any_is_possible!(
     TimeOffId,
     TutorId,
     UserId,
+    i64,
     (UserId, UserId)
 );
 

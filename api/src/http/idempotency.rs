@@ -95,6 +95,14 @@ impl<T> Kept<T> {
         }
     }
 
+    /// What came of what was done, where that is nothing to edit.
+    pub fn outcome(body: T) -> Self {
+        Self {
+            etag: None,
+            ..Self::ok(0, body)
+        }
+    }
+
     /// What was created, and where it is.
     pub fn created(location: String, version: i32, body: T) -> Self {
         Self {

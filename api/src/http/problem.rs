@@ -1,6 +1,6 @@
 //! Errors on the wire: `application/problem+json` (RFC 9457).
 
-use crate::error::{Conflict, Credential, Error, FieldError, Obstacle};
+use crate::error::{Conflict, Credential, Error, FieldError, Obstacle, QuotaUse};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -38,6 +38,30 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     alternatives: Vec<Alternative>,
+    /// Which quota does not suffice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    quota: Option<QuotaProblem>,
+}
+
+/// A quota that does not suffice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotaProblem {
+    /// `active_bookings`, `weekly_minutes` or `term_minutes`.
+    #[schema(value_type = String, example = "weekly_minutes")]
+    name: &'static str,
+    /// How much there may be.
+    #[schema(example = 120)]
+    limit: i64,
+    /// How much there is without what was asked for.
+    #[schema(example = 90)]
+    used: i64,
+}
+
+impl From<QuotaUse> for QuotaProblem {
+    fn from(QuotaUse { name, limit, used }: QuotaUse) -> Self {
+        Self { name, limit, used }
+    }
 }
 
 /// What is wrong with one field.
@@ -125,6 +149,7 @@ impl Problem {
             errors: Vec::new(),
             conflicts: Vec::new(),
             alternatives: Vec::new(),
+            quota: None,
         }
     }
 
@@ -156,6 +181,7 @@ impl Problem {
         Self {
             conflicts: conflicts.collect(),
             alternatives: alternatives.collect(),
+            quota: conflict.quota.map(QuotaProblem::from),
             ..Self::new(StatusCode::CONFLICT, conflict.code, conflict.detail)
         }
     }

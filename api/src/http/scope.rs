@@ -25,13 +25,23 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/slots"
             | "/v1/slots/next"
             | "/v1/centre/policy"
+            | "/v1/centre/terms"
+            | "/v1/cancellation-policy"
             | "/v1/holiday-calendars"
             | "/v1/holiday-calendars/{id}"
             | "/v1/holiday-calendars/{id}/holidays",
         ) => Some(Scope::AvailabilityRead),
-        (&Method::GET, "/v1/bookings" | "/v1/bookings/{id}" | "/v1/holds" | "/v1/holds/{id}") => {
-            Some(Scope::BookingsRead)
-        }
+        (
+            &Method::GET,
+            "/v1/bookings"
+            | "/v1/bookings/{id}"
+            | "/v1/bookings/{id}/cancellation-quote"
+            | "/v1/credits"
+            | "/v1/credits/entries"
+            | "/v1/holds"
+            | "/v1/holds/{id}"
+            | "/v1/quota",
+        ) => Some(Scope::BookingsRead),
         (
             &Method::POST,
             "/v1/bookings"

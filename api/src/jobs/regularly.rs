@@ -25,6 +25,16 @@ pub async fn settle_bookings(app: App, stop: CancellationToken) {
     regularly(name, Duration::from_secs(30), stop, work).await;
 }
 
+/// Writes down which credit has expired.
+pub async fn expire_credit(app: App, stop: CancellationToken) {
+    let name = "expire_credit";
+    let work = || {
+        let origin = app.origin(Actor::Job, Some(name.into()));
+        origin::scope(origin, service::credit::expire(&app))
+    };
+    regularly(name, Duration::from_hours(1), stop, work).await;
+}
+
 /// `work` says whether there is more to do at once.
 async fn regularly<F>(
     name: &str,

@@ -297,6 +297,8 @@ async fn book_first(
         level: (*level).to_owned(),
         start: slot.start(),
         end: slot.end(),
+        pay_with_credit: false,
+        beyond_quota: false,
     };
     let reply = Reply {
         answer: drop,

@@ -3,8 +3,9 @@
 use super::{
     BookingId, LessonId, TutorId, UserId, busy_time,
     caller::Caller,
-    group_lesson, hold,
+    credit, group_lesson, hold,
     idempotency::Reply,
+    quota,
     slot::{About, Times},
     step,
     transaction::transaction,
@@ -45,6 +46,10 @@ pub struct Wanted {
     pub level: String,
     pub start: DateTime<Utc>,
     pub end: DateTime<Utc>,
+    /// Whether credit of the student pays for it.
+    pub pay_with_credit: bool,
+    /// Whether the quotas of the student are to be disregarded.
+    pub beyond_quota: bool,
 }
 
 impl Wanted {
@@ -176,6 +181,9 @@ async fn insert(
     let tutor = times.only()?.0;
     check_taught(&tutor.profile, student)?;
     let terms = tutor.timetable.terms;
+    if quota::binds(caller, wanted.beyond_quota, &tutor.timetable)? {
+        quota::check(app, txn, student, span).await?;
+    }
     let standing = match taking {
         Taking::Hold => {
             hold::check_number(txn, student, now).await?;
@@ -197,6 +205,9 @@ async fn insert(
     let id = store::booking::insert(txn, lesson_id, student, span, standing, now)
         .await
         .map_err(translate)?;
+    if wanted.pay_with_credit {
+        credit::pay(txn, (id, student), span, now).await?;
+    }
     if taking == Taking::Hold {
         return hold::find(txn, caller, id, now).await;
     }
@@ -288,6 +299,7 @@ pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
         detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
         conflicts,
         alternatives: Vec::new(),
+        quota: None,
     }))
 }
 

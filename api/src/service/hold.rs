@@ -4,6 +4,7 @@ use super::{
     BookingId, UserId,
     booking::{self, BookingStatus, Detail, Taking, Wanted, seen_by, turn},
     caller::Caller,
+    credit,
     idempotency::Reply,
     step,
     transaction::transaction,
@@ -98,11 +99,11 @@ pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Er
 ///
 /// # Errors
 /// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
-/// with `tutor_suspended`; [`Error::RequestInProgress`] if the claim was lost.
+/// with `tutor_suspended` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    id: BookingId,
+    (id, pay_with_credit): (BookingId, bool),
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let before = get(app, caller, id).await?;
@@ -124,6 +125,9 @@ pub async fn book<A: Serialize + Send + Sync>(
             booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;
         if !store::booking::set_standing(txn, id, hold.version, standing, now).await? {
             return Err(step::changed_meanwhile());
+        }
+        if pay_with_credit {
+            credit::pay(txn, (id, hold.student_id), span, now).await?;
         }
         match (standing.status, standing.expires_at) {
             (BookingStatus::Confirmed, _) | (_, None) => {

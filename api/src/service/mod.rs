@@ -6,6 +6,8 @@ pub mod booking;
 pub mod busy_time;
 pub mod calendar_connection;
 pub mod caller;
+pub mod cancellation;
+pub mod credit;
 pub mod date_override;
 pub mod erasure;
 pub mod export;
@@ -21,6 +23,7 @@ pub mod invitation;
 pub mod lesson_event;
 pub mod policy;
 pub mod queue;
+pub mod quota;
 pub mod reassignment;
 pub mod reschedule;
 pub mod role;
@@ -38,5 +41,6 @@ pub mod user;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
+    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SubjectId, TimeOffId, TutorId,
+    UserId,
 };

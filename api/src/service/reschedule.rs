@@ -7,7 +7,10 @@ use super::{
         time_of, translate, turn, unavailable,
     },
     caller::Caller,
+    credit,
     idempotency::Reply,
+    quota,
+    reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
     transaction::transaction,
@@ -104,6 +107,10 @@ async fn move_to(
     if !decides && status == BookingStatus::Confirmed && tutor.timetable.terms.approval.is_some() {
         let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
         return Err(Error::conflict("approval_needed", detail));
+    }
+    credit::check_length(booking, to)?;
+    if !decides && tutor.timetable.has_quotas {
+        quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
     }
     let obstacles = times.obstacles(&about(booking, tutor), to, now, decides)?;
     let obstacles = obstacles

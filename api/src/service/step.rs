@@ -4,6 +4,7 @@ use super::{
     BookingId, UserId,
     booking::{self, Detail},
     caller::Caller,
+    cancellation,
     idempotency::Reply,
     transaction::transaction,
 };
@@ -136,8 +137,12 @@ pub(super) async fn end(
     (status, reason): (Status, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let by = caller.user_id();
-    let cancellation = Cancellation { status, by, reason };
+    let cancellation = Cancellation {
+        status,
+        by: caller.user_id(),
+        reason,
+        outcome: cancellation::settle(txn, caller, booking, now).await?,
+    };
     if !store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
         return Err(changed_meanwhile());
     }
@@ -229,6 +234,11 @@ fn actors(booking: &Detail, caller: &Caller) -> Vec<Actor> {
     ];
     let are = is.into_iter().filter(|(_, is)| *is);
     are.map(|(actor, _)| actor).collect()
+}
+
+/// What the caller is first of all to a booking.
+pub(super) fn actor(booking: &Detail, caller: &Caller) -> Actor {
+    actors(booking, caller).first().copied().unwrap_or(Actor::Admin)
 }
 
 /// What somebody is told who can't take a step.

@@ -170,8 +170,11 @@ fn translate(error: DbErr) -> Error {
         Some("subjects_slug_key") => {
             Error::invalid("slug", "taken", "another subject has this slug")
         }
-        Some("offers_subject_level_fkey" | "lessons_subject_level_fkey") => {
-            Error::conflict("in_use", "Tutors offer this, or lessons were booked.")
+        Some(
+            "offers_subject_level_fkey" | "lessons_subject_level_fkey" | "credit_lots_subject_fkey",
+        ) => {
+            let detail = "Tutors offer this, lessons were booked, or students have credit for it.";
+            Error::conflict("in_use", detail)
         }
         _ => error.into(),
     }

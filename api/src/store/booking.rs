@@ -7,7 +7,7 @@ use ::entity::{
     id::{BookingId, LessonId, TutorId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, lifecycle};
+use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
     EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
@@ -54,6 +54,9 @@ pub async fn insert(
         cancelled_at: Set(None),
         cancelled_by: Set(None),
         cancellation_reason: Set(None),
+        cancellation_consequence: Set(None),
+        cancellation_credit_minutes: Set(None),
+        paid_credit_minutes: Set(0),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
@@ -91,7 +94,12 @@ pub struct Detail {
     pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub cancellation_reason: Option<String>,
+    pub cancellation_consequence: Option<String>,
+    pub cancellation_credit_minutes: Option<i32>,
+    /// 0: it is not paid for by credit.
+    pub paid_credit_minutes: i32,
     pub version: i32,
+    pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -199,7 +207,9 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level, lessons.capacity,
        coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
-       bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
+       bookings.cancelled_at, bookings.cancellation_reason,
+       bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
+       bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -431,6 +441,8 @@ pub struct Cancellation<'a> {
     /// None: a third-party app.
     pub by: Option<UserId>,
     pub reason: Option<&'a str>,
+    /// What it means for the student; none for what was only held.
+    pub outcome: Option<Outcome>,
 }
 
 /// Cancels or declines a booking that is still at `version`; whether it was.
@@ -441,6 +453,7 @@ pub async fn cancel(
     cancellation: Cancellation<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
+    let outcome = cancellation.outcome;
     let updated = booking::Entity::update_many()
         .set(booking::ActiveModel {
             status: Set(cancellation.status),
@@ -448,6 +461,8 @@ pub async fn cancel(
             cancelled_at: Set(Some(now)),
             cancelled_by: Set(cancellation.by),
             cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
+            cancellation_consequence: Set(outcome.map(|it| it.consequence.name().to_owned())),
+            cancellation_credit_minutes: Set(outcome.map(|it| it.credit_minutes)),
             version: Set(version + 1),
             updated_at: Set(now),
             ..Default::default()

@@ -83,6 +83,10 @@ pub async fn delete_account(
             Postgres,
             r#"DELETE FROM guardianships WHERE guardian_id = {id} OR student_id = {id}"#
         ),
+        raw_sql!(
+            Postgres,
+            r#"DELETE FROM student_quotas WHERE student_id = {id}"#
+        ),
     ] {
         txn.execute_raw(statement).await?;
     }
@@ -118,7 +122,8 @@ pub async fn delete_invitations(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Takes the texts out of bookings that the person wrote, or that are about the person's lessons as a student.
+/// Takes the texts out of bookings that the person wrote, or that are about the person's lessons as a student, and out of
+/// the ledger those about the person's credit.
 pub async fn delete_reasons(
     txn: &impl ConnectionTrait,
     id: UserId,
@@ -128,6 +133,11 @@ pub async fn delete_reasons(
         Postgres,
         r#"UPDATE bookings SET cancellation_reason = NULL, version = version + 1, updated_at = {now}
            WHERE (cancelled_by = {id} OR student_id = {id}) AND cancellation_reason IS NOT NULL"#
+    ))
+    .await?;
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE credit_entries SET reason = NULL WHERE student_id = {id} AND reason IS NOT NULL"#
     ))
     .await
     .map(|_| ())

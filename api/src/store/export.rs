@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 17] = [
+pub const LISTS: [(&str, &str); 20] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -48,10 +48,26 @@ pub const LISTS: [(&str, &str); 17] = [
     (
         "bookings",
         "SELECT bookings.id, bookings.status, bookings.starts_at, bookings.ends_at, subjects.slug AS subject, level,
-             tutor_users.name AS tutor, cancelled_at, cancellation_reason, bookings.created_at
+             tutor_users.name AS tutor, cancelled_at, cancellation_reason, cancellation_consequence, cancellation_credit_minutes, paid_credit_minutes,
+             bookings.created_at
          FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
              JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
          WHERE student_id = $1 ORDER BY bookings.starts_at DESC, bookings.id",
+    ),
+    (
+        "credits",
+        "SELECT slug AS subject, remaining_minutes, expires_at, credit_lots.created_at
+         FROM credit_lots JOIN subjects ON subjects.id = subject_id WHERE student_id = $1 ORDER BY expires_at DESC, slug",
+    ),
+    (
+        "credit_entries",
+        "SELECT entries.created_at AS at, slug AS subject, from_account, to_account, minutes, expires_at, booking_id, reason
+         FROM credit_entries AS entries JOIN credit_lots ON credit_lots.id = lot_id JOIN subjects ON subjects.id = entries.subject_id
+         WHERE entries.student_id = $1 ORDER BY entries.id DESC",
+    ),
+    (
+        "quota",
+        "SELECT max_active_bookings, weekly_minutes, term_minutes FROM student_quotas WHERE student_id = $1",
     ),
     (
         "tutor",

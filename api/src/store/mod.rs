@@ -7,8 +7,10 @@ pub mod batch;
 pub mod booking;
 pub mod busy_span;
 pub mod cache;
+pub mod cancellation_policy;
 pub mod centre;
 mod conditions;
+pub mod credit;
 pub mod date_override;
 pub mod erasure;
 pub mod event_span;
@@ -28,6 +30,7 @@ pub mod offer;
 pub mod person;
 pub mod policy;
 pub mod pushed_request;
+pub mod quota;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;

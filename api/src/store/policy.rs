@@ -33,6 +33,12 @@ pub struct Policy {
     pub hold_minutes: i32,
     /// For how many days after a lesson its tutor may say who was there. The centre's, for all tutors.
     pub attendance_days: i32,
+    /// How many lessons ahead a student may have; None is no quota. The centre's, as the two that follow.
+    pub max_active_bookings: Option<i32>,
+    /// How many minutes a week.
+    pub weekly_minutes: Option<i32>,
+    /// How many minutes a term.
+    pub term_minutes: Option<i32>,
 }
 
 /// What a tutor has decided; None leaves it to the centre.
@@ -84,7 +90,20 @@ impl Policy {
             approval_minutes: own.approval_minutes.unwrap_or(self.approval_minutes),
             hold_minutes: self.hold_minutes,
             attendance_days: self.attendance_days,
+            max_active_bookings: self.max_active_bookings,
+            weekly_minutes: self.weekly_minutes,
+            term_minutes: self.term_minutes,
         }
+    }
+
+    /// Whether there is any limit to what a student may book.
+    pub fn has_quotas(&self) -> bool {
+        let quotas = [
+            self.max_active_bookings,
+            self.weekly_minutes,
+            self.term_minutes,
+        ];
+        quotas.iter().any(Option::is_some)
     }
 
     pub fn terms(&self) -> Terms {
@@ -157,6 +176,9 @@ pub async fn replace_centre(
         approval_minutes: Set(policy.approval_minutes),
         hold_minutes: Set(policy.hold_minutes),
         attendance_days: Set(policy.attendance_days),
+        max_active_bookings: Set(policy.max_active_bookings),
+        weekly_minutes: Set(policy.weekly_minutes),
+        term_minutes: Set(policy.term_minutes),
         version: Set(version + 1),
     };
     let updated = centre::Entity::update_many()

@@ -23,6 +23,8 @@ pub struct Timetable {
     pub end_date: Option<NaiveDate>,
     pub policy: policy::Policy,
     pub terms: Terms,
+    /// Whether there is any limit to what any student may book.
+    pub has_quotas: bool,
     pub weekly_rules: Vec<WeeklyRule>,
     pub overrides: Vec<DateOverride>,
     pub time_off: Vec<TimeOff>,
@@ -50,6 +52,7 @@ struct Row {
     end_date: Option<NaiveDate>,
     #[sea_orm(nested)]
     policy: Policy,
+    has_student_quotas: bool,
 }
 
 impl Row {
@@ -60,6 +63,7 @@ impl Row {
             end_date: self.end_date,
             policy: self.policy.rules(),
             terms: self.policy.terms(),
+            has_quotas: self.has_student_quotas || self.policy.has_quotas(),
             weekly_rules: Vec::new(),
             overrides: Vec::new(),
             time_off: Vec::new(),
@@ -136,7 +140,8 @@ async fn rows(db: &impl ConnectionTrait, tutors: &[TutorId]) -> Result<Vec<Row>,
                   coalesce(tutors.max_lessons_per_week, centre.max_lessons_per_week) AS max_lessons_per_week,
                   coalesce(tutors.requires_approval, centre.requires_approval) AS requires_approval,
                   coalesce(tutors.approval_minutes, centre.approval_minutes) AS approval_minutes,
-                  hold_minutes, attendance_days
+                  hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes,
+                  EXISTS (SELECT FROM student_quotas) AS has_student_quotas
            FROM tutors CROSS JOIN centre WHERE tutors.id = ANY({tutors})"#
     ))
     .all(db)

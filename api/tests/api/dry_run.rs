@@ -8,6 +8,8 @@ struct World {
     test: TestApp,
     tutor: TutorAtCentre,
     admin: Person,
+    /// Somebody of whom nothing is said.
+    student: String,
     /// Two holiday calendars, Berlin and Hesse.
     calendars: [Value; 2],
 }
@@ -23,6 +25,7 @@ impl World {
             *calendar = admin.post(CALENDARS, &new).await.expect(201)["id"].clone();
         }
         Self {
+            student: test.student("Sam").await.id().await,
             test,
             tutor,
             admin,
@@ -87,6 +90,7 @@ fn edits(world: &World) -> Vec<Edit> {
         |subject, level| json!({"subject": subject, "level": level, "lesson_minutes": [60, 45]});
     let holiday = |date, name| json!({"first_date": date, "last_date": date, "name": name});
     let event = |date| format!("BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:{date}\r\nEND:VEVENT\r\n");
+    let term = |name, date| json!({"name": name, "first_date": date, "last_date": date});
     let [berlin, hesse] = &world.calendars;
     let centre = json!({
         "minimum_notice_minutes": 5, "horizon_days": 6, "start_grid_minutes": 15, "start_grid_anchor": "span_start",
@@ -127,6 +131,24 @@ fn edits(world: &World) -> Vec<Edit> {
             Method::PUT,
             "/v1/centre/policy",
             centre,
+        ),
+        edit(
+            "/v1/cancellation-policy",
+            Method::PUT,
+            "/v1/cancellation-policy",
+            json!({"policy": {"windows": [{"minutes_before": 60, "consequence": "credit"}], "grace_minutes": 1, "credit_days": 2}}),
+        ),
+        edit(
+            "/v1/centre/terms",
+            Method::PUT,
+            "/v1/centre/terms",
+            json!({"terms": [term("B", "2027-05-01"), term("A", "2027-04-01")]}),
+        ),
+        edit(
+            "/v1/quota",
+            Method::PUT,
+            "/v1/quota",
+            json!({"student_id": world.student, "weekly_minutes": 60}),
         ),
         calendar(
             Method::PATCH,

@@ -62,12 +62,21 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
     }
     let invitation = json!({"role": "tutor", "email": email("Sam")});
     admin.post("/v1/invitations", &invitation).await.expect(201);
+    let id = sam.id().await;
+    let gift = json!({"student_id": id, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "A gift."});
+    admin.post("/v1/credits", &gift).await.expect(200);
+    let quota = json!({"student_id": id, "weekly_minutes": 600});
+    let limited = admin.edit(Method::PUT, "/v1/quota", "\"0\"", &quota).await;
+    limited.expect(200);
     let mut files = Files::of(&sam, MINE).await;
     assert_eq!(files.list("profile")[0]["email"], email("Sam"));
     assert_eq!(files.list("roles")[0]["role"], "student");
     assert_eq!(files.list("identities")[0]["issuer"], test.google.issuer());
     assert_eq!(files.list("sessions").len(), 1);
     assert_eq!(files.list("invitations")[0]["sent"], false);
+    assert_eq!(files.list("credits")[0]["remaining_minutes"], 60);
+    assert_eq!(files.list("credit_entries")[0]["reason"], "A gift.");
+    assert_eq!(files.list("quota")[0]["weekly_minutes"], 600);
     let bookings = files.list("bookings");
     assert_eq!(bookings.len(), 1);
     assert_eq!(bookings[0]["tutor"], "Tina");

@@ -216,6 +216,26 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
         ("PUT", FOLLOWED, json!({"calendar_ids": []})),
         ("PUT", CENTRE, time::policy()),
         (
+            "PUT",
+            "/v1/cancellation-policy",
+            json!({"policy": {"windows": [], "grace_minutes": 0, "credit_days": 30}}),
+        ),
+        (
+            "PUT",
+            "/v1/centre/terms",
+            json!({"terms": [{"name": "Spring", "first_date": "2027-04-01", "last_date": "2027-07-01"}]}),
+        ),
+        (
+            "POST",
+            "/v1/credits",
+            json!({"student_id": uuid::Uuid::nil(), "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x"}),
+        ),
+        (
+            "PUT",
+            "/v1/quota",
+            json!({"student_id": uuid::Uuid::nil(), "weekly_minutes": 60}),
+        ),
+        (
             "POST",
             CALENDARS,
             json!({"name": "Hesse", "centre_wide": false}),
@@ -269,7 +289,10 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What only admins may stands in such paths.
-const OF_ADMINS: [&str; 7] = [
+const OF_ADMINS: [&str; 10] = [
+    "/cancellation-policy",
+    "/v1/credits",
+    "/v1/quota",
     "/v1/subjects",
     "/centre/",
     CALENDARS,
@@ -390,6 +413,10 @@ impl World {
             (&self.tutor.person, POLICY),
             (&self.tutor.person, FOLLOWED),
             (&self.admin, CENTRE),
+            (&self.admin, "/v1/cancellation-policy"),
+            (&self.admin, "/v1/centre/terms"),
+            (&self.student, "/v1/credits/entries"),
+            (&self.student, "/v1/quota"),
             (&self.admin, CALENDARS),
             (&self.admin, CALENDAR),
             (&self.admin, HOLIDAYS),

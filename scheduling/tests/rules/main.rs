@@ -2,6 +2,7 @@
 //! an oracle that walks minute by minute.
 
 mod alternatives;
+mod cancellation;
 mod clock_changes;
 mod closed_days;
 mod exhaustive;
@@ -9,6 +10,7 @@ mod interval;
 mod lifecycle;
 mod oracle;
 mod overrides;
+mod quota;
 mod random_cases;
 mod refusals;
 mod slots;

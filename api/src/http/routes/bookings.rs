@@ -1,6 +1,6 @@
 //! Places in lessons.
 
-use super::offers::SubjectName;
+use super::{cancellation_policies::CancellationOutcome, offers::SubjectName};
 use crate::{
     app::App,
     error::Error,
@@ -10,7 +10,7 @@ use crate::{
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn, Stale},
+        openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
     },
@@ -65,7 +65,21 @@ pub struct Booking {
     /// group lesson at its deadline.
     #[schema(required)]
     cancellation_reason: Option<String>,
+    /// What it meant for the student that it was cancelled or declined; null where it was not, or that was decided by
+    /// nobody.
+    #[schema(required)]
+    cancellation: Option<CancellationOutcome>,
+    /// How it was paid for; null: not here.
+    #[schema(required)]
+    paid_with: Option<PayWith>,
     created_at: DateTime<Utc>,
+}
+
+/// With what a booking is paid for: `credit` of the student for the subject.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PayWith {
+    Credit,
 }
 
 /// How things stand with a booking: `requested`, the tutor wants to be asked and has not answered; `confirmed`;
@@ -139,6 +153,10 @@ impl Named {
 
 impl From<Detail> for Booking {
     fn from(detail: Detail) -> Self {
+        let outcome = detail.cancellation_consequence.as_deref();
+        let outcome = outcome.zip(detail.cancellation_credit_minutes);
+        let cancellation = outcome
+            .and_then(|(consequence, minutes)| CancellationOutcome::recorded(consequence, minutes));
         Self {
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
@@ -169,6 +187,8 @@ impl From<Detail> for Booking {
             level: detail.level,
             cancelled_at: detail.cancelled_at,
             cancellation_reason: detail.cancellation_reason,
+            cancellation,
+            paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
             created_at: detail.created_at,
         }
     }
@@ -202,6 +222,16 @@ pub struct NewBooking {
     #[garde(custom(validate::instant))]
     #[schema(example = "2026-11-23T16:00:00Z")]
     end: DateTime<Utc>,
+    /// Left out, it is not paid for here.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
+    pay_with: Option<PayWith>,
+    /// Whether the quotas of the student are disregarded; for admins.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(default = false)]
+    beyond_quota: bool,
 }
 
 /// Book a lesson.
@@ -218,11 +248,11 @@ pub struct NewBooking {
     request_body = NewBooking,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "This time can't be booked (`slot_unavailable`), the tutor is the caller (`own_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "This time can't be booked (`slot_unavailable`), the tutor is the caller (`own_lesson`), the student has no such credit (`insufficient_credit`) or would have more than the centre allows (`quota_exceeded`, with `quota`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json",
             example = json!({"title": "Conflict", "status": 409, "code": "slot_unavailable", "detail": "This time can't be booked; conflicts says why, alternatives what could be booked instead.",
                 "conflicts": [{"code": "lesson"}], "alternatives": [{"start": "2026-11-23T16:00:00Z", "end": "2026-11-23T17:00:00Z"}]})),
-        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+        NotSignedIn, NotAdmin, NotFound, BadBody, Faults))]
 pub async fn create(
     State(app): State<App>,
     Allowed(caller): Allowed,
@@ -265,6 +295,8 @@ impl NewBooking {
             level: self.level,
             start: self.start,
             end: self.end,
+            pay_with_credit: self.pay_with.is_some(),
+            beyond_quota: self.beyond_quota,
         };
         Ok((student.ok_or_else(no_student)?, wanted))
     }
@@ -444,7 +476,8 @@ pub struct NewCancellation {
 /// By its student, a guardian of the student, an admin or a third-party app, before the lesson begins; by the tutor of
 /// its lesson once it is `confirmed`: a tutor declines what is `requested`. The time is free at once, and the event
 /// leaves the tutor's Google Calendar shortly after. Who leaves a group
-/// lesson frees a seat; the lesson and the others stay.
+/// lesson frees a seat; the lesson and the others stay. What that means for the student is in `cancellation`, as
+/// `quote_cancellation` says beforehand.
 #[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "bookings", operation_id = "cancel_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),

@@ -1,7 +1,7 @@
 //! Slots that are set aside for some minutes.
 
 use super::{
-    bookings::{Booking, Named, NewBooking, created},
+    bookings::{Booking, Named, PayWith, created},
     offers::SubjectName,
 };
 use crate::{
@@ -11,12 +11,13 @@ use crate::{
         auth::Allowed,
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn},
+        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
+        validate,
     },
     service::{
-        self, BookingId, UserId,
-        booking::Detail,
+        self, BookingId, TutorId, UserId,
+        booking::{Detail, Wanted},
         caller::Caller,
         idempotency::{Claim, Reply},
     },
@@ -70,6 +71,57 @@ impl From<Detail> for Hold {
     }
 }
 
+/// What to hold.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewHold {
+    /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
+    /// Third-party apps must say.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    student_id: Option<Uuid>,
+    #[garde(skip)]
+    #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
+    tutor_id: Uuid,
+    /// Slug of a subject that the tutor teaches.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "mathematics")]
+    subject: String,
+    /// A level at which the tutor teaches it.
+    #[garde(custom(validate::text(1, 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "Bachelor")]
+    level: String,
+    /// Start of a slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-23T15:00:00Z")]
+    start: DateTime<Utc>,
+    /// End of the same slot.
+    #[garde(custom(validate::instant))]
+    #[schema(example = "2026-11-23T16:00:00Z")]
+    end: DateTime<Utc>,
+    /// Whether the quotas of the student are disregarded; for admins.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(default = false)]
+    beyond_quota: bool,
+}
+
+impl NewHold {
+    async fn wanted(self, app: &App, caller: &Caller) -> Result<(UserId, Wanted), Error> {
+        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let wanted = Wanted {
+            tutor_id: TutorId(self.tutor_id),
+            subject: self.subject,
+            level: self.level,
+            start: self.start,
+            end: self.end,
+            pay_with_credit: false,
+            beyond_quota: self.beyond_quota,
+        };
+        Ok((student.ok_or_else(super::bookings::no_student)?, wanted))
+    }
+}
+
 /// Hold a slot.
 ///
 /// Sets it aside for a student for the centre's `hold_minutes`, while the student decides or fills in a form: nobody else
@@ -78,18 +130,18 @@ impl From<Detail> for Hold {
 #[utoipa::path(post, path = "/v1/holds", tag = "holds", operation_id = "create_hold",
     security(("session" = [])),
     params(IdempotencyHeader),
-    request_body = NewBooking,
+    request_body = NewHold,
     responses(
         (status = 201, description = "Held.", body = Hold, headers(("Location" = String))),
-        (status = 409, description = "This time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking), the tutor is the caller (`own_lesson`) or suspended (`tutor_suspended`), the student holds three slots already (`too_many_holds`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "This time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking), the tutor is the caller (`own_lesson`) or suspended (`tutor_suspended`), the student holds three slots already (`too_many_holds`) or would have more than the centre allows (`quota_exceeded`, with `quota`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
+        NotSignedIn, NotAdmin, NotFound, BadBody, Faults))]
 pub async fn create(
     State(app): State<App>,
     Allowed(caller): Allowed,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewBooking>,
+    Json(new): Json<NewHold>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["create_hold", &new]);
     let work = |claim| Box::pin(hold(app.clone(), caller.clone(), new, claim));
@@ -99,7 +151,7 @@ pub async fn create(
 async fn hold(
     app: App,
     caller: Caller,
-    new: NewBooking,
+    new: NewHold,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let answer = |detail: Detail| {
@@ -180,16 +232,27 @@ pub async fn release(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[derive(Serialize, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BookHoldParams {
+    /// With what it is paid for; left out, not here.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline, nullable = false)]
+    pay_with: Option<PayWith>,
+}
+
 /// Book what is held.
 ///
 /// By the student, a guardian of the student, an admin or a third-party app, before it expires. The booking has the id of
 /// the hold. It is `confirmed`, or `requested` where the tutor wants to be asked, as by `create_booking`.
 #[utoipa::path(post, path = "/v1/holds/{id}/book", tag = "holds", operation_id = "book_hold",
     security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the hold."), IdempotencyHeader),
+    params(("id" = Uuid, Path, description = "Id of the hold."), BookHoldParams, IdempotencyHeader),
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Faults))]
 pub async fn book(
@@ -197,24 +260,25 @@ pub async fn book(
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     key: IdempotencyKey,
-    _: Query<NoQuery>,
+    Query(params): Query<BookHoldParams>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["book_hold", id]);
-    let work = |claim| Box::pin(take(app.clone(), caller.clone(), id, claim));
+    let request = serde_json::json!(["book_hold", id, &params]);
+    let what = (id, params.pay_with.is_some());
+    let work = |claim| Box::pin(take(app.clone(), caller.clone(), what, claim));
     key.once(&app, caller.id(), &request, work).await
 }
 
 async fn take(
     app: App,
     caller: Caller,
-    id: BookingId,
+    what: (BookingId, bool),
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let reply = Reply {
         answer: created,
         claim,
     };
-    service::hold::book(&app, &caller, id, reply)
+    service::hold::book(&app, &caller, what, reply)
         .await?
         .response()
 }

@@ -7,6 +7,8 @@ mod authorize;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
+mod cancellation_policies;
+mod credits;
 mod frontend_authorizations;
 mod group_lessons;
 mod guardianships;
@@ -20,11 +22,13 @@ mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod quotas;
 mod reassignments;
 mod sessions;
 mod slot_search;
 mod slots;
 mod subjects;
+mod terms;
 mod third_party_apps;
 mod time_off;
 mod token;
@@ -86,6 +90,11 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(time_off::get, time_off::delete))
         .routes(routes!(policy::get_tutor, policy::replace_tutor))
         .routes(routes!(policy::get_centre, policy::replace_centre))
+        .routes(routes!(
+            cancellation_policies::get,
+            cancellation_policies::replace
+        ))
+        .routes(routes!(terms::list, terms::replace))
         .routes(routes!(holiday_calendars::list, holiday_calendars::create))
         .routes(routes!(
             holiday_calendars::get,
@@ -106,6 +115,10 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
+        .routes(routes!(cancellation_policies::quote))
+        .routes(routes!(credits::list, credits::change))
+        .routes(routes!(credits::entries))
+        .routes(routes!(quotas::get, quotas::replace))
         .routes(routes!(booking_steps::approve))
         .routes(routes!(booking_steps::decline))
         .routes(routes!(booking_steps::record_attendance))

@@ -98,6 +98,19 @@ pub struct Policy {
     #[garde(custom(validate::number(0, 365)))]
     #[schema(minimum = 0, maximum = 365, example = 14)]
     attendance_days: i32,
+    /// How many bookings of lessons that are not over a student may have, what is held or requested included; null is any
+    /// number. For all tutors together, as the two that follow; `replace_quota` says what else holds for one student.
+    #[garde(inner(custom(validate::number(0, 1000))))]
+    #[schema(minimum = 0, maximum = 1000, example = 5)]
+    max_active_bookings: Option<i32>,
+    /// How many minutes of lessons may begin in one ISO week of the centre's calendar, Monday to Sunday.
+    #[garde(inner(custom(validate::number(0, 10_080))))]
+    #[schema(minimum = 0, maximum = 10080, example = 180)]
+    weekly_minutes: Option<i32>,
+    /// How many minutes of lessons may begin in one term; see `list_terms`.
+    #[garde(inner(custom(validate::number(0, 527_040))))]
+    #[schema(minimum = 0, maximum = 527040, example = 1800)]
+    term_minutes: Option<i32>,
 }
 
 /// What a tutor has decided; what is null or left out is as the centre has it.
@@ -166,8 +179,10 @@ macro_rules! convert {
     };
 }
 
-convert!(policy::Policy => Policy, StartGridAnchor::from, hold_minutes, attendance_days);
-convert!(Policy => policy::Policy, policy::StartGridAnchor::from, hold_minutes, attendance_days);
+convert!(policy::Policy => Policy, StartGridAnchor::from,
+    hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes);
+convert!(Policy => policy::Policy, policy::StartGridAnchor::from,
+    hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes);
 convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
 convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 

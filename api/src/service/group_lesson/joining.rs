@@ -9,6 +9,7 @@ use crate::{
         booking::{self, check_taught, translate, turn, unavailable},
         caller::Caller,
         idempotency::Reply,
+        quota,
         slot::{About, Times},
         step,
         transaction::transaction,
@@ -26,7 +27,7 @@ use serde::Serialize;
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Conflict`] with `full`, `already_joined`, `already_cancelled`, `already_started`,
 /// `own_lesson`, `tutor_suspended`, and with `slot_unavailable` and its reasons: the student has something else then, or
-/// it is too late by the tutor's notice; [`Error::RequestInProgress`] if the claim was lost.
+/// it is too late by the tutor's notice; `quota_exceeded`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn join<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -83,6 +84,9 @@ async fn take_seat(
     });
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
+    }
+    if quota::binds(caller, false, &tutor.timetable)? {
+        quota::check(app, txn, student, span).await?;
     }
     let taken = store::group_lesson::take_seat(txn, lesson.id, student, now).await;
     let taken = taken.map_err(translated)?;

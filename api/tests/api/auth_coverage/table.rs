@@ -120,6 +120,7 @@ pub fn table(world: &World) -> Vec<Row> {
         slots(),
         centre(),
         bookings(world),
+        credit(),
         holds(),
         group_lessons(),
         calendar(),
@@ -365,9 +366,25 @@ fn centre() -> Vec<Row> {
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "requires_approval": false, "approval_minutes": 1440,
         "hold_minutes": 10, "attendance_days": 14,
     });
+    let cancellation = json!({"windows": [], "grace_minutes": 15, "credit_days": 30});
+    let term = json!({"name": "Spring", "first_date": "2027-04-01", "last_date": "2027-07-01"});
     vec![
         Row::scoped("get_centre_policy", "/v1/centre/policy", 200),
         Row::admins("replace_centre_policy", "/v1/centre/policy", 200).edit(Method::PUT, policy),
+        Row::scoped(
+            "get_cancellation_policy",
+            "/v1/cancellation-policy?tutor_id={tutor}",
+            200,
+        ),
+        Row::admins(
+            "replace_cancellation_policy",
+            "/v1/cancellation-policy?tutor_id={tutor}",
+            200,
+        )
+        .edit(Method::PUT, json!({"policy": cancellation})),
+        Row::scoped("list_terms", "/v1/centre/terms", 200),
+        Row::admins("replace_terms", "/v1/centre/terms", 200)
+            .edit(Method::PUT, json!({"terms": [term]})),
         Row::scoped("list_holiday_calendars", "/v1/holiday-calendars", 200),
         Row::admins("create_holiday_calendar", "/v1/holiday-calendars", 201)
             .sent(Method::POST, json!({"name": "Hesse", "centre_wide": false})),
@@ -432,6 +449,10 @@ fn bookings(world: &World) -> Vec<Row> {
             .but(201, &[Who::Guardian, Who::Admin, Who::KeyWithScope])
             .sent(Method::POST, wanted),
         of_booking("get_booking", "/v1/bookings/{booking}"),
+        of_booking(
+            "quote_cancellation",
+            "/v1/bookings/{booking}/cancellation-quote",
+        ),
         of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
         of_booking("reschedule_booking", "/v1/bookings/{booking}/reschedule").sent(
             Method::POST,
@@ -451,6 +472,30 @@ fn bookings(world: &World) -> Vec<Row> {
             "list_substitutes",
             "/v1/bookings/{booking}/substitutes",
             200,
+        ),
+    ]
+}
+
+/// What students are owed, and how much they may book.
+fn credit() -> Vec<Row> {
+    let of_student = |operation, path| {
+        Row::students_own(operation, path, 200)
+            .but(200, &[Who::Guardian, Who::Admin, Who::KeyWithScope])
+    };
+    let grant = json!({
+        "student_id": "{student}", "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "Illness",
+    });
+    vec![
+        of_student("list_credits", "/v1/credits?student_id={student}"),
+        of_student(
+            "list_credit_entries",
+            "/v1/credits/entries?student_id={student}",
+        ),
+        Row::admins("change_credit", "/v1/credits", 200).sent(Method::POST, grant),
+        of_student("get_quota", "/v1/quota?student_id={student}"),
+        Row::admins("replace_quota", "/v1/quota", 200).edit(
+            Method::PUT,
+            json!({"student_id": "{student}", "weekly_minutes": 600}),
         ),
     ]
 }

@@ -37,6 +37,20 @@ fn of_queries() -> Vec<IdField> {
         ("list_audit_entries", audit, "actor_id", "student"),
         ("list_audit_entries", audit, "subject_id", "student"),
         ("list_audit_entries", audit, "request_id", "student"),
+        (
+            "get_cancellation_policy",
+            "/v1/cancellation-policy?",
+            "tutor_id",
+            "tutor",
+        ),
+        ("list_credits", "/v1/credits?", "student_id", "student"),
+        (
+            "list_credit_entries",
+            "/v1/credits/entries?",
+            "student_id",
+            "student",
+        ),
+        ("get_quota", "/v1/quota?", "student_id", "student"),
         ("list_bookings", bookings, "student_id", "student"),
         ("list_bookings", bookings, "tutor_id", "tutor"),
         ("list_bookings", bookings, "lesson_id", "lesson"),
@@ -99,7 +113,21 @@ fn of_bodies() -> Vec<IdField> {
         "/v1/tutors/{tutor}/holiday-calendars",
     );
     let calendars = json!({"calendar_ids": ["{calendar}"]});
+    let cancelling = (
+        "replace_cancellation_policy",
+        "/v1/cancellation-policy?tutor_id={tutor}",
+    );
+    let policy = json!({"policy": null});
+    let credit = ("change_credit", "/v1/credits");
+    let grant = json!({
+        "student_id": "{student}", "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
+    });
+    let limit = ("replace_quota", "/v1/quota");
+    let quota = json!({"student_id": "{student}"});
     vec![
+        one(cancelling, &put, "tutor_id", "tutor", policy),
+        one(credit, &post, "student_id", "student", grant),
+        one(limit, &put, "student_id", "student", quota),
         one(book, &post, "tutor_id", "tutor", lesson.clone()),
         one(book, &post, "student_id", "student", for_student.clone()),
         one(hold, &post, "tutor_id", "tutor", lesson),

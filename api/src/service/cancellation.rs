@@ -1,0 +1,195 @@
+//! What cancelling means for the student: told beforehand, and done, by the same function.
+
+use super::{
+    BookingId, SubjectId, TutorId,
+    booking::{self, BookingStatus, Detail},
+    caller::Caller,
+    step, subject,
+    transaction::transaction,
+    tutor,
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, cancellation_policy::Whose},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{
+    cancellation::{self, Booking},
+    lifecycle::{Actor, Step},
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+pub use crate::store::cancellation_policy::CancellationPolicy;
+pub use scheduling::cancellation::{Consequence, Outcome, Policy, Quote, Window};
+
+/// For so many days at least credit is good that comes back because somebody else called the lesson off.
+const GOOD_FOR_DAYS: i32 = 14;
+
+/// For so many days credit is good where nothing else was said.
+const CREDIT_DAYS: i32 = 180;
+
+/// What would happen if the caller cancelled a booking now, and when it becomes worse.
+///
+/// # Errors
+/// As cancelling: [`Error::NotFound`]; [`Error::Conflict`] with the code of what is in the way; [`Error::Forbidden`] with
+/// `not_yours_to_decide`.
+pub async fn quote(app: &App, caller: &Caller, id: BookingId) -> Result<Quote, Error> {
+    let booking = booking::get(app, caller, id).await?;
+    let now = app.clock.now();
+    step::take(&booking, caller, Step::Cancel, now)?;
+    Ok(quoted(&app.db, caller, &booking, now).await?.0)
+}
+
+/// Does what follows from a booking being cancelled or declined by the caller, with the credit of its student; what that
+/// is. None: it was only held.
+pub(super) async fn settle(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<Option<Outcome>, Error> {
+    if booking.status == BookingStatus::Held {
+        return Ok(None);
+    }
+    let (Quote { outcome, .. }, credit_days) = quoted(txn, caller, booking, now).await?;
+    if outcome.credit_minutes == 0 {
+        return Ok(Some(outcome));
+    }
+    if booking.paid_credit_minutes > 0 {
+        let is_student = step::actor(booking, caller) == Actor::Student;
+        let at_least = (!is_student).then_some(GOOD_FOR_DAYS);
+        store::credit::give_back(txn, booking.id, at_least, now).await?;
+    } else {
+        let subject = store::credit::subject_of(txn, booking.id).await?;
+        let expires_at = now + TimeDelta::days(credit_days.into());
+        let what = (outcome.credit_minutes, expires_at);
+        let why = (Some(booking.id), None);
+        store::credit::issue(txn, (booking.student_id, subject), what, why, now).await?;
+    }
+    Ok(Some(outcome))
+}
+
+/// What the caller's cancelling leads to, and for how many days credit is good that it gives. Only for students who cancel
+/// what is confirmed anything is looked up.
+async fn quoted(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<(Quote, i32), Error> {
+    let by = step::actor(booking, caller);
+    let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
+    let policy = if bears_consequences {
+        store::cancellation_policy::of_booking(db, booking.id).await?
+    } else {
+        CancellationPolicy {
+            rules: Policy::default(),
+            credit_days: CREDIT_DAYS,
+        }
+    };
+    let paid = match booking.paid_credit_minutes {
+        0 => None,
+        _ if by == Actor::Student => Some(store::credit::still_good(db, booking.id, now).await?),
+        paid => Some(paid),
+    };
+    let minutes = booking::time_of(booking)?.duration().num_minutes();
+    let booking = Booking {
+        starts_at: booking.starts_at,
+        booked_at: booking.booked_at.unwrap_or(booking.created_at),
+        minutes: i32::try_from(minutes).unwrap_or_default(),
+        paid,
+    };
+    let quote = cancellation::quote(&policy.rules, by, &booking, now);
+    Ok((quote, policy.credit_days))
+}
+
+/// Whose policy is asked for: of the centre, where nothing is named.
+#[derive(Clone, Debug, Default)]
+pub struct Of {
+    pub tutor: Option<TutorId>,
+    /// Slug.
+    pub subject: Option<String>,
+}
+
+/// What is said for a tutor, or else a subject, or else the centre, if anything, and the version of that.
+#[derive(Debug)]
+pub struct Stated {
+    pub own: Option<CancellationPolicy>,
+    pub version: i32,
+    /// What holds: of the tutor, or else the subject, or else the centre.
+    pub effective: CancellationPolicy,
+}
+
+/// # Errors
+/// [`Error::NotFound`] for a tutor or subject that there is not, or that the caller may not see.
+pub async fn policy(app: &App, caller: &Caller, of: &Of) -> Result<Stated, Error> {
+    let whose = whose(app, caller, of).await?;
+    stated(&app.db, whose).await
+}
+
+async fn stated(db: &impl ConnectionTrait, whose: Whose) -> Result<Stated, Error> {
+    let (own, version) = store::cancellation_policy::own(db, most_particular(whose)).await?;
+    Ok(Stated {
+        own,
+        version,
+        effective: store::cancellation_policy::effective(db, whose).await?,
+    })
+}
+
+async fn whose(app: &App, caller: &Caller, of: &Of) -> Result<Whose, Error> {
+    if let Some(id) = of.tutor {
+        tutor::get(app, caller, id).await?;
+    }
+    let mut subject_id: Option<SubjectId> = None;
+    if let Some(slug) = &of.subject {
+        subject_id = Some(subject::get(app, caller, slug).await?.id);
+    }
+    Ok(Whose {
+        tutor: of.tutor,
+        subject: subject_id,
+    })
+}
+
+fn most_particular(whose: Whose) -> Whose {
+    match whose.tutor {
+        Some(_) => Whose {
+            subject: None,
+            ..whose
+        },
+        None => whose,
+    }
+}
+
+/// Replaces what is said for a tutor, a subject or the centre, if it is still at `version`. None: the more general policy
+/// is to hold.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PreconditionFailed`]; [`Error::Invalid`] where both a tutor and a subject are named, or
+/// the centre is to have none.
+pub async fn replace(
+    app: &App,
+    caller: &Caller,
+    of: &Of,
+    version: i32,
+    policy: Option<CancellationPolicy>,
+    dry_run: bool,
+) -> Result<Stated, Error> {
+    let whose = whose(app, caller, of).await?;
+    if whose.tutor.is_some() && whose.subject.is_some() {
+        let detail = "is either of a tutor or of a subject";
+        return Err(Error::invalid("subject", "not_allowed", detail));
+    }
+    if whose == Whose::default() && policy.is_none() {
+        let detail = "the centre needs a policy";
+        return Err(Error::invalid("policy", "needs_policy", detail));
+    }
+    transaction!(app.db, dry_run, |txn| {
+        let replaced =
+            store::cancellation_policy::replace(txn, whose, version, policy.as_ref()).await?;
+        if !replaced {
+            return Err(Error::PreconditionFailed);
+        }
+        stated(txn, whose).await
+    })
+}
