@@ -6,6 +6,7 @@
 //! * [`availability`]: when a tutor is there, on the wall clock of the tutor's zone.
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
+//! * [`recurrence`]: lessons that repeat.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
@@ -20,6 +21,7 @@ mod local_clock;
 mod occupancy;
 pub mod policy;
 pub mod ranking;
+pub mod recurrence;
 mod refusal;
 mod search;
 mod seconds;

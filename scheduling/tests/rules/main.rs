@@ -10,6 +10,7 @@ mod lifecycle;
 mod oracle;
 mod overrides;
 mod random_cases;
+mod recurrence;
 mod refusals;
 mod slots;
 mod some;
