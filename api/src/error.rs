@@ -3,7 +3,7 @@
 //! A variant that reaches the caller carries only text written for the caller. What is for the log
 //! stays inside [`Error::Internal`] and [`Error::Unavailable`], of which callers see nothing.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::{borrow::Cow, fmt};
 
@@ -111,6 +111,34 @@ pub struct Conflict {
     pub conflicts: Vec<Obstacle>,
     /// Times at which the same thing would be possible.
     pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    /// What stands in the way of which lesson, where several were wanted.
+    pub occurrences: Vec<Occurrence>,
+}
+
+/// One lesson of a series, as it was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// When the rule wants it, on the wall clock of the series.
+    pub recurrence_id: NaiveDateTime,
+    /// When it would be; none where the clock does not show that time.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub verdict: Verdict,
+    pub conflicts: Vec<Obstacle>,
+    /// Times at which it would be possible.
+    pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// What becomes of one lesson of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be booked.
+    Free,
+    /// It can't.
+    Unavailable,
+    /// It is left out, for the centre is closed.
+    Holiday,
+    /// It is left out, as was wished.
+    Skipped,
 }
 
 /// One thing that stands in the way.
@@ -137,6 +165,7 @@ impl Error {
             detail: detail.into(),
             conflicts: Vec::new(),
             alternatives: Vec::new(),
+            occurrences: Vec::new(),
         }))
     }
 

@@ -46,6 +46,7 @@ mod m20261121_000054_add_app_key_label;
 mod m20261121_000055_create_pushed_request;
 mod m20261121_000056_add_lesson_calendar_revision;
 mod m20261121_000057_add_booking_lifecycle;
+mod m20261121_000064_create_series;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -94,6 +95,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000055_create_pushed_request::Migration),
             Box::new(m20261121_000056_add_lesson_calendar_revision::Migration),
             Box::new(m20261121_000057_add_booking_lifecycle::Migration),
+            Box::new(m20261121_000064_create_series::Migration),
         ]
     }
 }

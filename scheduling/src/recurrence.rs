@@ -117,7 +117,7 @@ impl RuleError {
             Self::Unsupported => "unsupported",
             Self::Unbounded => "unbounded",
             Self::TooMany => "too_many",
-            Self::TooLong => "too_long",
+            Self::TooLong => "beyond_two_years",
             Self::EndsBeforeStart => "ends_before_start",
             Self::StartNotOnRule => "not_on_rule",
             Self::StartSkipped => "skipped",

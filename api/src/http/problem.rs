@@ -1,5 +1,6 @@
 //! Errors on the wire: `application/problem+json` (RFC 9457).
 
+use super::occurrence::Occurrence;
 use crate::error::{Conflict, Credential, Error, FieldError, Obstacle};
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -38,6 +39,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     alternatives: Vec<Alternative>,
+    /// What becomes of each lesson, where several were wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    occurrences: Vec<Occurrence>,
 }
 
 /// What is wrong with one field.
@@ -102,6 +107,12 @@ impl From<Obstacle> for ConflictingSpan {
     }
 }
 
+impl From<(DateTime<Utc>, DateTime<Utc>)> for Alternative {
+    fn from((start, end): (DateTime<Utc>, DateTime<Utc>)) -> Self {
+        Self { start, end }
+    }
+}
+
 /// A time that could be booked instead, in UTC.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alternative {
@@ -125,6 +136,7 @@ impl Problem {
             errors: Vec::new(),
             conflicts: Vec::new(),
             alternatives: Vec::new(),
+            occurrences: Vec::new(),
         }
     }
 
@@ -149,13 +161,15 @@ impl Problem {
 
     fn conflict(conflict: Conflict) -> Self {
         let conflicts = conflict.conflicts.into_iter().map(ConflictingSpan::from);
-        let alternatives = conflict
-            .alternatives
-            .into_iter()
-            .map(|(start, end)| Alternative { start, end });
+        let alternatives = conflict.alternatives.into_iter().map(Alternative::from);
         Self {
             conflicts: conflicts.collect(),
             alternatives: alternatives.collect(),
+            occurrences: conflict
+                .occurrences
+                .into_iter()
+                .map(Occurrence::from)
+                .collect(),
             ..Self::new(StatusCode::CONFLICT, conflict.code, conflict.detail)
         }
     }

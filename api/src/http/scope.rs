@@ -27,9 +27,11 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/holiday-calendars/{id}"
             | "/v1/holiday-calendars/{id}/holidays",
         ) => Some(Scope::AvailabilityRead),
-        (&Method::GET, "/v1/bookings" | "/v1/bookings/{id}" | "/v1/holds" | "/v1/holds/{id}") => {
-            Some(Scope::BookingsRead)
-        }
+        (
+            &Method::GET,
+            "/v1/bookings" | "/v1/bookings/{id}" | "/v1/holds" | "/v1/holds/{id}" | "/v1/series"
+            | "/v1/series/{id}",
+        ) => Some(Scope::BookingsRead),
         (
             &Method::POST,
             "/v1/bookings"
@@ -39,7 +41,10 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/bookings/{id}/decline"
             | "/v1/bookings/{id}/attendance"
             | "/v1/holds"
-            | "/v1/holds/{id}/book",
+            | "/v1/holds/{id}/book"
+            | "/v1/series"
+            | "/v1/series/{id}/cancel"
+            | "/v1/series/{id}/reschedule",
         )
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
         _ => None,

@@ -34,7 +34,7 @@ pub use crate::store::booking::{Detail, Side};
 pub use ::entity::booking::BookingStatus;
 
 /// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
-const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+pub(super) const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
 
 /// What a student wants to book.
 #[derive(Clone, Debug)]
@@ -281,6 +281,7 @@ pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
         detail: "This time can't be booked; conflicts says why, alternatives what could be booked instead.".into(),
         conflicts,
         alternatives: Vec::new(),
+        occurrences: Vec::new(),
     }))
 }
 

@@ -23,6 +23,7 @@ pub mod queue;
 pub mod reassignment;
 pub mod reschedule;
 pub mod role;
+pub mod series;
 pub mod session;
 pub mod sign_in;
 pub mod slot;
@@ -37,5 +38,6 @@ pub mod user;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, TimeOffId, TutorId, UserId,
+    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, TimeOffId, TutorId,
+    UserId,
 };

@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     store::{self, booking::Standing, job::Work},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
@@ -91,17 +91,9 @@ async fn move_to(
     let times = times.without(from);
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, booking.student_id)?;
+    let approval = tutor.timetable.terms.approval;
+    let standing = standing_at(booking, caller, approval, to, now)?;
     let is_student = step::acts_for(caller, booking.student_id);
-    let standing = match tutor.timetable.terms.approval {
-        Some(time) if is_student && booking.status == BookingStatus::Confirmed => Standing {
-            status: step::take(booking, caller, Step::Request, now)?,
-            expires_at: Some((now + time).min(to.start())),
-        },
-        Some(_) | None => Standing {
-            status: step::take(booking, caller, Step::Reschedule, now)?,
-            expires_at: booking.expires_at.map(|at| at.min(to.start())),
-        },
-    };
     let sees_all = caller.may_edit(booking.tutor_id);
     let mut obstacles = times.obstacles(&about(booking), to, now, sees_all)?;
     if !is_student {
@@ -112,13 +104,48 @@ async fn move_to(
     }
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
+    stand(txn, booking, standing, now).await?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+}
+
+/// How a booking stands once the caller has moved it.
+///
+/// # Errors
+/// See [`step::take`].
+pub(super) fn standing_at(
+    booking: &Detail,
+    caller: &Caller,
+    approval: Option<TimeDelta>,
+    to: Span,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    let is_student = step::acts_for(caller, booking.student_id);
+    Ok(match approval {
+        Some(time) if is_student && booking.status == BookingStatus::Confirmed => Standing {
+            status: step::take(booking, caller, Step::Request, now)?,
+            expires_at: Some((now + time).min(to.start())),
+        },
+        Some(_) | None => Standing {
+            status: step::take(booking, caller, Step::Reschedule, now)?,
+            expires_at: booking.expires_at.map(|at| at.min(to.start())),
+        },
+    })
+}
+
+/// Lets a booking stand so whose lesson has moved.
+pub(super) async fn stand(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     if !store::booking::set_standing(txn, booking.id, booking.version, standing, now).await? {
         return Err(Error::PreconditionFailed);
     }
     if let Some(expires_at) = standing.expires_at {
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;
     }
-    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+    Ok(())
 }
 
 fn about(booking: &Detail) -> About {

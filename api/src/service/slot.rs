@@ -221,11 +221,23 @@ impl Times {
         id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
+        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
+        let starts = (start, slot.duration());
+        Self::within_window(app, txn, (caller, student), id, starts).await
+    }
+
+    /// As [`Times::within`], over slots of `length` that begin in `window`.
+    pub(super) async fn within_window(
+        app: &App,
+        txn: &DatabaseTransaction,
+        (caller, student): (&Caller, Option<UserId>),
+        id: TutorId,
+        (window, length): (Span, TimeDelta),
+    ) -> Result<Self, Error> {
         let revisions = app.cache.revisions_within(txn, id, student).await?;
         let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
         let tutors = vec![seen(tutor, caller)?];
-        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
-        let needed = needed(&tutors, start, slot.duration());
+        let needed = needed(&tutors, window, length);
         let both = (id, student);
         let occupied = app.cache.occupied_within(txn, &revisions, both, needed);
         Ok(Self {

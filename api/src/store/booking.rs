@@ -4,9 +4,9 @@ use super::conditions::Conditions;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
-    id::{BookingId, LessonId, TutorId, UserId},
+    id::{BookingId, LessonId, SeriesId, TutorId, UserId},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
@@ -41,7 +41,51 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<BookingId, DbErr> {
     let id = BookingId::generate();
-    let row = booking::ActiveModel {
+    let row = row((id, lesson_id, student_id), (span, standing), None, now);
+    booking::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(id)
+}
+
+/// A booking to be made with others of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct NewOccurrence {
+    pub lesson_id: LessonId,
+    /// When the rule wants it, on the wall clock of the series.
+    pub recurrence_id: NaiveDateTime,
+    pub span: Span,
+    pub standing: Standing,
+}
+
+/// The bookings of a series. One statement.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_series(
+    txn: &impl ConnectionTrait,
+    (series_id, student_id): (SeriesId, UserId),
+    occurrences: &[NewOccurrence],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let rows = occurrences.iter().map(|new| {
+        let series = Some((series_id, new.recurrence_id));
+        let ids = (BookingId::generate(), new.lesson_id, student_id);
+        row(ids, (new.span, new.standing), series, now)
+    });
+    booking::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
+}
+
+fn row(
+    (id, lesson_id, student_id): (BookingId, LessonId, UserId),
+    (span, standing): (Span, Standing),
+    series: Option<(SeriesId, NaiveDateTime)>,
+    now: DateTime<Utc>,
+) -> booking::ActiveModel {
+    booking::ActiveModel {
         id: Set(id),
         lesson_id: Set(lesson_id),
         student_id: Set(student_id),
@@ -53,14 +97,12 @@ pub async fn insert(
         cancelled_at: Set(None),
         cancelled_by: Set(None),
         cancellation_reason: Set(None),
+        series_id: Set(series.map(|(id, _)| id)),
+        recurrence_id: Set(series.map(|(_, recurrence_id)| recurrence_id)),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
-    };
-    booking::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
+    }
 }
 
 /// A booking with the names of all that it is about.
@@ -88,6 +130,9 @@ pub struct Detail {
     pub grant_scopes: Option<Vec<String>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub cancellation_reason: Option<String>,
+    pub series_id: Option<SeriesId>,
+    /// When the rule of the series wanted it, on the wall clock of the series.
+    pub recurrence_id: Option<NaiveDateTime>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
 }
@@ -176,6 +221,7 @@ pub struct Filter {
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
+    pub series: Option<SeriesId>,
     pub status: Option<Vec<BookingStatus>>,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
@@ -195,7 +241,8 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level,
        coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
-       bookings.cancelled_at, bookings.cancellation_reason, bookings.version, bookings.created_at
+       bookings.cancelled_at, bookings.cancellation_reason, bookings.series_id, bookings.recurrence_id,
+       bookings.version, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -215,6 +262,7 @@ impl Filter {
             tutor: None,
             needs_tutor: None,
             id: None,
+            series: None,
             status: None,
             from: None,
             until: None,
@@ -247,6 +295,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     }
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.series {
+        conditions.add("bookings.series_id = ?", [id.into()]);
     }
     if let Some(statuses) = filter.status {
         let statuses = statuses.iter().map(ActiveEnum::to_value);
@@ -449,6 +500,26 @@ pub async fn cancel(
         .exec(txn)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// As [`cancel`], of several whose people's time is locked. One statement.
+pub async fn cancel_all(
+    txn: &impl ConnectionTrait,
+    ids: &[BookingId],
+    cancellation: Cancellation<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let Cancellation { status, by, reason } = cancellation;
+    let (status, by) = (status.to_value(), by.map(|by| by.0));
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET status = {status}, expires_at = NULL, cancelled_at = {now}, cancelled_by = {by},
+               cancellation_reason = {reason}, version = version + 1, updated_at = {now}
+           WHERE id = ANY({ids})"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// Puts a booking into another lesson at the same time.

@@ -30,6 +30,7 @@ pub mod pushed_request;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;
+pub mod series;
 pub mod session;
 pub mod sign_in_code;
 pub mod subject;

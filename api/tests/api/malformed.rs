@@ -162,6 +162,20 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
         ),
         ("POST", "/v1/holds", tutor.lesson("2027-03-03T08:00:00Z", 60)),
+        (
+            "POST",
+            "/v1/series",
+            json!({
+                "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School", "start": "2027-03-03T09:00",
+                "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2", "exceptions": [],
+            }),
+        ),
+        ("POST", "/v1/series/{series}/cancel", json!({"scope": "all"})),
+        (
+            "POST",
+            "/v1/series/{series}/reschedule",
+            json!({"scope": "all", "recurrence_id": "2027-03-05T09:00", "start": "2027-03-05T10:00"}),
+        ),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",
@@ -276,6 +290,7 @@ struct World {
     student: Person,
     admin: Person,
     booking: String,
+    series: String,
     calendar: String,
     /// A user to whom nothing matters.
     other: String,
@@ -293,6 +308,11 @@ impl World {
             .await
             .expect(201);
         let booking = booked["id"].as_str().unwrap().to_owned();
+        let series = json!({
+            "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School",
+            "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+        });
+        let series = student.post("/v1/series", &series).await.expect(201);
         let admin = test.admin("Ada").await;
         let other = test.student("Olga").await.id().await;
         let app = admin
@@ -307,6 +327,7 @@ impl World {
             student,
             admin,
             booking,
+            series: series["id"].as_str().unwrap().to_owned(),
             calendar: calendar["id"].as_str().unwrap().to_owned(),
             other,
             app: app["id"].as_str().unwrap().to_owned(),
@@ -317,6 +338,7 @@ impl World {
         target
             .replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
+            .replace("{series}", &self.series)
             .replace("{calendar}", &self.calendar)
             .replace("{other}", &self.other)
             .replace("{app}", &self.app)

@@ -85,12 +85,12 @@ def expected(parts, start, zone, count, until):
         return "not_on_rule"
     if until is not None:
         if until.astimezone(zone).date() > (start + relativedelta(months=24)).date():
-            return "too_long"
+            return "beyond_two_years"
         found = [it for it in found if it[1] <= until]
         if len(found) > MOST:
             return "too_many"
         return found or "ends_before_start"
-    return found[:count] if len(found) >= count else "too_long"
+    return found[:count] if len(found) >= count else "beyond_two_years"
 
 
 def random_series():

@@ -228,7 +228,7 @@ fn what_is_not_a_rule_for_lessons_is_refused() {
         ),
         ("too_many", &["FREQ=DAILY;UNTIL=20280101T000000Z"]),
         (
-            "too_long",
+            "beyond_two_years",
             &[
                 "FREQ=WEEKLY;COUNT=106",
                 "FREQ=WEEKLY;UNTIL=20290106T000000Z",

@@ -20,6 +20,8 @@ mod offers;
 mod overrides;
 mod policy;
 mod reassignments;
+mod series;
+mod series_changes;
 mod sessions;
 mod slot_search;
 mod slots;
@@ -109,6 +111,10 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(booking_steps::decline))
         .routes(routes!(booking_steps::record_attendance))
         .routes(routes!(booking_steps::reschedule))
+        .routes(routes!(series::list, series::create))
+        .routes(routes!(series::get))
+        .routes(routes!(series_changes::cancel))
+        .routes(routes!(series_changes::reschedule))
         .routes(routes!(holds::list, holds::create))
         .routes(routes!(holds::get, holds::release))
         .routes(routes!(holds::book))

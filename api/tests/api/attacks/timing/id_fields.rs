@@ -40,6 +40,8 @@ fn of_queries() -> Vec<IdField> {
         ("list_bookings", bookings, "student_id", "student"),
         ("list_bookings", bookings, "tutor_id", "tutor"),
         ("list_holds", "/v1/holds?", "student_id", "student"),
+        ("list_series", "/v1/series?", "student_id", "student"),
+        ("list_series", "/v1/series?", "tutor_id", "tutor"),
         (
             "list_guardianships",
             guardianships,
@@ -78,6 +80,13 @@ fn of_bodies() -> Vec<IdField> {
     let mut for_student = lesson.clone();
     for_student["student_id"] = json!("{student}");
     let hold = ("create_hold", "/v1/holds");
+    let repeat = ("create_series", "/v1/series");
+    let series = json!({
+        "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
+        "start": "2027-03-04T10:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    let mut series_for_student = series.clone();
+    series_for_student["student_id"] = json!("{student}");
     let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
     let to_tutor = json!({"tutor_id": "{tutor}"});
     let link = ("create_guardianship", "/v1/guardianships");
@@ -97,6 +106,8 @@ fn of_bodies() -> Vec<IdField> {
         one(book, &post, "student_id", "student", for_student.clone()),
         one(hold, &post, "tutor_id", "tutor", lesson),
         one(hold, &post, "student_id", "student", for_student),
+        one(repeat, &post, "tutor_id", "tutor", series),
+        one(repeat, &post, "student_id", "student", series_for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
         one(link, &post, "guardian_id", "guardian", sides.clone()),
         one(link, &post, "student_id", "student", sides),
