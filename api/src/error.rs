@@ -3,7 +3,7 @@
 //! A variant that reaches the caller carries only text written for the caller. What is for the log
 //! stays inside [`Error::Internal`] and [`Error::Unavailable`], of which callers see nothing.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::{borrow::Cow, fmt};
 
@@ -113,6 +113,8 @@ pub struct Conflict {
     pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     /// Which quota does not suffice.
     pub quota: Option<QuotaUse>,
+    /// What stands in the way of which lesson, where several were wanted.
+    pub occurrences: Vec<Occurrence>,
 }
 
 /// How much of something there may be, and is.
@@ -122,6 +124,32 @@ pub struct QuotaUse {
     pub name: &'static str,
     pub limit: i64,
     pub used: i64,
+}
+
+/// One lesson of a series, as it was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// When the rule wants it, on the wall clock of the series.
+    pub recurrence_id: NaiveDateTime,
+    /// When it would be; none where the clock does not show that time.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub verdict: Verdict,
+    pub conflicts: Vec<Obstacle>,
+    /// Times at which it would be possible.
+    pub alternatives: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// What becomes of one lesson of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be booked.
+    Free,
+    /// It can't.
+    Unavailable,
+    /// It is left out, for the centre is closed.
+    Holiday,
+    /// It is left out, as was wished.
+    Skipped,
 }
 
 /// One thing that stands in the way.
@@ -149,6 +177,7 @@ impl Error {
             conflicts: Vec::new(),
             alternatives: Vec::new(),
             quota: None,
+            occurrences: Vec::new(),
         }))
     }
 

@@ -15,6 +15,7 @@ mod json;
 mod layers;
 mod local_time;
 mod object;
+mod occurrence;
 mod openapi;
 mod origin;
 mod problem;

@@ -1,6 +1,6 @@
 //! The place of one student in a lesson.
 
-use crate::id::{BookingId, LessonId, UserId};
+use crate::id::{BookingId, LessonId, SeriesId, UserId};
 use sea_orm::entity::prelude::*;
 
 /// `Declined`, `Expired` and `Cancelled` occupy nobody's time, by the generated column `occupies`.
@@ -46,6 +46,10 @@ pub struct Model {
     pub cancellation_credit_minutes: Option<i32>,
     /// What was taken from the credit of the student; 0: it is not paid for by credit.
     pub paid_credit_minutes: i32,
+    /// The series with which it was booked.
+    pub series_id: Option<SeriesId>,
+    /// When the rule of the series wanted it, on the wall clock of the series: RFC 5545 `RECURRENCE-ID`.
+    pub recurrence_id: Option<DateTime>,
     /// Grows with each change; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,

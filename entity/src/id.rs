@@ -89,6 +89,10 @@ id!(
     BookingId
 );
 id!(
+    /// Bookings that were made at once, by a recurrence rule.
+    SeriesId
+);
+id!(
     /// What a user granted at one time.
     GrantId
 );

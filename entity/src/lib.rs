@@ -23,6 +23,7 @@ pub mod job;
 pub mod lesson;
 pub mod offer;
 pub mod pushed_request;
+pub mod series;
 pub mod session;
 pub mod sign_in_code;
 pub mod subject;

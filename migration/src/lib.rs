@@ -50,6 +50,7 @@ mod m20261121_000058_add_group_lessons;
 mod m20261121_000060_create_cancellation_policy;
 mod m20261121_000061_create_credit_ledger;
 mod m20261121_000062_create_quota;
+mod m20261121_000064_create_series;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -102,6 +103,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000060_create_cancellation_policy::Migration),
             Box::new(m20261121_000061_create_credit_ledger::Migration),
             Box::new(m20261121_000062_create_quota::Migration),
+            Box::new(m20261121_000064_create_series::Migration),
         ]
     }
 }

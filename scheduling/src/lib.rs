@@ -6,6 +6,7 @@
 //! * [`availability`]: when a tutor is there, on the wall clock of the tutor's zone.
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
+//! * [`recurrence`]: lessons that repeat.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //! * [`quota`]: how much a student may book.
 //! * [`cancellation`]: what giving a place back means for the student.
@@ -24,6 +25,7 @@ mod occupancy;
 pub mod policy;
 pub mod quota;
 pub mod ranking;
+pub mod recurrence;
 mod refusal;
 mod search;
 mod seconds;

@@ -4,7 +4,7 @@ use super::validate;
 use crate::{
     error::Error,
     service::{
-        BookingId, HolidayCalendarId, LessonId, TimeOffId, TutorId, UserId,
+        BookingId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
     },
@@ -51,6 +51,7 @@ any_is_possible!(
     AppKeyId,
     HolidayCalendarId,
     InvitationId,
+    SeriesId,
     TimeOffId,
     TutorId,
     UserId,

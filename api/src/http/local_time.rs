@@ -6,7 +6,7 @@
 
 use super::validate;
 use crate::error::Error;
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use garde::Validate;
 use scheduling::availability;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -57,6 +57,63 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::
         // There are other ways to write it that chrono reads.
         .filter(|time| text == time.format("%H:%M").to_string())
         .ok_or_else(|| D::Error::custom("must be a time such as 16:00"))
+}
+
+/// A date and time on some wall clock, to the minute, for `serde(with = …)`.
+pub mod date_time {
+    use super::{Datelike, Deserializer, NaiveDateTime, Serializer, YEARS, not_a_date_time};
+    use serde::Deserialize;
+
+    const FORMAT: &str = "%Y-%m-%dT%H:%M";
+
+    pub fn serialize<S: Serializer>(at: &NaiveDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&at.format(FORMAT))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<NaiveDateTime, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        read(&text).ok_or_else(not_a_date_time)
+    }
+
+    pub fn read(text: &str) -> Option<NaiveDateTime> {
+        let read = NaiveDateTime::parse_from_str(text, FORMAT).ok();
+        // There are other ways to write it that chrono reads.
+        read.filter(|at| YEARS.contains(&at.year()) && text == at.format(FORMAT).to_string())
+    }
+}
+
+/// As [`date_time`], where it may be left out.
+pub mod optional_date_time {
+    use super::{Deserializer, NaiveDateTime, Serializer, date_time, not_a_date_time};
+    use serde::Deserialize;
+
+    pub fn serialize<S: Serializer>(
+        at: &Option<NaiveDateTime>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => date_time::serialize(at, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<NaiveDateTime>, D::Error> {
+        let text = <Option<std::borrow::Cow<'_, str>>>::deserialize(deserializer)?;
+        let read =
+            |text: std::borrow::Cow<'_, str>| date_time::read(&text).ok_or_else(not_a_date_time);
+        text.map(read).transpose()
+    }
+}
+
+/// As for dates.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
+
+fn not_a_date_time<E: serde::de::Error>() -> E {
+    E::custom("must be a local time such as 2027-01-11T16:00")
 }
 
 /// The dates from `first` to `last`, both included.

@@ -1,5 +1,6 @@
 //! Errors on the wire: `application/problem+json` (RFC 9457).
 
+use super::occurrence::Occurrence;
 use crate::error::{Conflict, Credential, Error, FieldError, Obstacle, QuotaUse};
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -42,6 +43,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     quota: Option<QuotaProblem>,
+    /// What becomes of each lesson, where several were wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    occurrences: Vec<Occurrence>,
 }
 
 /// A quota that does not suffice.
@@ -126,6 +131,12 @@ impl From<Obstacle> for ConflictingSpan {
     }
 }
 
+impl From<(DateTime<Utc>, DateTime<Utc>)> for Alternative {
+    fn from((start, end): (DateTime<Utc>, DateTime<Utc>)) -> Self {
+        Self { start, end }
+    }
+}
+
 /// A time that could be booked instead, in UTC.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alternative {
@@ -150,6 +161,7 @@ impl Problem {
             conflicts: Vec::new(),
             alternatives: Vec::new(),
             quota: None,
+            occurrences: Vec::new(),
         }
     }
 
@@ -174,14 +186,16 @@ impl Problem {
 
     fn conflict(conflict: Conflict) -> Self {
         let conflicts = conflict.conflicts.into_iter().map(ConflictingSpan::from);
-        let alternatives = conflict
-            .alternatives
-            .into_iter()
-            .map(|(start, end)| Alternative { start, end });
+        let alternatives = conflict.alternatives.into_iter().map(Alternative::from);
         Self {
             conflicts: conflicts.collect(),
             alternatives: alternatives.collect(),
             quota: conflict.quota.map(QuotaProblem::from),
+            occurrences: conflict
+                .occurrences
+                .into_iter()
+                .map(Occurrence::from)
+                .collect(),
             ..Self::new(StatusCode::CONFLICT, conflict.code, conflict.detail)
         }
     }

@@ -40,7 +40,9 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/credits/entries"
             | "/v1/holds"
             | "/v1/holds/{id}"
-            | "/v1/quota",
+            | "/v1/quota"
+            | "/v1/series"
+            | "/v1/series/{id}",
         ) => Some(Scope::BookingsRead),
         (
             &Method::POST,
@@ -53,7 +55,10 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/lessons/{id}/cancel"
             | "/v1/lessons/{id}/reschedule"
             | "/v1/holds"
-            | "/v1/holds/{id}/book",
+            | "/v1/holds/{id}/book"
+            | "/v1/series"
+            | "/v1/series/{id}/cancel"
+            | "/v1/series/{id}/reschedule",
         )
         | (&Method::PATCH, "/v1/lessons/{id}")
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),

@@ -35,7 +35,7 @@ pub use crate::store::booking::{Detail, Side};
 pub use ::entity::booking::BookingStatus;
 
 /// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
-const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+pub(super) const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
 
 /// What a student wants to book.
 #[derive(Clone, Debug)]
@@ -300,6 +300,7 @@ pub(super) fn unavailable(conflicts: Vec<Obstacle>) -> Error {
         conflicts,
         alternatives: Vec::new(),
         quota: None,
+        occurrences: Vec::new(),
     }))
 }
 

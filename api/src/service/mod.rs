@@ -27,6 +27,7 @@ pub mod quota;
 pub mod reassignment;
 pub mod reschedule;
 pub mod role;
+pub mod series;
 pub mod session;
 pub mod sign_in;
 pub mod slot;
@@ -41,6 +42,6 @@ pub mod user;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SubjectId, TimeOffId, TutorId,
-    UserId,
+    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId, TimeOffId,
+    TutorId, UserId,
 };

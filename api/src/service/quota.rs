@@ -43,6 +43,23 @@ pub(super) async fn check(
     check_fits(&standing.limits, &standing.used, span)
 }
 
+/// As [`check`], of lessons that have just been booked together.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_booked(
+    app: &App,
+    txn: &DatabaseTransaction,
+    student: UserId,
+    booked: &[(BookingId, Span)],
+) -> Result<(), Error> {
+    for (id, span) in booked {
+        let standing = standing(app, txn, student, span.start(), Some(*id)).await?;
+        check_fits(&standing.limits, &standing.used, *span)?;
+    }
+    Ok(())
+}
+
 /// As [`check`], where a lesson that the student has is moved.
 ///
 /// # Errors
@@ -77,6 +94,7 @@ fn check_fits(limits: &Limits, used: &Used, span: Span) -> Result<(), Error> {
         conflicts: Vec::new(),
         alternatives: Vec::new(),
         quota: Some(quota),
+        occurrences: Vec::new(),
     })))
 }
 

@@ -3,8 +3,8 @@
 use super::{
     BookingId, TutorId,
     booking::{
-        Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered, time_of,
-        translate, turn, unavailable,
+        Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered,
+        time_of, translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,

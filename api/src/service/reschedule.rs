@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
@@ -96,18 +96,14 @@ async fn move_to(
 ) -> Result<(), Error> {
     booking::check_alone(booking)?;
     let now = app.clock.now();
-    let status = step::take(booking, caller, Step::Reschedule, now)?;
     check_time(booking, to, now)?;
     let whose = (caller, Some(booking.student_id));
     let times = Times::of_lesson(app, txn, whose, booking.tutor_id, to).await?;
     let times = times.without(time_of(booking)?);
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, booking.student_id)?;
+    let standing = standing_at(booking, caller, tutor.timetable.terms.approval, to, now)?;
     let decides = caller.may_edit(booking.tutor_id);
-    if !decides && status == BookingStatus::Confirmed && tutor.timetable.terms.approval.is_some() {
-        let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
-        return Err(Error::conflict("approval_needed", detail));
-    }
     credit::check_length(booking, to)?;
     if !decides && tutor.timetable.has_quotas {
         quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
@@ -123,19 +119,49 @@ async fn move_to(
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }
-    let standing = Standing {
-        status,
-        expires_at: booking.expires_at.map(|at| at.min(to.start())),
-    };
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
+    stand(txn, booking, standing, now).await?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+}
+
+/// How a booking stands once the caller has moved it.
+///
+/// # Errors
+/// See [`step::take`]; [`Error::Conflict`] with `approval_needed`.
+pub(super) fn standing_at(
+    booking: &Detail,
+    caller: &Caller,
+    approval: Option<TimeDelta>,
+    to: Span,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    let status = step::take(booking, caller, Step::Reschedule, now)?;
+    let decides = caller.may_edit(booking.tutor_id);
+    if !decides && status == BookingStatus::Confirmed && approval.is_some() {
+        let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
+        return Err(Error::conflict("approval_needed", detail));
+    }
+    Ok(Standing {
+        status,
+        expires_at: booking.expires_at.map(|at| at.min(to.start())),
+    })
+}
+
+/// Lets a booking stand so whose lesson has moved.
+pub(super) async fn stand(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     if !store::booking::set_standing(txn, booking.id, booking.version, standing, now).await? {
         return Err(step::changed_meanwhile());
     }
     if let Some(expires_at) = standing.expires_at {
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;
     }
-    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+    Ok(())
 }
 
 /// Whether a booking can be moved to this time, whoever has what then.
@@ -159,7 +185,7 @@ fn check_time(booking: &Detail, to: Span, now: DateTime<Utc>) -> Result<(), Erro
 }
 
 /// What the lesson is about, if the tutor still offers it; a lesson that is booked outlives the offer.
-fn about(booking: &Detail, tutor: &Tutor) -> About {
+pub(super) fn about(booking: &Detail, tutor: &Tutor) -> About {
     let (subject, level) = (&booking.subject_slug, &booking.level);
     let mut offers = tutor.offers.iter();
     if offers.any(|offer| offer.slug == *subject && offer.level == *level) {

@@ -3,8 +3,8 @@
 use super::{
     TutorId, UserId,
     caller::Caller,
-    step,
     reassignment::AT_SHORT_NOTICE,
+    step,
     tutor::{Tutor, check_shown, seen},
 };
 use crate::{
@@ -223,26 +223,55 @@ impl Times {
         id: TutorId,
         slot: Span,
     ) -> Result<Self, Error> {
-        let times = Self::of_lesson(app, txn, (caller, student), id, slot).await?;
-        for tutor in &times.tutors {
+        Self::of_lesson(app, txn, (caller, student), id, slot)
+            .await?
+            .seen_by(caller)
+    }
+
+    /// As [`Times::within`], over slots of `length` that begin in `window`.
+    pub(super) async fn within_window(
+        app: &App,
+        txn: &DatabaseTransaction,
+        (caller, student): (&Caller, Option<UserId>),
+        id: TutorId,
+        starts: (Span, TimeDelta),
+    ) -> Result<Self, Error> {
+        Self::of_lessons(app, txn, (caller, student), id, starts)
+            .await?
+            .seen_by(caller)
+    }
+
+    fn seen_by(self, caller: &Caller) -> Result<Self, Error> {
+        for tutor in &self.tutors {
             seen(Some(Arc::clone(tutor)), caller)?;
         }
-        Ok(times)
+        Ok(self)
     }
 
     /// As [`Times::within`], of a tutor with whom the student has a lesson: whoever may see that may ask.
     pub(super) async fn of_lesson(
         app: &App,
         txn: &DatabaseTransaction,
-        (caller, student): (&Caller, Option<UserId>),
+        whose: (&Caller, Option<UserId>),
         id: TutorId,
         slot: Span,
+    ) -> Result<Self, Error> {
+        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
+        Self::of_lessons(app, txn, whose, id, (start, slot.duration())).await
+    }
+
+    /// As [`Times::of_lesson`], over slots of `length` that begin in `window`.
+    pub(super) async fn of_lessons(
+        app: &App,
+        txn: &DatabaseTransaction,
+        (caller, student): (&Caller, Option<UserId>),
+        id: TutorId,
+        (window, length): (Span, TimeDelta),
     ) -> Result<Self, Error> {
         let revisions = app.cache.revisions_within(txn, id, student).await?;
         let tutor = app.cache.tutor_within(txn, &revisions, id).await?;
         let tutors = vec![tutor.ok_or(Error::not_found("tutor"))?];
-        let start = Span::lasting(slot.start(), TimeDelta::seconds(1)).unwrap_or(slot);
-        let needed = needed(&tutors, start, slot.duration());
+        let needed = needed(&tutors, window, length);
         let both = (id, student);
         let occupied = app.cache.occupied_within(txn, &revisions, both, needed);
         Ok(Self {

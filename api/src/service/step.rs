@@ -134,6 +134,23 @@ pub(super) async fn end(
     txn: &DatabaseTransaction,
     caller: &Caller,
     booking: &Detail,
+    ending: (Status, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    give_up(txn, caller, booking, ending, now).await?;
+    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
+    if booking.status == Status::Held {
+        // No event was made of it.
+        return Ok(());
+    }
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+}
+
+/// Ends a booking, with all that it means for the student; of its lesson the caller takes care.
+pub(super) async fn give_up(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
     (status, reason): (Status, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
@@ -143,15 +160,11 @@ pub(super) async fn end(
         reason,
         outcome: cancellation::settle(txn, caller, booking, now).await?,
     };
-    if !store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
-        return Err(changed_meanwhile());
+    if store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
+        Ok(())
+    } else {
+        Err(changed_meanwhile())
     }
-    store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
-    if booking.status == Status::Held {
-        // No event was made of it.
-        return Ok(());
-    }
-    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
 /// The status of a booking after the caller takes a step at `now`.
@@ -238,7 +251,10 @@ fn actors(booking: &Detail, caller: &Caller) -> Vec<Actor> {
 
 /// What the caller is first of all to a booking.
 pub(super) fn actor(booking: &Detail, caller: &Caller) -> Actor {
-    actors(booking, caller).first().copied().unwrap_or(Actor::Admin)
+    actors(booking, caller)
+        .first()
+        .copied()
+        .unwrap_or(Actor::Admin)
 }
 
 /// What somebody is told who can't take a step.

@@ -4,9 +4,9 @@ use super::conditions::Conditions;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
-    id::{BookingId, LessonId, TutorId, UserId},
+    id::{BookingId, LessonId, SeriesId, TutorId, UserId},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
@@ -41,7 +41,52 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<BookingId, DbErr> {
     let id = BookingId::generate();
-    let row = booking::ActiveModel {
+    let row = row((id, lesson_id, student_id), (span, standing), None, now);
+    booking::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(id)
+}
+
+/// A booking to be made with others of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct NewOccurrence {
+    pub lesson_id: LessonId,
+    /// When the rule wants it, on the wall clock of the series.
+    pub recurrence_id: NaiveDateTime,
+    pub span: Span,
+    pub standing: Standing,
+}
+
+/// The bookings of a series; their ids. One statement.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_series(
+    txn: &impl ConnectionTrait,
+    (series_id, student_id): (SeriesId, UserId),
+    occurrences: &[NewOccurrence],
+    now: DateTime<Utc>,
+) -> Result<Vec<BookingId>, DbErr> {
+    let ids: Vec<_> = occurrences.iter().map(|_| BookingId::generate()).collect();
+    let rows = ids.iter().zip(occurrences).map(|(id, new)| {
+        let series = Some((series_id, new.recurrence_id));
+        let ids = (*id, new.lesson_id, student_id);
+        row(ids, (new.span, new.standing), series, now)
+    });
+    booking::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(ids)
+}
+
+fn row(
+    (id, lesson_id, student_id): (BookingId, LessonId, UserId),
+    (span, standing): (Span, Standing),
+    series: Option<(SeriesId, NaiveDateTime)>,
+    now: DateTime<Utc>,
+) -> booking::ActiveModel {
+    booking::ActiveModel {
         id: Set(id),
         lesson_id: Set(lesson_id),
         student_id: Set(student_id),
@@ -57,14 +102,12 @@ pub async fn insert(
         cancellation_consequence: Set(None),
         cancellation_credit_minutes: Set(None),
         paid_credit_minutes: Set(0),
+        series_id: Set(series.map(|(id, _)| id)),
+        recurrence_id: Set(series.map(|(_, recurrence_id)| recurrence_id)),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
-    };
-    booking::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
+    }
 }
 
 /// A booking with the names of all that it is about.
@@ -98,6 +141,9 @@ pub struct Detail {
     pub cancellation_credit_minutes: Option<i32>,
     /// 0: it is not paid for by credit.
     pub paid_credit_minutes: i32,
+    pub series_id: Option<SeriesId>,
+    /// When the rule of the series wanted it, on the wall clock of the series.
+    pub recurrence_id: Option<NaiveDateTime>,
     pub version: i32,
     pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -188,6 +234,7 @@ pub struct Filter {
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
+    pub series: Option<SeriesId>,
     pub status: Option<Vec<BookingStatus>>,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
@@ -209,7 +256,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
-       bookings.version, bookings.booked_at, bookings.created_at
+       bookings.series_id, bookings.recurrence_id, bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -230,6 +277,7 @@ impl Filter {
             lesson: None,
             needs_tutor: None,
             id: None,
+            series: None,
             status: None,
             from: None,
             until: None,
@@ -265,6 +313,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     }
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.series {
+        conditions.add("bookings.series_id = ?", [id.into()]);
     }
     if let Some(statuses) = filter.status {
         let statuses = statuses.iter().map(ActiveEnum::to_value);

@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 20] = [
+pub const LISTS: [(&str, &str); 21] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -68,6 +68,14 @@ pub const LISTS: [(&str, &str); 20] = [
     (
         "quota",
         "SELECT max_active_bookings, weekly_minutes, term_minutes FROM student_quotas WHERE student_id = $1",
+    ),
+    (
+        "series",
+        "SELECT series.id, subjects.slug AS subject, level, tutor_users.name AS tutor, series.time_zone, local_start, minutes, rule,
+             series.created_at
+         FROM series JOIN subjects ON subjects.id = subject_id
+             JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
+         WHERE student_id = $1 ORDER BY series.id DESC",
     ),
     (
         "tutor",

@@ -7,6 +7,7 @@
 use ::entity::id::{GrantId, JobId, LessonId, TutorId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use uuid::Uuid;
 
 /// Work to be done outside a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,25 @@ pub async fn enqueue(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ({id}, {kind}, {key}, {now}, {now})
+           ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
+           SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, failing_since = NULL, dead_at = NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// As [`enqueue`], for several works, none of them twice. One statement.
+pub async fn enqueue_all(
+    txn: &impl ConnectionTrait,
+    works: &[Work],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let ids: Vec<Uuid> = works.iter().map(|_| JobId::generate().0).collect();
+    let (kinds, keys): (Vec<_>, Vec<_>) = works.iter().map(|work| work.name()).unzip();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"INSERT INTO jobs (id, kind, key, run_at, created_at)
+           SELECT id, kind, key, {now}, {now} FROM unnest({ids}, {kinds}, {keys}) AS works (id, kind, key)
            ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
            SET revision = jobs.revision + 1, run_at = {now}, attempts = 0, failing_since = NULL, dead_at = NULL"#
     ))

@@ -11,6 +11,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, raw_sql,
 };
+use uuid::Uuid;
 
 /// A lesson to be made.
 #[derive(Clone, Debug)]
@@ -31,7 +32,31 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<LessonId, DbErr> {
     let id = LessonId::generate();
-    let row = lesson::ActiveModel {
+    lesson::Entity::insert(row(id, new, now))
+        .exec_without_returning(txn)
+        .await?;
+    Ok(id)
+}
+
+/// Several lessons, by their ids in the same order. One statement.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_all(
+    txn: &impl ConnectionTrait,
+    new: Vec<NewLesson>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    let ids: Vec<_> = new.iter().map(|_| LessonId::generate()).collect();
+    let rows = ids.iter().zip(new).map(|(id, new)| row(*id, new, now));
+    lesson::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(ids)
+}
+
+fn row(id: LessonId, new: NewLesson, now: DateTime<Utc>) -> lesson::ActiveModel {
+    lesson::ActiveModel {
         id: Set(id),
         tutor_id: Set(new.tutor_id),
         subject_id: Set(new.subject_id),
@@ -57,11 +82,7 @@ pub async fn insert(
         calendar_event_revision: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
-    };
-    lesson::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
+    }
 }
 
 /// Lets a lesson stand that was tentative, for somebody has booked it.
@@ -128,6 +149,23 @@ pub async fn cancel_if_empty(
         r#"UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
            WHERE id = {id} AND status <> 'cancelled' AND capacity = 1
              AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = {id} AND occupies)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// As [`cancel_if_empty`], of several. One statement.
+pub async fn cancel_all_if_empty(
+    txn: &impl ConnectionTrait,
+    ids: &[LessonId],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           WHERE id = ANY({ids}) AND status <> 'cancelled'
+             AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = lessons.id AND occupies)"#
     ))
     .await
     .map(|_| ())

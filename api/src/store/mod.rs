@@ -34,6 +34,7 @@ pub mod quota;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;
+pub mod series;
 pub mod session;
 pub mod sign_in_code;
 pub mod subject;

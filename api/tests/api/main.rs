@@ -55,6 +55,7 @@ mod reassignments;
 mod refusals;
 mod secrets;
 mod security_headers;
+mod series;
 mod sessions;
 mod sign_in_attacks;
 mod sign_in_providers;

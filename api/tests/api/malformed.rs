@@ -172,6 +172,20 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             "/v1/lessons/{lesson}/reschedule",
             json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
         ),
+        (
+            "POST",
+            "/v1/series",
+            json!({
+                "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School", "start": "2027-03-03T09:00",
+                "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2", "exceptions": [],
+            }),
+        ),
+        ("POST", "/v1/series/{series}/cancel", json!({"scope": "all"})),
+        (
+            "POST",
+            "/v1/series/{series}/reschedule",
+            json!({"scope": "all", "recurrence_id": "2027-03-05T09:00", "start": "2027-03-05T10:00"}),
+        ),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",
@@ -310,6 +324,7 @@ struct World {
     admin: Person,
     booking: String,
     lesson: String,
+    series: String,
     calendar: String,
     /// A user to whom nothing matters.
     other: String,
@@ -330,6 +345,11 @@ impl World {
         let opened = lessons::good(&tutor);
         let opened = tutor.person.post("/v1/lessons", &opened).await;
         let lesson = opened.expect(201)["id"].as_str().unwrap().to_owned();
+        let series = json!({
+            "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School",
+            "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+        });
+        let series = student.post("/v1/series", &series).await.expect(201);
         let admin = test.admin("Ada").await;
         let other = test.student("Olga").await.id().await;
         let app = admin
@@ -345,6 +365,7 @@ impl World {
             admin,
             booking,
             lesson,
+            series: series["id"].as_str().unwrap().to_owned(),
             calendar: calendar["id"].as_str().unwrap().to_owned(),
             other,
             app: app["id"].as_str().unwrap().to_owned(),
@@ -356,6 +377,7 @@ impl World {
             .replace("{tutor}", &self.tutor.id.to_string())
             .replace("{booking}", &self.booking)
             .replace("{lesson}", &self.lesson)
+            .replace("{series}", &self.series)
             .replace("{calendar}", &self.calendar)
             .replace("{other}", &self.other)
             .replace("{app}", &self.app)

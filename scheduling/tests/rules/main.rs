@@ -12,6 +12,7 @@ mod oracle;
 mod overrides;
 mod quota;
 mod random_cases;
+mod recurrence;
 mod refusals;
 mod slots;
 mod some;

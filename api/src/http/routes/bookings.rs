@@ -10,6 +10,7 @@ use crate::{
         etag::{MaybeIfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
+        local_time::optional_date_time,
         openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
@@ -28,7 +29,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -72,6 +73,14 @@ pub struct Booking {
     /// How it was paid for; null: not here.
     #[schema(required)]
     paid_with: Option<PayWith>,
+    /// The series with which it was booked; null for single bookings.
+    #[schema(required)]
+    series_id: Option<Uuid>,
+    /// When the rule of the series wants it, on the wall clock of the series (RFC 5545 `RECURRENCE-ID`): it stays when the
+    /// booking is moved.
+    #[serde(with = "optional_date_time")]
+    #[schema(required, value_type = Option<String>, pattern = "^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]$", example = "2027-01-11T16:00")]
+    recurrence_id: Option<NaiveDateTime>,
     created_at: DateTime<Utc>,
 }
 
@@ -189,6 +198,8 @@ impl From<Detail> for Booking {
             cancellation_reason: detail.cancellation_reason,
             cancellation,
             paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
+            series_id: detail.series_id.map(|id| id.0),
+            recurrence_id: detail.recurrence_id,
             created_at: detail.created_at,
         }
     }

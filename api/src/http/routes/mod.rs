@@ -24,6 +24,8 @@ mod overrides;
 mod policy;
 mod quotas;
 mod reassignments;
+mod series;
+mod series_changes;
 mod sessions;
 mod slot_search;
 mod slots;
@@ -128,6 +130,10 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(group_lessons::join))
         .routes(routes!(group_lessons::cancel))
         .routes(routes!(group_lessons::reschedule))
+        .routes(routes!(series::list, series::create))
+        .routes(routes!(series::get))
+        .routes(routes!(series_changes::cancel))
+        .routes(routes!(series_changes::reschedule))
         .routes(routes!(holds::list, holds::create))
         .routes(routes!(holds::get, holds::release))
         .routes(routes!(holds::book))

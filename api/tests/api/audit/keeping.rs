@@ -123,7 +123,7 @@ async fn a_person_can_be_forgotten_without_losing_what_they_did_to_others() {
 }
 
 /// Tables of which no trail is kept, for what reason.
-const UNAUDITED: [(&str, &str); 11] = [
+const UNAUDITED: [(&str, &str); 12] = [
     ("audit_entries", "is the trail"),
     ("busy_spans", "is what Google says"),
     ("credit_lots", "follow from the ledger, which is recorded"),
@@ -133,6 +133,7 @@ const UNAUDITED: [(&str, &str); 11] = [
     ("jobs", "follow from what is recorded"),
     ("pushed_requests", "say where to go, and no more"),
     ("revisions", "follow from what is recorded"),
+    ("series", "never change, and are named by their bookings"),
     ("sign_in_codes", "lead to what is recorded"),
     ("seaql_migrations", "belongs to whoever deploys"),
 ];

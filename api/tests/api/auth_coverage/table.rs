@@ -123,6 +123,7 @@ pub fn table(world: &World) -> Vec<Row> {
         credit(),
         holds(),
         group_lessons(),
+        series(),
         calendar(),
         // Last, for nobody is signed in afterwards.
         vec![Row::signed_in("sign_out", "/v1/auth/sign-out", 204).with(Method::POST)],
@@ -549,6 +550,32 @@ fn group_lessons() -> Vec<Row> {
             .sent(Method::POST, json!({})),
         for_tutor("reschedule_lesson", "/v1/lessons/{lesson}/reschedule", 200)
             .sent(Method::POST, to),
+    ]
+}
+
+fn series() -> Vec<Row> {
+    let wanted = json!({
+        "student_id": "{student}", "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
+        "start": "2027-03-04T10:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    let of_series = |operation, path| {
+        Row::students_own(operation, path, 200).but(
+            200,
+            &[Who::Guardian, Who::Tutor, Who::Admin, Who::KeyWithScope],
+        )
+    };
+    vec![
+        Row::scoped("list_series", "/v1/series", 200),
+        Row::students_own("create_series", "/v1/series", 201)
+            .but(201, &[Who::Guardian, Who::Admin, Who::KeyWithScope])
+            .sent(Method::POST, wanted),
+        of_series("get_series", "/v1/series/{series}"),
+        of_series("cancel_series", "/v1/series/{series}/cancel")
+            .sent(Method::POST, json!({"scope": "all"})),
+        of_series("reschedule_series", "/v1/series/{series}/reschedule").sent(
+            Method::POST,
+            json!({"scope": "all", "recurrence_id": "2027-03-05T09:00", "start": "2027-03-05T10:00"}),
+        ),
     ]
 }
 

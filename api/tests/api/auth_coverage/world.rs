@@ -156,6 +156,11 @@ impl World {
         let mut lesson = self.tutor.lesson("2027-03-04T08:00:00Z", 60);
         lesson["capacity"] = json!(8);
         let lesson = id(self.tutor.person.post("/v1/lessons", &lesson).await);
+        let series = json!({
+            "tutor_id": self.tutor.id.0, "subject": "mathematics", "level": "School",
+            "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+        });
+        let series = id(student.post("/v1/series", &series).await);
         let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
         let of_tutor = self.tutor.path("/time-off");
         let off = id(self.tutor.person.post(&of_tutor, &day).await);
@@ -179,6 +184,7 @@ impl World {
             ("lesson", lesson),
             ("requested", requested),
             ("begun", begun),
+            ("series", series),
             ("time_off", off),
             ("calendar", calendar),
             ("subject", "latin".to_owned()),

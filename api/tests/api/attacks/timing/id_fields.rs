@@ -56,6 +56,8 @@ fn of_queries() -> Vec<IdField> {
         ("list_bookings", bookings, "lesson_id", "lesson"),
         ("list_lessons", "/v1/lessons?", "tutor_id", "tutor"),
         ("list_holds", "/v1/holds?", "student_id", "student"),
+        ("list_series", "/v1/series?", "student_id", "student"),
+        ("list_series", "/v1/series?", "tutor_id", "tutor"),
         (
             "list_guardianships",
             guardianships,
@@ -99,6 +101,13 @@ fn of_bodies() -> Vec<IdField> {
     group["capacity"] = json!(4);
     let join = ("join_lesson", "/v1/lessons/{lesson}/join");
     let joining = json!({"student_id": "{student}"});
+    let repeat = ("create_series", "/v1/series");
+    let series = json!({
+        "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
+        "start": "2027-03-04T10:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    let mut series_for_student = series.clone();
+    series_for_student["student_id"] = json!("{student}");
     let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
     let to_tutor = json!({"tutor_id": "{tutor}"});
     let link = ("create_guardianship", "/v1/guardianships");
@@ -134,6 +143,8 @@ fn of_bodies() -> Vec<IdField> {
         one(hold, &post, "student_id", "student", for_student),
         one(open, &post, "tutor_id", "tutor", group),
         one(join, &post, "student_id", "student", joining),
+        one(repeat, &post, "tutor_id", "tutor", series),
+        one(repeat, &post, "student_id", "student", series_for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
         one(link, &post, "guardian_id", "guardian", sides.clone()),
         one(link, &post, "student_id", "student", sides),
