@@ -16,7 +16,10 @@ BEYOND_THE_SCHEMA = {
     "invalid_grant",
     "length_not_offered",
     "malformed",
+    "more_than_capacity",
+    "needs_deadline",
     "needs_guardian",
+    "needs_minimum",
     "needs_occurrence",
     "needs_policy",
     "needs_subject",
@@ -28,6 +31,7 @@ BEYOND_THE_SCHEMA = {
     "not_after_start",
     "not_ahead",
     "not_allowed",
+    "not_before_start",
     "not_offered",
     "not_on_rule",
     "out_of_order",
@@ -54,7 +58,7 @@ BEYOND_THE_SCHEMA = {
 }
 # An instant or a date may be out of the years 1970 to 2199, or too long after another: its format bounds neither.
 INSTANT_CODES = {"out_of_range", "too_long"}
-INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at")
+INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at", "decides_at")
 
 
 @schemathesis.hook

@@ -364,9 +364,9 @@ impl Times {
         let mut obstacles = self.obstacles(about, slot, now, true)?;
         obstacles.retain(|obstacle| !AT_SHORT_NOTICE.contains(&obstacle.code));
         if !sees_all {
-            obstacles
-                .iter_mut()
-                .for_each(|obstacle| obstacle.span = None);
+            for obstacle in &mut obstacles {
+                obstacle.span = None;
+            }
             obstacles.dedup();
         }
         Ok(obstacles)

@@ -29,7 +29,7 @@ use serde::Serialize;
 /// What somebody does with a booking, apart from moving it.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A lesson that nobody is left on is cancelled as well, and leaves the calendar.
+    /// A lesson that nobody is left on is cancelled as well, and leaves the calendar, unless it is a group lesson.
     Cancel { reason: Option<String> },
     /// The tutor does not want to; as `Cancel`.
     Decline { reason: Option<String> },

@@ -213,26 +213,28 @@ pub async fn find(db: &impl ConnectionTrait, filter: Filter) -> Result<Option<Gr
     Ok(list(db, filter).await?.pop())
 }
 
+const STANDS: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'";
+const OPEN: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'
+    AND lessons.starts_at > ? AND seats_taken < capacity";
+const IN_IT: &str =
+    "EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND student_id = ANY(?))";
+
 impl Viewer {
     fn add_to(self, open_at: Option<DateTime<Utc>>, conditions: &mut Conditions) {
         match self {
             Self::Centre => conditions.add("true", []),
-            Self::Person { students, tutor } => {
-                let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
-                if let Some(now) = open_at {
-                    conditions.add(
-                        "(lessons.tutor_id = ? OR visible AND suspended_at IS NULL AND lessons.status = 'scheduled'
-                          AND lessons.starts_at > ? AND seats_taken < capacity)",
-                        [tutor.into(), now.into()],
-                    );
-                } else {
-                    conditions.add(
-                        "(lessons.tutor_id = ? OR visible AND suspended_at IS NULL AND lessons.status = 'scheduled'
-                          OR EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND student_id = ANY(?)))",
-                        [tutor.into(), students.into()],
-                    );
+            Self::Person { students, tutor } => match (open_at, tutor) {
+                (Some(now), None) => conditions.add(OPEN, [now.into()]),
+                (Some(now), Some(tutor)) => {
+                    let condition = format!("({OPEN} OR lessons.tutor_id = ?)");
+                    conditions.add(&condition, [now.into(), tutor.into()]);
                 }
-            }
+                (None, tutor) => {
+                    let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
+                    let condition = format!("({STANDS} OR lessons.tutor_id = ? OR {IN_IT})");
+                    conditions.add(&condition, [tutor.into(), students.into()]);
+                }
+            },
             Self::App { tutors, subjects } => {
                 conditions.add("visible AND suspended_at IS NULL", []);
                 if let Some(ids) = tutors {

@@ -251,6 +251,29 @@ async fn students_move_within_policy_and_tutors_and_admins_at_short_notice() {
         .expect_problem(409, "already_started");
 }
 
+/// What an app may disregard hides nothing that it may not.
+#[tokio::test]
+async fn an_app_moves_at_short_notice_but_not_into_time_off() {
+    let world = World::new().await;
+    let admin = world.test.admin("Ada").await;
+    let app = json!({"name": "Kiosk"});
+    let app = admin.post("/v1/third-party-apps", &app).await.expect(201);
+    let keys = format!("/v1/third-party-apps/{}/keys", app["id"].as_str().unwrap());
+    let key = json!({"scopes": ["bookings:write"], "expires_at": "2027-12-01T00:00:00Z"});
+    let key = admin.post(&keys, &key).await.expect(201);
+    let kiosk = Person::with_bearer(&world.test, key["key"].as_str().unwrap());
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let off = json!({"start": SECOND, "end": FOURTH});
+    let path = world.tutor.path("/time-off");
+    world.tutor.person.post(&path, &off).await.expect(201);
+    let refused = move_to(&kiosk, &booking, "2027-03-02T09:10:00Z", 50).await;
+    let refused = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(refused["conflicts"], json!([{"code": "time_off"}]));
+    move_to(&kiosk, &booking, "2027-03-02T08:10:00Z", 50)
+        .await
+        .expect(200);
+}
+
 #[tokio::test]
 async fn what_is_requested_can_be_moved_and_what_was_approved_is_not_lost_by_asking_for_more() {
     let world = World::asking().await;

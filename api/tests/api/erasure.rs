@@ -54,7 +54,7 @@ async fn found(test: &TestApp, planted: &str) -> Vec<(String, i64)> {
 }
 
 /// Everything that a person can leave behind, in texts that stand nowhere else.
-const PLANTED: [&str; 9] = [
+const PLANTED: [&str; 11] = [
     "Xaverine",
     "xaverine@example.com",
     "PlantedName",
@@ -64,6 +64,8 @@ const PLANTED: [&str; 9] = [
     "PlantedAgent",
     "PlantedSuspension",
     "x-planted",
+    "PlantedTitle",
+    "PlantedDescription",
 ];
 
 /// A tutor who is a student, too, and has done everything.
@@ -101,6 +103,14 @@ async fn plant(test: &TestApp, admin: &Person) -> (TutorAtCentre, String) {
         .header("idempotency-key", "\"one\"");
     tutor.person.send(key.json(&reason)).await.expect(200);
     book(&tutor.person, &other, FIRST).await;
+    // A group lesson, which is cancelled so that the tutor can go.
+    let mut group = tutor.lesson("2027-03-04T08:00:00Z", 60);
+    group["capacity"] = json!(5);
+    group["title"] = json!("PlantedTitle");
+    group["description"] = json!("PlantedDescription");
+    let opened = tutor.person.post("/v1/lessons", &group).await.expect(201);
+    let cancel = format!("/v1/lessons/{}/cancel", opened["id"].as_str().unwrap());
+    tutor.person.post(&cancel, &json!({})).await.expect(200);
     // What the person wrote about somebody else's lesson.
     let student = test.student("Sam").await;
     let taught = book(&student, &tutor, "2027-03-03T08:00:00Z").await;
@@ -406,8 +416,8 @@ async fn nothing_is_written_of_somebody_who_is_erased() {
         );
     }
     let booking = format!(
-        "INSERT INTO bookings (id, lesson_id, student_id, starts_at, ends_at, status, booked_at, created_at, updated_at)
-         SELECT gen_random_uuid(), lesson_id, '{erased}', starts_at, ends_at, 'confirmed', now(), now(), now()
+        "INSERT INTO bookings (id, lesson_id, student_id, seat, starts_at, ends_at, status, booked_at, created_at, updated_at)
+         SELECT gen_random_uuid(), lesson_id, '{erased}', 2, starts_at, ends_at, 'confirmed', now(), now(), now()
          FROM bookings WHERE student_id = '{id}'"
     );
     let refused = test.app.db.execute_unprepared(&booking).await.unwrap_err();

@@ -94,7 +94,13 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
         calendar.contains("Mathematics (School) with Tina"),
         "{calendar}"
     );
-    for name in ["tutor", "offers", "lessons_taught", "google_connection"] {
+    for name in [
+        "tutor",
+        "offers",
+        "group_lessons",
+        "lessons_taught",
+        "google_connection",
+    ] {
         assert_eq!(files.list(name), [Value::Null; 0], "{name}");
     }
     for name in files.names() {
@@ -117,6 +123,10 @@ async fn a_tutor_gets_what_is_taught_and_when_and_no_secret() {
     sam.post("/v1/bookings", &tutor.lesson("2027-03-02T08:00:00Z", 60))
         .await
         .expect(201);
+    let mut group = tutor.lesson("2027-03-04T08:00:00Z", 60);
+    group["capacity"] = json!(5);
+    group["title"] = json!("Clinic");
+    tutor.person.post("/v1/lessons", &group).await.expect(201);
     let off = json!({"first_date": "2027-04-01", "last_date": "2027-04-01", "note": "Easter"});
     tutor
         .person
@@ -132,6 +142,7 @@ async fn a_tutor_gets_what_is_taught_and_when_and_no_secret() {
     assert_eq!(files.list("time_off")[0]["note"], "Easter");
     assert_eq!(files.list("google_connection")[0]["email"], tutor.email);
     assert_eq!(files.list("lessons_taught")[0]["student"], "Sam");
+    assert_eq!(files.list("group_lessons")[0]["title"], "Clinic");
     assert!(files.text("calendar.ics").contains("with Sam"));
     for name in files.names() {
         let content = files.text(&name);

@@ -506,16 +506,4 @@ async fn guardians_and_apps_take_seats_for_students_and_a_repetition_takes_no_se
     let another = kiosk.post(LESSONS, &world.wanted(SECOND, 2)).await;
     another.expect(201);
     assert_eq!(ids(&kiosk.get(LESSONS).await.expect(200)).len(), 2);
-
-    // Of a tutor's affairs an app learns no more than that there are some, but it may disregard none of them.
-    let theo = Centre.tutor(&world.test, "Theo").await;
-    let booking = book(&gita, &theo, FIRST).await;
-    let off = json!({"starts_at": "2027-03-02T09:00:00Z", "ends_at": "2027-03-02T12:00:00Z"});
-    let entered = theo.person.post(&theo.path("/time-off"), &off).await;
-    entered.expect(201);
-    let off_grid = json!({"start": "2027-03-02T09:10:00Z", "end": "2027-03-02T10:10:00Z"});
-    let moved = kiosk
-        .post(&format!("{booking}/reschedule"), &off_grid)
-        .await;
-    assert_eq!(reasons(moved), ["time_off"]);
 }

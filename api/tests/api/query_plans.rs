@@ -88,6 +88,8 @@ async fn no_search_reads_a_whole_table() {
         tutor.path("/slots/explain?minutes=60&start=2027-03-02T09:00:00Z"),
         format!("/v1/slots?subject=s7&level=Any&minutes=60&{window}"),
         "/v1/slots/next?subject=s7&level=Any&minutes=60".to_owned(),
+        "/v1/lessons".to_owned(),
+        format!("/v1/lessons?subject=mathematics&tutor_id={}", tutor.id),
     ] {
         sam.get(&path).await.expect(200);
         assert_eq!(read_whole(&test).await, [""; 0], "{path}");

@@ -144,10 +144,8 @@ async fn check_move(
     };
     if busy.values().any(|of_one| is_busy(&of_one.time)) {
         // Whose other lesson it is, and when, is nobody else's business.
-        obstacles.push(Obstacle {
-            code: "student_busy",
-            span: None,
-        });
+        let (code, span) = ("student_busy", None);
+        obstacles.push(Obstacle { code, span });
     }
     if obstacles.is_empty() {
         Ok(())

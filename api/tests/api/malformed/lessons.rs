@@ -28,7 +28,7 @@ pub fn lessons(tutor: &TutorAtCentre) -> Vec<Case> {
     for (field, value, code) in [
         ("capacity", json!(1), "out_of_range"),
         ("capacity", json!(101), "out_of_range"),
-        ("capacity", json!(100_000), "out_of_range"),
+        ("capacity", json!(100_000), "unacceptable"),
         ("capacity", json!("8"), "unacceptable"),
         ("minimum_students", json!(0), "out_of_range"),
         ("minimum_students", json!(9), "more_than_capacity"),
