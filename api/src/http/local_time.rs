@@ -1,5 +1,6 @@
 //! Times of day and dates by the clock of a tutor.
 #![allow(
+    clippy::ref_option,
     clippy::trivially_copy_pass_by_ref,
     reason = "serde fixes these signatures"
 )]

@@ -336,7 +336,7 @@ pub async fn list(
 
 /// Get a series.
 ///
-/// With its bookings, for whom they are listed. Its ETag changes with each of them.
+/// With its bookings, as far as the caller may see them. Its `ETag` changes with each of them.
 #[utoipa::path(get, path = "/v1/series/{id}", tag = "series", operation_id = "get_series",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the series.")),
     responses((status = 200, description = "The series.", body = Series, headers(("ETag" = String))),

@@ -223,6 +223,6 @@ impl From<SeriesMove> for Move {
 #[serde(untagged)]
 #[expect(dead_code, reason = "names both answers for the OpenAPI document")]
 enum SeriesOrPlan {
-    Series(Series),
+    Series(Box<Series>),
     Plan(SeriesPlan),
 }

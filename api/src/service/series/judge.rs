@@ -75,7 +75,7 @@ pub(super) fn judge(
         }
         judged.push(occurrence);
     }
-    add_alternatives(times, &mut judged, candidates, accepted, wish)?;
+    add_alternatives(times, &mut judged, candidates, &accepted, wish)?;
     Ok(judged)
 }
 
@@ -134,7 +134,7 @@ fn add_alternatives(
     times: &Times,
     judged: &mut [Occurrence],
     candidates: &[Candidate],
-    accepted: Vec<Occupied>,
+    accepted: &[Occupied],
     wish: &Wish,
 ) -> Result<(), Error> {
     let (tutor, occupancy) = times.only()?;
@@ -142,7 +142,7 @@ fn add_alternatives(
     if wish.disregarded.contains(&"horizon") {
         policy.horizon = BEYOND;
     }
-    let occupied = Occupancy::new([occupancy.as_slice(), &accepted].concat());
+    let occupied = Occupancy::new([occupancy.as_slice(), accepted].concat());
     let lengths = tutor.lengths(wish.about.subject.as_deref(), wish.about.level.as_deref());
     let mut schedule = times.schedule(tutor, &occupied, &lengths);
     schedule.policy = &policy;
