@@ -6,6 +6,7 @@
 //! * [`availability`]: when a tutor is there, on the wall clock of the tutor's zone.
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
+//! * [`matching`]: which of many wishes are filled, by whom and when.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
@@ -17,6 +18,7 @@ mod hours;
 pub mod interval;
 pub mod lifecycle;
 mod local_clock;
+pub mod matching;
 mod occupancy;
 pub mod policy;
 pub mod ranking;
