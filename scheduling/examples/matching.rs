@@ -59,7 +59,7 @@ fn centre(wishes: usize, tutors: usize, random: &mut Random) -> Problem {
     for wish in 0..wishes {
         let student = tutors + if wish % 5 == 4 { wish - 1 } else { wish };
         let (subject, minutes) = (random.below(6), [45, 60, 90][wish % 3]);
-        let windows: Vec<(u64, u64)> = (0..1 + random.below(3))
+        let windows: Vec<(u64, u64)> = (0..=random.below(3))
             .map(|_| {
                 let start = random.below(5) * 1440 + 60 * (13 + random.below(5));
                 (start, start + 120 + 30 * random.below(5))

@@ -95,6 +95,17 @@ impl<T> Kept<T> {
         }
     }
 
+    /// What has no version.
+    pub fn answered(body: T) -> Self {
+        Self {
+            status: StatusCode::OK.as_u16(),
+            location: None,
+            etag: None,
+            content_type: Some("application/json".to_owned()),
+            body,
+        }
+    }
+
     /// What was created, and where it is.
     pub fn created(location: String, version: i32, body: T) -> Self {
         Self {

@@ -59,6 +59,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "tutors", description = "Who teaches what, and when."),
         (name = "bookings", description = "Places in lessons."),
         (name = "holds", description = "Slots set aside for some minutes."),
+        (name = "matchings", description = "Many lessons at once."),
         (name = "calendar", description = "The tutor's Google Calendar."),
         (name = "audit", description = "Who changed what."),
         (name = "health", description = "For probes."),

@@ -39,7 +39,9 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/bookings/{id}/decline"
             | "/v1/bookings/{id}/attendance"
             | "/v1/holds"
-            | "/v1/holds/{id}/book",
+            | "/v1/holds/{id}/book"
+            | "/v1/matchings"
+            | "/v1/matchings/book",
         )
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
         _ => None,
