@@ -170,6 +170,17 @@ impl Error {
         Self::Invalid(vec![FieldError::new(field, code, detail)])
     }
 
+    /// The same of fields that are parts of this one.
+    pub fn within(self, field: &str) -> Self {
+        let Self::Invalid(mut fields) = self else {
+            return self;
+        };
+        for error in &mut fields {
+            error.field = format!("{field}.{}", error.field);
+        }
+        Self::Invalid(fields)
+    }
+
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Conflict(Box::new(Conflict {
             code,

@@ -1,8 +1,10 @@
 //! Caps: how many lessons may begin on a local day, or in an ISO week of local days.
 
+use chrono::{DateTime, Utc};
+
 use crate::local_clock::LocalClock;
 use crate::policy::Cap;
-use crate::seconds::{DAY, Seconds};
+use crate::seconds::{DAY, Seconds, floor_second};
 use crate::slots::Schedule;
 
 /// The lessons and holds that count on the days and in the weeks of some starts.
@@ -53,6 +55,42 @@ impl Lessons {
         let same = |day: &&i64| Some(cap.period(**day)) == here;
         is_full(cap, self.days.iter().filter(same).count())
     }
+}
+
+/// A local day or ISO week of a tutor for which there is a cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Period {
+    days: i64,
+    number: i64,
+}
+
+/// How many more lessons may begin on the day and in the week of `start`, for each cap that there is.
+pub fn room(schedule: &Schedule, start: DateTime<Utc>) -> Vec<(Period, u32)> {
+    let start = floor_second(start);
+    let around = Seconds {
+        start,
+        end: start + 1,
+    };
+    let Some(lessons) = Lessons::around(schedule, around) else {
+        return Vec::new();
+    };
+    let Some(local) = lessons.clock.local(start) else {
+        return Vec::new();
+    };
+    let room = schedule.policy.caps().map(|cap| {
+        let number = cap.period(local.div_euclid(DAY));
+        let here = lessons
+            .days
+            .iter()
+            .filter(|day| cap.period(**day) == number);
+        let taken = u32::try_from(here.count()).unwrap_or(u32::MAX);
+        let period = Period {
+            days: cap.longest(),
+            number,
+        };
+        (period, cap.lessons.saturating_sub(taken))
+    });
+    room.collect()
 }
 
 fn is_full(cap: Cap, lessons: usize) -> bool {

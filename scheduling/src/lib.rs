@@ -7,6 +7,7 @@
 //! * [`policy`]: notice, horizon, start grid, buffers and caps.
 //! * [`slots`]: what can be booked, why something can't, and what else could.
 //! * [`recurrence`]: lessons that repeat.
+//! * [`matching`]: which of many wishes are filled, by whom and when.
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //! * [`quota`]: how much a student may book.
 //! * [`cancellation`]: what giving a place back means for the student.
@@ -21,6 +22,7 @@ mod hours;
 pub mod interval;
 pub mod lifecycle;
 mod local_clock;
+pub mod matching;
 mod occupancy;
 pub mod policy;
 pub mod quota;

@@ -26,6 +26,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::availability::Availability;
+pub use crate::caps::{Period, room};
 use crate::interval::Span;
 pub use crate::occupancy::{Occupancy, Occupied, OccupiedBy};
 use crate::policy::Policy;

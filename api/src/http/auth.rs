@@ -213,6 +213,25 @@ impl FromRequestParts<App> for Allowed {
     }
 }
 
+/// Whoever acts for the centre: an admin, or a third-party app whose key has the scope of the operation.
+pub struct OfCentre(pub Caller);
+
+impl FromRequestParts<App> for OfCentre {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Allowed(caller) =
+            <Allowed as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        if matches!(caller, Caller::App(_)) || caller.is_admin() {
+            return Ok(Self(caller));
+        }
+        Err(Error::Forbidden {
+            code: "not_an_admin",
+            detail: "Only an admin may do this.".into(),
+        })
+    }
+}
+
 fn check_scope(parts: &Parts, access: &Access) -> Result<(), Error> {
     let route = parts.extensions.get::<MatchedPath>();
     let needed = route.and_then(|route| scope::of(&parts.method, route.as_str()));

@@ -62,6 +62,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "credit", description = "Lessons that students are owed."),
         (name = "series", description = "Lessons that repeat."),
         (name = "holds", description = "Slots set aside for some minutes."),
+        (name = "matchings", description = "Many lessons at once."),
         (name = "calendar", description = "The tutor's Google Calendar."),
         (name = "audit", description = "Who changed what."),
         (name = "health", description = "For probes."),

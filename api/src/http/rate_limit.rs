@@ -32,7 +32,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 pub enum Class {
     /// Signing in.
     SignIn,
-    /// Finding slots, explaining one, and exports: that takes the most work of all reading.
+    /// Finding slots, explaining one, matchings, and exports: that takes the most work of all reading.
     Search,
     /// All other reading.
     Read,
@@ -58,6 +58,7 @@ impl Class {
             | "/v1/tutors/{id}/slots"
             | "/v1/tutors/{id}/slots/explain"
             | "/v1/bookings/{id}/substitutes"
+            | "/v1/matchings"
             | "/v1/me/export"
             | "/v1/users/{id}/export" => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,

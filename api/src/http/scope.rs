@@ -58,7 +58,9 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/holds/{id}/book"
             | "/v1/series"
             | "/v1/series/{id}/cancel"
-            | "/v1/series/{id}/reschedule",
+            | "/v1/series/{id}/reschedule"
+            | "/v1/matchings"
+            | "/v1/matchings/book",
         )
         | (&Method::PATCH, "/v1/lessons/{id}")
         | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),

@@ -166,7 +166,8 @@ pub(super) fn span(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<Span, Err
     Ok(span)
 }
 
-async fn insert(
+/// Takes a slot in a transaction that has locked the time of both.
+pub(super) async fn insert(
     app: &App,
     txn: &DatabaseTransaction,
     (caller, student): (&Caller, UserId),

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod invitation;
 pub mod lesson_event;
+pub mod matching;
 pub mod policy;
 pub mod queue;
 pub mod quota;

@@ -67,6 +67,14 @@ pub struct OccupiedTime {
     pub student: Arc<AsOf<Vec<Span>>>,
 }
 
+/// What there is to know of many students at once.
+pub struct OfStudents {
+    /// Tidy: see [`scheduling::interval`].
+    pub busy: HashMap<UserId, AsOf<Vec<Span>>>,
+    /// As [`Cache::lessons_together`].
+    pub lessons_together: HashMap<UserId, HashMap<TutorId, u32>>,
+}
+
 impl Cache {
     pub fn new(db: &DatabaseConnection, clock: &Clock) -> Self {
         let sessions = batch(db, clock, |db, _, hashes: Vec<TokenHash>| async move {
@@ -100,8 +108,7 @@ impl Cache {
             busy.await.map(shared)
         });
         let together = batch(db, clock, |db, now, ids: Vec<UserId>| async move {
-            let since = now.checked_sub_signed(TOGETHER_SINCE).unwrap_or(now);
-            let together = booking::lessons_together(&db, &ids, since);
+            let together = booking::lessons_together(&db, &ids, together_since(now));
             together.await.map(shared)
         });
         Self {
@@ -268,6 +275,23 @@ impl Cache {
         }
     }
 
+    /// What occupies many students in `needed`, and with whom they have had lessons: two queries, of which nothing is
+    /// kept.
+    pub async fn of_students(
+        &self,
+        students: &[UserId],
+        needed: Span,
+    ) -> Result<OfStudents, DbErr> {
+        let now = self.clock.now();
+        let needed = (needed.start(), Some(needed.end()));
+        let busy = occupied::of_students(&self.db, students, needed, now).await?;
+        let since = together_since(now);
+        Ok(OfStudents {
+            busy,
+            lessons_together: booking::lessons_together(&self.db, students, since).await?,
+        })
+    }
+
     /// With which tutors a student has had lessons for a year, and how many.
     pub async fn lessons_together(
         &self,
@@ -298,6 +322,10 @@ async fn occupied_in(
         tutors: of_tutors.collect(),
         student: of_students.into_values().next().unwrap_or_default().into(),
     })
+}
+
+fn together_since(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.checked_sub_signed(TOGETHER_SINCE).unwrap_or(now)
 }
 
 /// From where on what occupies people is kept.

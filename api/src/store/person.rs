@@ -2,6 +2,7 @@
 
 use ::entity::id::{TutorId, UserId};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A user with all that decides what they may do.
@@ -42,6 +43,21 @@ pub async fn hold(txn: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr>
         ))
         .await?;
     Ok(row.is_some())
+}
+
+/// Those of these users who are there, and neither suspended nor erased.
+pub async fn present(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashSet<UserId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: UserId,
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM users WHERE id = ANY({ids}) AND suspended_at IS NULL AND erased_at IS NULL"#
+    ));
+    let rows = rows.all(db).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// A user who is neither suspended nor erased.

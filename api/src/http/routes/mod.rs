@@ -18,6 +18,7 @@ mod holiday_calendars;
 mod holidays;
 mod identities;
 mod invitations;
+mod matchings;
 mod me;
 mod offers;
 mod overrides;
@@ -137,6 +138,8 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(holds::list, holds::create))
         .routes(routes!(holds::get, holds::release))
         .routes(routes!(holds::book))
+        .routes(routes!(matchings::propose))
+        .routes(routes!(matchings::book))
         .routes(routes!(reassignments::reassign))
         .routes(routes!(reassignments::substitutes))
         .routes(routes!(
