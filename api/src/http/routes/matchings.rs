@@ -353,6 +353,8 @@ async fn book_all(
             level: assignment.level,
             start: assignment.start,
             end: assignment.end,
+            pay_with_credit: false,
+            beyond_quota: false,
         },
     });
     let answer = |booked: Vec<Booked>| Kept::outcome(BookedMatching::from(booked));
