@@ -35,6 +35,7 @@ CREATE INDEX cancellation_policies_subject_idx ON cancellation_policies (subject
 COMMENT ON TABLE cancellation_policies IS 'of the tutor, else of the subject, else of the centre, which has neither';
 COMMENT ON COLUMN cancellation_policies.windows IS
     'the most lenient first: [{"minutes_before": 1440, "consequence": "free"}, …], after the last one it is charged; null: the more general policy holds';
+COMMENT ON COLUMN cancellation_policies.version IS 'from 2 on of tutors and subjects, of whom 1 is that nothing was ever said';
 COMMENT ON COLUMN cancellation_policies.credit_days IS 'for so long credit is good that a cancellation gives';
 INSERT INTO cancellation_policies (windows) VALUES ('[{"minutes_before": 0, "consequence": "free"}]');
 SELECT audit_table('cancellation_policies', 'centre', '', '{}');

@@ -40,7 +40,7 @@ CREATE TABLE student_quotas (
         CONSTRAINT student_quotas_max_active_bookings_range CHECK (max_active_bookings BETWEEN 0 AND 1000),
     weekly_minutes integer CONSTRAINT student_quotas_weekly_minutes_range CHECK (weekly_minutes BETWEEN 0 AND 10080),
     term_minutes integer CONSTRAINT student_quotas_term_minutes_range CHECK (term_minutes BETWEEN 0 AND 527040),
-    version integer NOT NULL DEFAULT 1
+    version integer NOT NULL DEFAULT 2
 );
 COMMENT ON TABLE student_quotas IS 'of students who differ from the centre; null: as it has it';
 SELECT audit_table('student_quotas', 'user', 'student_id', '{}');

@@ -109,7 +109,7 @@ pub struct Standing {
     pub term: Option<Term>,
     /// What is said for this student.
     pub own: OwnQuota,
-    /// Of `own`; 0: nothing ever was.
+    /// Of `own`; 1: nothing ever was.
     pub version: i32,
 }
 

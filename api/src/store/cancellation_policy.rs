@@ -21,6 +21,9 @@ pub struct Whose {
     pub subject: Option<SubjectId>,
 }
 
+/// The version of what nobody has edited.
+const NEVER_EDITED: i32 = 1;
+
 #[derive(Serialize, Deserialize)]
 struct WindowRow {
     minutes_before: i64,
@@ -93,7 +96,7 @@ fn found(row: Option<Row>) -> Result<CancellationPolicy, DbErr> {
         .policy()
 }
 
-/// What is said for exactly this tutor, subject or centre, if anything, and the version of that; 0: nothing ever was.
+/// What is said for exactly this tutor, subject or centre, if anything, and the version of that; 1: nothing was ever edited.
 pub async fn own(
     db: &impl ConnectionTrait,
     Whose { tutor, subject }: Whose,
@@ -113,7 +116,7 @@ pub async fn own(
     .one(db)
     .await?;
     let Some(row) = row else {
-        return Ok((None, 0));
+        return Ok((None, NEVER_EDITED));
     };
     let policy = row.windows.map(|windows| Row {
         windows,
@@ -144,11 +147,13 @@ pub async fn replace(
         .map_err(|error| DbErr::Json(error.to_string()))?;
     let grace = policy.map_or(0, |policy| policy.rules.grace().num_minutes());
     let credit_days = policy.map_or(180, |policy| policy.credit_days);
-    let statement = if version == 0 {
+    // The centre's is there from the beginning.
+    let is_of_centre = tutor.is_none() && subject.is_none();
+    let statement = if version == NEVER_EDITED && !is_of_centre {
         raw_sql!(
             Postgres,
-            r#"INSERT INTO cancellation_policies (tutor_id, subject_id, windows, grace_minutes, credit_days)
-               VALUES ({tutor}, {subject}, {windows}, {grace}::bigint, {credit_days})
+            r#"INSERT INTO cancellation_policies (tutor_id, subject_id, windows, grace_minutes, credit_days, version)
+               VALUES ({tutor}, {subject}, {windows}, {grace}::bigint, {credit_days}, {version} + 1)
                ON CONFLICT ON CONSTRAINT cancellation_policies_of_key DO NOTHING"#
         )
     } else {

@@ -27,7 +27,7 @@ pub struct Term {
 /// What a student may book.
 pub struct Allowance {
     pub own: OwnQuota,
-    /// Of `own`; 0: there never was any.
+    /// Of `own`; 1: there never was any.
     pub version: i32,
     /// What holds.
     pub limits: Limits,
@@ -60,7 +60,7 @@ pub async fn allowance(
                   coalesce(own.max_active_bookings, centre.max_active_bookings) AS max_active_bookings,
                   coalesce(own.weekly_minutes, centre.weekly_minutes) AS weekly_minutes,
                   coalesce(own.term_minutes, centre.term_minutes) AS term_minutes,
-                  coalesce(own.version, 0) AS version, terms.name AS term_name, first_date, last_date
+                  coalesce(own.version, 1) AS version, terms.name AS term_name, first_date, last_date
            FROM centre
            LEFT JOIN student_quotas AS own ON own.student_id = {student}
            LEFT JOIN terms ON {date} BETWEEN first_date AND last_date"#
@@ -127,6 +127,9 @@ pub async fn used(
     })
 }
 
+/// The version of what nothing was ever said of.
+const NEVER_EDITED: i32 = 1;
+
 /// Replaces what a student may book who differs from the centre, if it is still at `version`; whether it was.
 pub async fn replace_own(
     txn: &impl ConnectionTrait,
@@ -139,11 +142,11 @@ pub async fn replace_own(
         weekly_minutes,
         term_minutes,
     } = own.clone();
-    let statement = if version == 0 {
+    let statement = if version == NEVER_EDITED {
         raw_sql!(
             Postgres,
-            r#"INSERT INTO student_quotas (student_id, max_active_bookings, weekly_minutes, term_minutes)
-               VALUES ({student}, {max_active_bookings}, {weekly_minutes}, {term_minutes})
+            r#"INSERT INTO student_quotas (student_id, max_active_bookings, weekly_minutes, term_minutes, version)
+               VALUES ({student}, {max_active_bookings}, {weekly_minutes}, {term_minutes}, {version} + 1)
                ON CONFLICT ON CONSTRAINT student_quotas_pkey DO NOTHING"#
         )
     } else {

@@ -149,14 +149,14 @@ async fn credit_is_granted_used_with_any_tutor_of_the_subject_and_withdrawn() {
             (text("from"), text("to"), entry["minutes"].as_i64().unwrap())
         })
         .collect();
-    let moved = |from: &str, to: &str, minutes| (from.to_owned(), to.to_owned(), minutes);
+    let transfer = |from: &str, to: &str, minutes| (from.to_owned(), to.to_owned(), minutes);
     assert_eq!(
         moves,
         [
-            moved("student", "withdrawn", 30),
-            moved("student", "used", 60),
-            moved("student", "used", 60),
-            moved("issued", "student", 150),
+            transfer("student", "withdrawn", 30),
+            transfer("student", "used", 60),
+            transfer("student", "used", 60),
+            transfer("issued", "student", 150),
         ]
     );
     assert_eq!(entries[3]["reason"], "The tutor was ill.");
@@ -522,7 +522,7 @@ async fn of_who_is_erased_the_ledger_keeps_the_numbers_and_no_word() {
     let quota = json!({"student_id": world.sam.id().await, "weekly_minutes": 600});
     let limited = world
         .admin
-        .edit(Method::PUT, "/v1/quota", "\"0\"", &quota)
+        .edit(Method::PUT, "/v1/quota", "\"1\"", &quota)
         .await;
     limited.expect(200);
     let etag = world.sam.get("/v1/me").await.etag();

@@ -66,7 +66,7 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
     let gift = json!({"student_id": id, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "A gift."});
     admin.post("/v1/credits", &gift).await.expect(200);
     let quota = json!({"student_id": id, "weekly_minutes": 600});
-    let limited = admin.edit(Method::PUT, "/v1/quota", "\"0\"", &quota).await;
+    let limited = admin.edit(Method::PUT, "/v1/quota", "\"1\"", &quota).await;
     limited.expect(200);
     let mut files = Files::of(&sam, MINE).await;
     assert_eq!(files.list("profile")[0]["email"], email("Sam"));

@@ -295,7 +295,11 @@ async fn of_16_who_take_the_last_booking_of_a_quota_at_once_exactly_one_does() {
         let wanted = (0..16).map(|n| {
             let start = on_day(round, 9, 0) + TimeDelta::minutes(30 * (n / 2));
             let lesson = world.tutor.lesson_over(lasting(start, 60));
-            let path = ["/v1/bookings", "/v1/holds"][n as usize % 2];
+            let path = if n % 2 == 0 {
+                "/v1/bookings"
+            } else {
+                "/v1/holds"
+            };
             let sam = &world.sam;
             async move { sam.post(path, &lesson).await }
         });

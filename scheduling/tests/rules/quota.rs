@@ -1,7 +1,7 @@
 //! Quotas: at their edges, and weeks and terms by the clock of a zone.
 
 use crate::support::utc;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use scheduling::{
     Tz,
     quota::{Exceeded, Limits, Quota, Used, days, exceeded, week},
@@ -46,20 +46,20 @@ fn what_fits_exactly_is_not_too_much() {
 
 #[test]
 fn a_week_begins_on_monday_by_the_clock_of_the_zone() {
-    let span = week(utc("2026-03-29 20:00"), Tz::Europe__Berlin).unwrap();
+    let span = week(utc("2026-03-29 20:00"), Tz::Europe__Berlin).expect("a week");
     // Clocks go forward on that Sunday, so the week is an hour shorter.
     assert_eq!(span.start(), utc("2026-03-22 23:00"));
     assert_eq!(span.end(), utc("2026-03-29 22:00"));
-    let next = week(utc("2026-03-29 22:00"), Tz::Europe__Berlin).unwrap();
+    let next = week(utc("2026-03-29 22:00"), Tz::Europe__Berlin).expect("a week");
     assert_eq!(next.start(), span.end());
     assert_eq!(next.duration(), TimeDelta::days(7));
 }
 
 #[test]
 fn a_day_whose_midnight_is_skipped_begins_when_clocks_show_it() {
-    let date = "2026-04-24".parse().unwrap();
+    let date = NaiveDate::from_ymd_opt(2026, 4, 24).expect("a date");
     // In Egypt clocks go from midnight to one.
-    let span = days(date, date, Tz::Africa__Cairo).unwrap();
+    let span = days(date, date, Tz::Africa__Cairo).expect("a day");
     assert_eq!(span.start(), utc("2026-04-23 22:00"));
     assert_eq!(span.duration(), TimeDelta::hours(23));
 }

@@ -109,7 +109,7 @@ pub struct Policy {
     weekly_minutes: Option<i32>,
     /// How many minutes of lessons may begin in one term; see `list_terms`.
     #[garde(inner(custom(validate::number(0, 527_040))))]
-    #[schema(minimum = 0, maximum = 527040, example = 1800)]
+    #[schema(minimum = 0, maximum = 527_040, example = 1800)]
     term_minutes: Option<i32>,
 }
 

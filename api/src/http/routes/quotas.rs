@@ -37,7 +37,7 @@ pub struct StudentQuota {
     #[schema(required, minimum = 0, maximum = 10080, example = 180)]
     weekly_minutes: Option<i32>,
     /// Minutes of lessons that begin in one term.
-    #[schema(required, minimum = 0, maximum = 527040, example = 1800)]
+    #[schema(required, minimum = 0, maximum = 527_040, example = 1800)]
     term_minutes: Option<i32>,
 }
 
@@ -111,6 +111,8 @@ pub struct QuotaParams {
 }
 
 /// How much may a student book?
+///
+/// What holds for the student, by the centre's policy or by what is said for this one, and how much of it is used.
 #[utoipa::path(get, path = "/v1/quota", tag = "bookings", operation_id = "get_quota",
     security(("session" = [])), params(QuotaParams),
     responses((status = 200, description = "What the student may book, and has.", body = QuotaStanding, headers(("ETag" = String))),
@@ -143,7 +145,7 @@ pub struct NewStudentQuota {
     weekly_minutes: Option<i32>,
     /// Minutes of lessons that begin in one term.
     #[garde(inner(custom(validate::number(0, 527_040))))]
-    #[schema(minimum = 0, maximum = 527040, example = 1800)]
+    #[schema(minimum = 0, maximum = 527_040, example = 1800)]
     term_minutes: Option<i32>,
 }
 

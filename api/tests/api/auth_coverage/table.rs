@@ -379,7 +379,7 @@ fn centre() -> Vec<Row> {
         ),
         Row::admins(
             "replace_cancellation_policy",
-            "/v1/cancellation-policy?tutor_id={tutor}",
+            "/v1/cancellation-policy",
             200,
         )
         .edit(Method::PUT, json!({"policy": cancellation})),
