@@ -13,11 +13,12 @@ use scheduling::availability::{
 };
 use scheduling::interval::Span;
 use scheduling::policy::{Policy, StartGrid};
+use scheduling::recurrence::{Occurrence, Rule};
 use scheduling::slots::{
     Occupancy, Occupied, OccupiedBy, Schedule, Slots, alternatives, refusals, slots,
 };
 
-criterion_group!(benches, one_tutor, many_tutors, one_slot);
+criterion_group!(benches, one_tutor, many_tutors, one_slot, one_series);
 criterion_main!(benches);
 
 fn one_tutor(criterion: &mut Criterion) {
@@ -55,6 +56,24 @@ fn one_slot(criterion: &mut Criterion) {
     });
     criterion.bench_function("alternatives, 5", |bencher| {
         bencher.iter(|| alternatives(&tutor.schedule(), black_box(slot), now(), 5));
+    });
+}
+
+/// Of each of 52 weeks whether there can be a lesson, and what else there could be: what a dry run of a series asks.
+fn one_series(criterion: &mut Criterion) {
+    let tutor = Tutor::new(Tz::Europe__Berlin);
+    let first = start().naive_utc() + TimeDelta::hours(9);
+    criterion.bench_function("a series of 52 weeks", |bencher| {
+        bencher.iter(|| {
+            let rule: Rule = black_box("FREQ=WEEKLY;COUNT=52").parse().expect("a rule");
+            let lessons = rule.occurrences(first, hours(1), Tz::Europe__Berlin);
+            let judge = |lesson: &Occurrence| {
+                let schedule = tutor.schedule();
+                let reasons = refusals(&schedule, lesson.span, now()).len();
+                reasons + alternatives(&schedule, lesson.span, now(), 3).len()
+            };
+            lessons.expect("a series").iter().map(judge).sum::<usize>()
+        });
     });
 }
 

@@ -23,7 +23,7 @@ pub struct Occurrence {
     #[schema(required, example = "2027-01-11T16:00:00Z")]
     end: Option<DateTime<Utc>>,
     verdict: Verdict,
-    /// Why it is not `free`; none where it is `skipped`, or the clock of the series does not show that time.
+    /// Why it is not `free`: none where it is `skipped`, or the clock of the series does not show that time.
     conflicts: Vec<ConflictingSpan>,
     /// Where it is `unavailable`: other times for it, the nearest first, at most 14 days before or after it.
     alternatives: Vec<Alternative>,

@@ -34,6 +34,7 @@ use utoipa::ToSchema;
 /// last two, only what has not begun.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SeriesScope)]
 enum Scope {
     This,
     ThisAndFollowing,
