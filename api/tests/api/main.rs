@@ -39,6 +39,7 @@ mod late_inserts;
 mod layering;
 mod lesson_event;
 mod malformed;
+mod matchings;
 mod me;
 mod migrations;
 mod offers;

@@ -186,6 +186,22 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             "/v1/series/{series}/reschedule",
             json!({"scope": "all", "recurrence_id": "2027-03-05T09:00", "start": "2027-03-05T10:00"}),
         ),
+        (
+            "POST",
+            "/v1/matchings",
+            json!({"requests": [{
+                "id": "x", "student_id": tutor.id.0, "subject": "mathematics", "level": "School", "minutes": 60,
+                "windows": [{"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T12:00:00Z"}],
+            }]}),
+        ),
+        (
+            "POST",
+            "/v1/matchings/book",
+            json!({"assignments": [{
+                "id": "x", "student_id": tutor.id.0, "tutor_id": tutor.id.0, "subject": "mathematics",
+                "level": "School", "start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z",
+            }]}),
+        ),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",

@@ -47,6 +47,8 @@ struct Considered {
     wish: usize,
     tutor: usize,
     rank: u32,
+    /// How many tutors come first.
+    after: usize,
     /// How many slots of this tutor at most.
     most: usize,
 }
@@ -64,7 +66,7 @@ impl Centre {
         for (of_tutor, considered) in iter::zip(self.times.tutors(), considered) {
             options.add(of_tutor, &considered, &free);
         }
-        (options.problem, options.choices)
+        options.in_order()
     }
 
     fn slots(&self, tutor: &Tutor, occupancy: &Occupancy, minutes: i16) -> Vec<Span> {
@@ -105,10 +107,12 @@ impl Centre {
             let worth = |place: usize| self.worth(wish, tutors[place].0, loads[place]);
             let ranked = ranked(able.map(|place| (worth(place), place)).collect(), number);
             let most = MOST_OPTIONS_EACH / ranked.len().max(1);
-            considered.extend(ranked.into_iter().map(|(rank, tutor)| Considered {
+            let ranked = ranked.into_iter().enumerate();
+            considered.extend(ranked.map(|(after, (rank, tutor))| Considered {
                 wish: number,
                 tutor,
                 rank,
+                after,
                 most,
             }));
         }
@@ -167,8 +171,9 @@ fn by_turns(count: usize, most: usize, number: usize) -> impl Iterator<Item = us
 struct Options<'a> {
     centre: &'a Centre,
     wishes: &'a [Wish],
-    problem: Problem,
-    choices: Vec<Choice>,
+    limits: Vec<u32>,
+    /// With the number of tutors who come first for the wish.
+    found: Vec<(usize, Candidate, Choice)>,
     people: HashMap<UserId, usize>,
     /// The break that those who teach need after a lesson.
     breaks: HashMap<UserId, TimeDelta>,
@@ -183,16 +188,27 @@ impl<'a> Options<'a> {
             (tutor.profile.user_id, longer.max(TimeDelta::zero()))
         });
         Self {
-            problem: Problem {
-                wishes: wishes.len(),
-                ..Problem::default()
-            },
             breaks: breaks.collect(),
             centre,
             wishes,
-            choices: Vec::new(),
+            limits: Vec::new(),
+            found: Vec::new(),
             people: HashMap::new(),
         }
+    }
+
+    /// What was found, wish by wish, from the tutors who come first for each.
+    fn in_order(mut self) -> (Problem, Vec<Choice>) {
+        let key = |found: &(usize, Candidate, Choice)| (found.1.wish, found.0, found.2.span);
+        self.found.sort_unstable_by_key(key);
+        let found = self.found.into_iter();
+        let (candidates, choices) = found.map(|(_, one, other)| (one, other)).unzip();
+        let problem = Problem {
+            wishes: self.wishes.len(),
+            limits: self.limits,
+            candidates,
+        };
+        (problem, choices)
     }
 
     /// Adds what one tutor could teach.
@@ -213,7 +229,7 @@ impl<'a> Options<'a> {
             let fitting = fitting(slots, &free[it.wish]);
             for span in chosen(fitting, it.most, it.wish) {
                 let room = || centre.room(tutor, occupancy, span);
-                let limits = limits.of(span.start(), &mut self.problem.limits, room);
+                let limits = limits.of(span.start(), &mut self.limits, room);
                 let candidate = Candidate {
                     wish: it.wish,
                     tutor: self.takes(tutor.profile.user_id, span),
@@ -221,12 +237,12 @@ impl<'a> Options<'a> {
                     limits,
                     cost: it.rank,
                 };
-                self.problem.candidates.push(candidate);
-                self.choices.push(Choice {
+                let choice = Choice {
                     tutor: Arc::clone(tutor),
                     span,
                     rank: it.rank,
-                });
+                };
+                self.found.push((it.after, candidate, choice));
             }
         }
     }

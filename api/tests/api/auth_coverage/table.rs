@@ -124,6 +124,7 @@ pub fn table(world: &World) -> Vec<Row> {
         holds(),
         group_lessons(),
         series(),
+        matchings(),
         calendar(),
         // Last, for nobody is signed in afterwards.
         vec![Row::signed_in("sign_out", "/v1/auth/sign-out", 204).with(Method::POST)],
@@ -576,6 +577,27 @@ fn series() -> Vec<Row> {
             Method::POST,
             json!({"scope": "all", "recurrence_id": "2027-03-05T09:00", "start": "2027-03-05T10:00"}),
         ),
+    ]
+}
+
+fn matchings() -> Vec<Row> {
+    let of_centre =
+        |operation, path| Row::admins(operation, path, 200).but(200, &[Who::KeyWithScope]);
+    let wanted = json!({
+        "id": "x", "student_id": "{student}", "subject": "mathematics", "level": "School", "minutes": 60,
+        "windows": [{"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T12:00:00Z"}],
+    });
+    // Of nobody: it says so of each student, and succeeds.
+    let nobody = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d";
+    let lesson = json!({
+        "id": "x", "student_id": nobody, "tutor_id": nobody, "subject": "mathematics", "level": "School",
+        "start": "2027-03-03T09:00:00Z", "end": "2027-03-03T10:00:00Z",
+    });
+    vec![
+        of_centre("create_matching", "/v1/matchings")
+            .sent(Method::POST, json!({"requests": [wanted]})),
+        of_centre("book_matching", "/v1/matchings/book")
+            .sent(Method::POST, json!({"assignments": [lesson]})),
     ]
 }
 
