@@ -115,6 +115,19 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(slots::explain))
         .routes(routes!(slot_search::list))
         .routes(routes!(slot_search::next))
+        .merge(lessons())
+        .routes(routes!(
+            calendar_connection::get,
+            calendar_connection::connect,
+            calendar_connection::disconnect
+        ))
+        .routes(routes!(frontend_authorizations::authorize_calendar))
+        .routes(routes!(frontend_authorizations::redeem_calendar))
+}
+
+/// What students book, and what becomes of it.
+fn lessons() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
@@ -142,11 +155,4 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(matchings::book))
         .routes(routes!(reassignments::reassign))
         .routes(routes!(reassignments::substitutes))
-        .routes(routes!(
-            calendar_connection::get,
-            calendar_connection::connect,
-            calendar_connection::disconnect
-        ))
-        .routes(routes!(frontend_authorizations::authorize_calendar))
-        .routes(routes!(frontend_authorizations::redeem_calendar))
 }

@@ -151,8 +151,8 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
         check_version(&series, versions.as_deref())?;
         store::booking::expire(txn, &people, now).await?;
         let moves = moves(app, txn, caller, &series, wanted).await?;
-        let moved = move_all(txn, moves, now).await?;
-        check_quotas(app, txn, &moved).await?;
+        let done = move_all(txn, moves, now).await?;
+        check_quotas(app, txn, &done).await?;
         reply.keep(txn, find(txn, caller, id, now).await?).await
     })?;
     app.work_enqueued.notify_one();
