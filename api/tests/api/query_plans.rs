@@ -5,6 +5,7 @@ use crate::support::{Centre, TestApp};
 /// Two thousand more tutors, each with five of 500 more subjects, rules, overrides, time off and busy time, and 200,000 lessons.
 /// What only holds up writers is left out.
 const GROW: &str = "
+    SET LOCAL statement_timeout = 0;
     ALTER TABLE lessons DROP CONSTRAINT lessons_tutor_no_overlap;
     ALTER TABLE bookings DROP CONSTRAINT bookings_student_no_overlap;
     ALTER TABLE bookings DISABLE TRIGGER audit_insert;
