@@ -42,8 +42,9 @@ CREATE INDEX series_subject_level_idx ON series (subject_id, level);
 ALTER TABLE bookings
     ADD series_id uuid CONSTRAINT bookings_series_fkey REFERENCES series (id),
     ADD recurrence_id timestamp,
-    ADD CONSTRAINT bookings_series_whole CHECK ((series_id IS NULL) = (recurrence_id IS NULL)),
-    ADD CONSTRAINT bookings_series_recurrence_key UNIQUE (series_id, recurrence_id);
+    ADD CONSTRAINT bookings_series_whole CHECK ((series_id IS NULL) = (recurrence_id IS NULL));
+-- Most bookings are of no series, and cost it nothing.
+CREATE UNIQUE INDEX bookings_series_recurrence_key ON bookings (series_id, recurrence_id) WHERE series_id IS NOT NULL;
 COMMENT ON COLUMN bookings.recurrence_id IS 'RFC 5545 RECURRENCE-ID: when the rule wanted it, on the wall clock of the series';
 ";
 
