@@ -275,7 +275,7 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What only admins may stands in such paths.
-const OF_ADMINS: [&str; 7] = [
+const OF_ADMINS: [&str; 8] = [
     "/v1/subjects",
     "/centre/",
     CALENDARS,
@@ -283,6 +283,7 @@ const OF_ADMINS: [&str; 7] = [
     APPS,
     "/guardianships",
     "/reassign",
+    "/matchings",
 ];
 
 struct World {
