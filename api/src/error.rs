@@ -171,6 +171,7 @@ impl Error {
     }
 
     /// The same of fields that are parts of this one.
+    #[must_use]
     pub fn within(self, field: &str) -> Self {
         let Self::Invalid(mut fields) = self else {
             return self;

@@ -319,7 +319,7 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What only admins may stands in such paths.
-const OF_ADMINS: [&str; 10] = [
+const OF_ADMINS: [&str; 11] = [
     "/cancellation-policy",
     "/v1/credits",
     "/v1/quota",
@@ -330,6 +330,7 @@ const OF_ADMINS: [&str; 10] = [
     APPS,
     "/guardianships",
     "/reassign",
+    "/matchings",
 ];
 
 struct World {

@@ -76,7 +76,10 @@ struct LessonRequest {
     preferred_tutors: Vec<Uuid>,
 }
 
-#[expect(clippy::ptr_arg, reason = "garde fixes the signatures of rules")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde fixes the signatures of rules"
+)]
 fn preferred(value: &Vec<Uuid>, (): &()) -> garde::Result {
     validate::items(0, 5)(value, &())?;
     validate::distinct(value, &())

@@ -8,7 +8,8 @@ pub fn bodies(tutor: &TutorAtCentre) -> Vec<Case> {
     let mut cases = Vec::new();
     for (method, target, good) in json_operations(tutor) {
         let good = good.to_string();
-        let kibibytes = if target == HOLIDAYS { 1024 } else { 64 };
+        let is_long = target == HOLIDAYS || target.starts_with("/v1/matchings");
+        let kibibytes = if is_long { 1024 } else { 64 };
         let malformed = |body: Vec<u8>| sent(method, target, body, 400, "malformed_json");
         cases.extend([
             malformed(Vec::new()),
