@@ -143,30 +143,21 @@ const APPS: &str = "/v1/third-party-apps";
 const APP: &str = "/v1/third-party-apps/{app}";
 const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 
-/// Every operation that reads JSON, with a body that it would accept.
-fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
-    let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
-    let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
-    let mut operations = operations_on_people();
-    operations.extend([
-        ("PATCH", ME, json!({"name": "Sam"})),
-        ("PATCH", TUTOR, json!({"bio": "Patient."})),
-        ("PUT", OFFERS, json!({"offers": [offer]})),
-        ("PUT", RULES, json!({"rules": [rule]})),
-        ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
-        ("POST", CANCEL, json!({"reason": "ill"})),
-        ("POST", "/v1/bookings/{booking}/decline", json!({"reason": "ill"})),
-        ("POST", "/v1/bookings/{booking}/attendance", json!({"attended": true})),
-        (
-            "POST",
-            "/v1/bookings/{booking}/reschedule",
-            json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
-        ),
-        ("POST", "/v1/holds", tutor.lesson("2027-03-03T08:00:00Z", 60)),
+/// Those on several lessons or students at once.
+fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
+    vec![
         ("POST", "/v1/lessons", lessons::good(tutor)),
         ("PATCH", lessons::LESSON, lessons::changes()),
-        ("POST", "/v1/lessons/{lesson}/join", json!({"student_id": uuid::Uuid::nil()})),
-        ("POST", "/v1/lessons/{lesson}/cancel", json!({"reason": "ill"})),
+        (
+            "POST",
+            "/v1/lessons/{lesson}/join",
+            json!({"student_id": uuid::Uuid::nil()}),
+        ),
+        (
+            "POST",
+            "/v1/lessons/{lesson}/cancel",
+            json!({"reason": "ill"}),
+        ),
         (
             "POST",
             "/v1/lessons/{lesson}/reschedule",
@@ -180,7 +171,11 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
                 "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2", "exceptions": [],
             }),
         ),
-        ("POST", "/v1/series/{series}/cancel", json!({"scope": "all"})),
+        (
+            "POST",
+            "/v1/series/{series}/cancel",
+            json!({"scope": "all"}),
+        ),
         (
             "POST",
             "/v1/series/{series}/reschedule",
@@ -202,6 +197,30 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
                 "level": "School", "start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z",
             }]}),
         ),
+    ]
+}
+
+/// Every operation that reads JSON, with a body that it would accept.
+fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
+    let rule = json!({"weekday": "monday", "local_start": "09:00", "local_end": "12:00"});
+    let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
+    let mut operations = operations_on_people();
+    operations.extend(operations_on_lessons(tutor));
+    operations.extend([
+        ("PATCH", ME, json!({"name": "Sam"})),
+        ("PATCH", TUTOR, json!({"bio": "Patient."})),
+        ("PUT", OFFERS, json!({"offers": [offer]})),
+        ("PUT", RULES, json!({"rules": [rule]})),
+        ("POST", BOOKINGS, tutor.lesson("2027-03-03T08:00:00Z", 60)),
+        ("POST", CANCEL, json!({"reason": "ill"})),
+        ("POST", "/v1/bookings/{booking}/decline", json!({"reason": "ill"})),
+        ("POST", "/v1/bookings/{booking}/attendance", json!({"attended": true})),
+        (
+            "POST",
+            "/v1/bookings/{booking}/reschedule",
+            json!({"start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z"}),
+        ),
+        ("POST", "/v1/holds", tutor.lesson("2027-03-03T08:00:00Z", 60)),
         ("POST", CONNECTION, json!({"return_to": "/docs/"})),
         (
             "POST",
