@@ -96,7 +96,7 @@ fn main() {
         .skip(1)
         .map(|it| it.parse::<u64>().expect("a number"));
     let mut next = |usual| usize::try_from(given.next().unwrap_or(usual)).expect("a number");
-    let (wishes, tutors, effort) = (next(500), next(60), next(30_000_000));
+    let (wishes, tutors, effort) = (next(500), next(60), next(60_000_000));
     for seed in 0..5 {
         let problem = centre(wishes, tutors, &mut Random(seed));
         let greedy = first_come(&problem);
