@@ -294,7 +294,7 @@ async fn who_can_do_nothing_for_it_gets_credit_back_that_is_good_for_two_weeks_a
                 world
                     .tutor
                     .person
-                    .post(&approve, &json!({}))
+                    .edit(Method::POST, &approve, "*", &json!({}))
                     .await
                     .expect(200);
                 let expected = json!({"consequence": "free", "credit_minutes": 60});

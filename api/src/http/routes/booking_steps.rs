@@ -5,7 +5,7 @@ use crate::{
     app::App,
     error::Error,
     http::{
-        auth::Allowed,
+        auth::{Allowed, SignedIn},
         etag::{IfMatch, MaybeIfMatch},
         extract::{Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey},
@@ -43,12 +43,13 @@ use utoipa::ToSchema;
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]
 pub async fn approve(
     State(app): State<App>,
-    Allowed(caller): Allowed,
+    SignedIn(holder): SignedIn,
     Path(id): Path<BookingId>,
     if_match: IfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
+    let caller = Caller::Person(holder.person.clone());
     let versions = if_match.versions();
     let request = serde_json::json!(["approve_booking", id, &versions]);
     let work = |claim| {
@@ -79,13 +80,14 @@ pub async fn approve(
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn decline(
     State(app): State<App>,
-    Allowed(caller): Allowed,
+    SignedIn(holder): SignedIn,
     Path(id): Path<BookingId>,
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewCancellation>,
 ) -> Result<Response, Error> {
+    let caller = Caller::Person(holder.person.clone());
     let request = serde_json::json!(["decline_booking", id, &versions, &new]);
     let change = Change::Decline { reason: new.reason };
     let work = |claim| {

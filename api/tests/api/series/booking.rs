@@ -365,7 +365,7 @@ async fn of_a_tutor_who_wants_to_be_asked_students_request_each_lesson() {
     world
         .tutor
         .person
-        .post(&format!("{first}/approve"), &json!({}))
+        .edit(Method::POST, &format!("{first}/approve"), "*", &json!({}))
         .await
         .expect(200);
     world.test.pass(TimeDelta::hours(2));

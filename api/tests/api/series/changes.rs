@@ -178,7 +178,7 @@ async fn tutors_and_the_centre_may_disregard_the_grid_but_not_other_lessons() {
 }
 
 #[tokio::test]
-async fn a_student_who_moves_asks_a_tutor_again_who_wants_to_be_asked() {
+async fn what_a_tutor_approved_who_wants_to_be_asked_is_not_for_the_student_to_move() {
     let world = World::new().await;
     let series = world.book(&world.sam, &world.weekly(2)).await;
     let policy = json!({"requires_approval": true, "approval_minutes": 60});
@@ -188,8 +188,12 @@ async fn a_student_who_moves_asks_a_tutor_again_who_wants_to_be_asked() {
         .await
         .expect(200);
     let all = json!({"scope": "all", "recurrence_id": START, "start": "2027-03-02T11:00"});
-    let moved = reschedule(&world.sam, &series, all).await.expect(200);
-    assert_eq!(each(&moved["bookings"], &["status"]), ["requested"; 2]);
+    reschedule(&world.sam, &series, all.clone())
+        .await
+        .expect_problem(409, "approval_needed");
+    let moved = reschedule(&world.tutor.person, &series, all).await;
+    let moved = moved.expect(200);
+    assert_eq!(each(&moved["bookings"], &["status"]), ["confirmed"; 2]);
 }
 
 #[tokio::test]
