@@ -41,6 +41,26 @@ pub async fn quote(app: &App, caller: &Caller, id: BookingId) -> Result<Quote, E
     Ok(quoted(&app.db, caller, &booking, now).await?.0)
 }
 
+/// Whether the caller may move a booking: a student as long as cancelling is free, for what has moved far enough ahead
+/// could be cancelled freely again.
+///
+/// # Errors
+/// [`Error::Conflict`] with `too_late_to_move`.
+pub(super) async fn check_movable(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let (quote, _) = quoted(txn, caller, booking, now).await?;
+    if quote.outcome.consequence == Consequence::Free {
+        return Ok(());
+    }
+    let detail =
+        "Cancelling this lesson is not free any more, so only the tutor or the centre moves it.";
+    Err(Error::conflict("too_late_to_move", detail))
+}
+
 /// Does what follows from a booking being cancelled or declined by the caller, with the credit of its student; what that
 /// is. None: it was only held.
 pub(super) async fn settle(

@@ -18,12 +18,19 @@ use serde::Serialize;
 pub use crate::store::credit::{Entry, Lot};
 
 /// What a student has, by subject and expiry; of the subjects to which the caller's key is limited.
+///
+/// # Errors
+/// [`Error::Forbidden`] for keys that are limited to tutors.
 pub async fn lots(app: &App, caller: &Caller, student: UserId) -> Result<Vec<Lot>, Error> {
+    check_unlimited(caller, |access| access.tutors().is_none())?;
     let now = app.clock.now();
     Ok(store::credit::lots(&app.db, student, among(caller), now).await?)
 }
 
 /// How that came to be, the newest first.
+///
+/// # Errors
+/// As [`lots`].
 pub async fn entries(
     app: &App,
     caller: &Caller,
@@ -31,8 +38,23 @@ pub async fn entries(
     after: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Entry>, Error> {
+    check_unlimited(caller, |access| access.tutors().is_none())?;
     let among = among(caller);
     Ok(store::credit::entries(&app.db, student, among, after, limit.into()).await?)
+}
+
+/// Whether a key sees what all tutors have to do with.
+pub(super) fn check_unlimited(
+    caller: &Caller,
+    is_unlimited: impl FnOnce(&Access) -> bool,
+) -> Result<(), Error> {
+    match caller {
+        Caller::App(access) if !is_unlimited(access) => Err(Error::Forbidden {
+            code: "insufficient_scope",
+            detail: "This key is limited, and what was asked for is of the whole centre.".into(),
+        }),
+        Caller::App(_) | Caller::Person(_) => Ok(()),
+    }
 }
 
 fn among(caller: &Caller) -> Option<&[String]> {

@@ -1,6 +1,6 @@
 //! How much students may book.
 
-use super::{BookingId, UserId, caller::Caller, transaction::transaction};
+use super::{BookingId, UserId, caller::Caller, credit, transaction::transaction};
 use crate::{
     app::App,
     error::{Conflict, Error, FieldError, QuotaUse},
@@ -114,7 +114,18 @@ pub struct Standing {
 }
 
 /// What a student may book, and has, around a time.
-pub async fn get(app: &App, student: UserId, at: Option<DateTime<Utc>>) -> Result<Standing, Error> {
+///
+/// # Errors
+/// [`Error::Forbidden`] for keys that are limited.
+pub async fn get(
+    app: &App,
+    caller: &Caller,
+    student: UserId,
+    at: Option<DateTime<Utc>>,
+) -> Result<Standing, Error> {
+    credit::check_unlimited(caller, |access| {
+        access.tutors().is_none() && access.subjects().is_none()
+    })?;
     let at = at.unwrap_or_else(|| app.clock.now());
     standing(app, &app.db, student, at, None).await
 }

@@ -7,7 +7,7 @@ use super::{
         time_of, translate, turn, unavailable,
     },
     caller::Caller,
-    credit,
+    cancellation, credit,
     idempotency::Reply,
     quota,
     reassignment::AT_SHORT_NOTICE,
@@ -105,6 +105,9 @@ async fn move_to(
     let standing = standing_at(booking, caller, tutor.timetable.terms.approval, to, now)?;
     let decides = caller.may_edit(booking.tutor_id);
     credit::check_length(booking, to)?;
+    if !decides {
+        cancellation::check_movable(txn, caller, booking, now).await?;
+    }
     if !decides && tutor.timetable.has_quotas {
         quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
     }

@@ -84,16 +84,27 @@ pub async fn try_out(
     wanted: &Wanted,
 ) -> Result<Vec<Occurrence>, Error> {
     let course = Course::of(app, (caller, student), wanted).await?;
-    course.judge(app, caller, student).await
+    let occurrences = course.judge(app, caller, student).await?;
+    if course.has_quotas && check_free(occurrences.clone()).is_ok() {
+        // Quotas count what is booked.
+        let people = [course.tutor_user_id, student];
+        let _turn = turn(app, student, wanted.tutor_id).await?;
+        transaction!(app.db, true, |txn| {
+            store::lock_time_of(txn, &people).await?;
+            store::booking::expire(txn, &people, app.clock.now()).await?;
+            insert(app, txn, (caller, student), &course).await
+        })?;
+    }
+    Ok(occurrences)
 }
 
 /// Books all lessons of a series or none, except those that the caller leaves out, or that are on holidays. From a tutor
 /// who wants to be asked, a student requests them. All in one transaction, with a number of statements that does not
-/// depend on how many lessons there are.
+/// depend on how many lessons there are, unless quotas are to be checked.
 ///
 /// # Errors
 /// As [`booking::create`], with `series_unavailable` and a verdict for each lesson in the place of `slot_unavailable`;
-/// [`Error::Invalid`] for rules and exceptions that can't be; [`Error::Conflict`] with `nothing_to_book`.
+/// [`Error::Invalid`] for rules and exceptions that can't be; [`Error::Conflict`] with `nothing_to_book`, `quota_exceeded`.
 pub async fn create<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -122,6 +133,7 @@ pub async fn create<A: Serialize + Send + Sync>(
 struct Course<'a> {
     wanted: &'a Wanted,
     tutor_user_id: UserId,
+    has_quotas: bool,
     zone: Tz,
     candidates: Vec<Candidate>,
     /// In which all lessons begin.
@@ -143,6 +155,7 @@ impl<'a> Course<'a> {
             window: window(&candidates).ok_or_else(nothing_to_book)?,
             wanted,
             tutor_user_id: tutor.profile.user_id,
+            has_quotas: tutor.timetable.has_quotas,
             zone,
             candidates,
         })

@@ -292,6 +292,11 @@ impl Times {
                 until: of_tutor.until,
             });
         }
+        self.without_of_student(lesson)
+    }
+
+    /// As if the student had nothing then, because that moves as well.
+    pub(super) fn without_of_student(mut self, lesson: Span) -> Self {
         let of_student = &mut self.occupied.student;
         *of_student = Arc::new(AsOf {
             time: subtract(&of_student.time, &[lesson]),

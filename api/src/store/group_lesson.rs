@@ -376,7 +376,7 @@ pub async fn cancel(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
-               version = version + 1, updated_at = {now}
+               cancellation_consequence = 'free', cancellation_credit_minutes = 0, version = version + 1, updated_at = {now}
            WHERE lesson_id = {id} AND occupies"#
     ))
     .await?;

@@ -266,3 +266,20 @@ async fn who_has_only_just_booked_may_think_again() {
     world.test.pass(TimeDelta::minutes(15));
     assert_eq!(cancel(&world.sam, &booking).await, outcome("charged", 0));
 }
+
+#[tokio::test]
+async fn what_can_not_be_cancelled_freely_is_not_moved_to_where_it_could_be() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    let path = format!("{booking}/reschedule");
+    let to = |start: &str| json!({"start": start, "end": at(start) + TimeDelta::hours(1)});
+    let moved = world.sam.post(&path, &to(SECOND)).await;
+    moved.expect(200);
+    world.test.set_clock(at(SECOND) - TimeDelta::hours(23));
+    assert_eq!(quote(&world.sam, &booking).await["consequence"], "credit");
+    let later = to("2027-03-09T09:00:00Z");
+    let refused = world.sam.post(&path, &later).await;
+    refused.expect_problem(409, "too_late_to_move");
+    world.tutor.person.post(&path, &later).await.expect(200);
+}

@@ -319,3 +319,22 @@ async fn of_16_who_take_the_last_booking_of_a_quota_at_once_exactly_one_does() {
     world.test.expect_nobody_double_booked().await;
     assert_eq!(world.test.deadlocks().await, 0, "deadlocks");
 }
+
+#[tokio::test]
+async fn a_series_is_tried_as_it_is_booked() {
+    let world = World::new().await;
+    world.centre(json!({"weekly_minutes": 60})).await;
+    let twice_a_week = json!({
+        "tutor_id": world.tutor.id.0, "subject": "mathematics", "level": "School",
+        "start": "2027-03-02T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;BYDAY=TU,TH;COUNT=4",
+    });
+    for path in ["/v1/series?dry_run=true", "/v1/series"] {
+        let refused = world.sam.post(path, &twice_a_week).await;
+        refused.expect_problem(409, "quota_exceeded");
+    }
+    let mut once_a_week = twice_a_week;
+    once_a_week["rule"] = json!("FREQ=WEEKLY;COUNT=4");
+    for (path, status) in [("/v1/series?dry_run=true", 200), ("/v1/series", 201)] {
+        world.sam.post(path, &once_a_week).await.expect(status);
+    }
+}

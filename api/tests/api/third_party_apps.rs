@@ -296,6 +296,10 @@ async fn a_key_that_is_limited_sees_only_what_it_is_limited_to() {
         let path = format!("/v1/holds/{}", held["id"].as_str().unwrap());
         world.student.delete(&path).await.expect(204);
     }
+    for path in ["/v1/credits", "/v1/credits/entries", "/v1/quota"] {
+        let of_student = limited.get(&format!("{path}?student_id={student}")).await;
+        of_student.expect_problem(403, "insufficient_scope");
+    }
     limited.get(&bookings[0]).await.expect(200);
     limited
         .get(&bookings[1])

@@ -248,7 +248,7 @@ pub struct NewBooking {
 /// Book a lesson.
 ///
 /// Takes a slot of a tutor for the signed-in person. The booking is `confirmed`; where the tutor wants to be asked, and
-/// neither an admin nor a third-party app books, it is `requested`, and its time taken, until the tutor answers or
+/// no admin books, it is `requested`, and its time taken, until the tutor answers or
 /// `expires_at`. Of several who want overlapping times one gets it; the others
 /// are told 409 `slot_unavailable`, why (`conflicts`), and what they could book instead (`alternatives`: in UTC, the
 /// nearest first, looked for within 14 days to either side of the start). The event appears in the tutor's Google

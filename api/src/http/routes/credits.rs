@@ -99,7 +99,10 @@ pub struct CreditParams {
 /// no pages.
 #[utoipa::path(get, path = "/v1/credits", tag = "credit", operation_id = "list_credits",
     security(("session" = [])), params(CreditParams),
-    responses((status = 200, description = "Credit by subject.", body = Credits), NotSignedIn, NotFound, Faults))]
+    responses((status = 200, description = "Credit by subject.", body = Credits),
+        (status = 403, description = "The key is limited to some tutors (`insufficient_scope`), or has no such scope.",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, NotFound, Faults))]
 pub async fn list(
     State(app): State<App>,
     Allowed(caller): Allowed,
@@ -211,7 +214,10 @@ pub struct CreditEntryParams {
 /// written down within an hour.
 #[utoipa::path(get, path = "/v1/credits/entries", tag = "credit", operation_id = "list_credit_entries",
     security(("session" = [])), params(CreditEntryParams),
-    responses((status = 200, description = "Transfers, the newest first.", body = CreditEntryPage), NotSignedIn, NotFound, Faults))]
+    responses((status = 200, description = "Transfers, the newest first.", body = CreditEntryPage),
+        (status = 403, description = "The key is limited to some tutors (`insufficient_scope`), or has no such scope.",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, NotFound, Faults))]
 pub async fn entries(
     State(app): State<App>,
     Allowed(caller): Allowed,

@@ -402,7 +402,7 @@ pub struct Joining {
     params(("id" = Uuid, Path, description = "Id of the lesson."), IdempotencyHeader),
     request_body = Joining,
     responses((status = 201, description = "Joined.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "All seats are taken (`full`), one of them by the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "All seats are taken (`full`), one of them by the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn join(

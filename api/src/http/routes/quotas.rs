@@ -9,6 +9,7 @@ use crate::{
         etag::{IfMatch, edited, etag},
         extract::{DryRun, Json, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
+        problem::Problem,
         validate,
     },
     service::{
@@ -116,6 +117,8 @@ pub struct QuotaParams {
 #[utoipa::path(get, path = "/v1/quota", tag = "bookings", operation_id = "get_quota",
     security(("session" = [])), params(QuotaParams),
     responses((status = 200, description = "What the student may book, and has.", body = QuotaStanding, headers(("ETag" = String))),
+        (status = 403, description = "The key is limited to some tutors or subjects (`insufficient_scope`), or has no such scope.",
+            body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotFound, Faults))]
 pub async fn get(
     State(app): State<App>,
@@ -124,7 +127,7 @@ pub async fn get(
 ) -> Result<Response, Error> {
     let student = caller.student(&app, params.student_id).await?;
     let student = student.ok_or_else(no_student)?;
-    let standing = quota::get(&app, student, params.at).await?;
+    let standing = quota::get(&app, &caller, student, params.at).await?;
     let version = standing.version;
     Ok((etag(version), axum::Json(QuotaStanding::from(standing))).into_response())
 }
@@ -168,7 +171,7 @@ pub async fn replace(
     let caller = Caller::Person(holder.person.clone());
     let student = caller.student(&app, Some(UserId(new.student_id))).await?;
     let student = student.ok_or_else(no_student)?;
-    let version = if_match.choose(quota::get(&app, student, None).await?.version)?;
+    let version = if_match.choose(quota::get(&app, &caller, student, None).await?.version)?;
     let own = OwnQuota {
         max_active_bookings: new.max_active_bookings,
         weekly_minutes: new.weekly_minutes,

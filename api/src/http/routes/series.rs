@@ -229,7 +229,7 @@ impl NewSeries {
 /// Holidays are left out by themselves. With `dry_run` each lesson gets a verdict, with reasons and other times; what can't
 /// be is then left out or put elsewhere by `exceptions`. Each lesson is a booking of its own, to be moved and cancelled like
 /// any other, and an event of its own in the tutor's Google Calendar. The tutor's horizon holds for all but admins. Where the tutor wants to be
-/// asked, and neither an admin nor a third-party app books, each is `requested`, and approved by itself.
+/// asked, and no admin books, each is `requested`, and approved by itself.
 #[utoipa::path(post, path = "/v1/series", tag = "series", operation_id = "create_series",
     security(("session" = [])),
     params(IdempotencyHeader, DryRun),
@@ -237,7 +237,7 @@ impl NewSeries {
     responses(
         (status = 200, description = "What would become of each lesson (`dry_run`).", body = SeriesPlan),
         (status = 201, description = "Booked.", body = Series, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "Not all lessons can be (`series_unavailable`, with `occurrences`) or none is left (`nothing_to_book`), so nothing is booked; the tutor is the caller (`own_lesson`) or suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "Not all lessons can be (`series_unavailable`, with `occurrences`) or none is left (`nothing_to_book`), so nothing is booked; the tutor is the caller (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn create(

@@ -79,7 +79,7 @@ pub struct SeriesCancellation {
         IdempotencyHeader),
     request_body = SeriesCancellation,
     responses((status = 200, description = "The series as it is now.", body = Series, headers(("ETag" = String))),
-        (status = 409, description = "None of these lessons is ahead (`nothing_ahead`); `this` is cancelled already (`already_cancelled`), has begun (`already_started`) or is no more; or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "None of these lessons is ahead (`nothing_ahead`); `this` is cancelled already (`already_cancelled`), has begun (`already_started`) or is no more; another tutor has just been found for one of them (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn cancel(
@@ -163,7 +163,7 @@ pub struct SeriesMove {
     request_body = SeriesMove,
     responses((status = 200, description = "The series as it is now; with `dry_run`, what would become of each lesson.",
             body = inline(SeriesOrPlan), headers(("ETag" = String))),
-        (status = 409, description = "Not all lessons can move (`series_unavailable`, with `occurrences`), so none did; they are there already (`same_time`); none of them is ahead (`nothing_ahead`); `this` has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "Not all lessons can move (`series_unavailable`, with `occurrences`), so none did; they are there already (`same_time`); none of them is ahead (`nothing_ahead`); `this` has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); it is too late to move it, as cancelling is not free any more (`too_late_to_move`); credit paid for another length (`paid_with_credit`); the tutor approved these times (`approval_needed`); another tutor has just been found for one (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn reschedule(

@@ -12,7 +12,7 @@ use crate::{
         SeriesId, TutorId, UserId,
         booking::{self, BookingStatus, LONGEST_LESSON, check_taught, time_of, turn},
         caller::Caller,
-        credit,
+        cancellation, credit,
         idempotency::Reply,
         quota,
         reassignment::AT_SHORT_NOTICE,
@@ -81,6 +81,7 @@ pub async fn cancel<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
         let series = find(txn, caller, id, now).await?;
+        check_people(&series, &people)?;
         check_version(&series, versions.as_deref())?;
         let chosen = part.choose(&series, now)?;
         cancel_all(txn, caller, &chosen, reason.as_deref(), now).await?;
@@ -116,10 +117,13 @@ pub async fn try_reschedule(
     (id, versions): (SeriesId, Option<Vec<i32>>),
     wanted: Move,
 ) -> Result<Vec<Occurrence>, Error> {
-    let people = people(&get(app, caller, id).await?);
+    let before = get(app, caller, id).await?;
+    let _turn = turn(app, before.series.student_id, before.series.tutor_id).await?;
+    let people = people(&before);
     transaction!(app.db, true, |txn| {
         store::lock_time_of(txn, &people).await?;
         let series = find(txn, caller, id, app.clock.now()).await?;
+        check_people(&series, &people)?;
         check_version(&series, versions.as_deref())?;
         store::booking::expire(txn, &people, app.clock.now()).await?;
         let moves = moves(app, txn, caller, &series, wanted).await?;
@@ -132,8 +136,8 @@ pub async fn try_reschedule(
 /// if any are given.
 ///
 /// # Errors
-/// As [`cancel`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`] with `same_time`, `tutor_suspended`, or
-/// `series_unavailable` and a verdict for each lesson.
+/// As [`cancel`]; [`Error::Invalid`] for a time that can't be; [`Error::Conflict`] with `same_time`, `tutor_suspended`,
+/// `tutor_changed`, `too_late_to_move`, `quota_exceeded`, or `series_unavailable` and a verdict for each lesson.
 pub async fn reschedule<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -148,6 +152,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
         let series = find(txn, caller, id, now).await?;
+        check_people(&series, &people)?;
         check_version(&series, versions.as_deref())?;
         store::booking::expire(txn, &people, now).await?;
         let moves = moves(app, txn, caller, &series, wanted).await?;
@@ -196,6 +201,7 @@ async fn moves<'a>(
                 txn,
                 caller,
                 (bookings, candidates),
+                &chosen,
                 wanted.minutes.is_some(),
             )
             .await?,
@@ -250,6 +256,7 @@ async fn moves_with<'a>(
     txn: &DatabaseTransaction,
     caller: &Caller,
     (bookings, candidates): (Vec<&&'a booking::Detail>, Vec<&Candidate>),
+    all_that_move: &[&booking::Detail],
     sets_length: bool,
 ) -> Result<Vec<Moving<'a>>, Error> {
     let Some(any) = bookings.first() else {
@@ -260,12 +267,18 @@ async fn moves_with<'a>(
     let window = window(&candidates).unwrap_or(time_of(any)?);
     let whose = (caller, Some(student));
     let mut times = Times::of_lessons(app, txn, whose, tutor_id, (window, LONGEST_LESSON)).await?;
+    let decides = caller.may_edit(tutor_id);
     for booking in &bookings {
         times = times.without(time_of(booking)?);
+        if !decides {
+            cancellation::check_movable(txn, caller, booking, app.clock.now()).await?;
+        }
+    }
+    for booking in all_that_move {
+        times = times.without_of_student(time_of(booking)?);
     }
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, student)?;
-    let decides = caller.may_edit(tutor_id);
     let [rest @ .., length] = &AT_SHORT_NOTICE;
     let wish = Wish {
         about: &about(any, tutor),
@@ -390,6 +403,15 @@ fn occurrence(series: &Detail, id: NaiveDateTime) -> Result<&booking::Detail, Er
 fn people(series: &Detail) -> Vec<UserId> {
     let tutors = series.bookings.iter().map(|it| it.tutor_user_id);
     tutors.chain([series.series.student_id]).collect()
+}
+
+/// Whether all whose time is touched are among those who are locked.
+fn check_people(series: &Detail, locked: &[UserId]) -> Result<(), Error> {
+    if people(series).iter().all(|id| locked.contains(id)) {
+        return Ok(());
+    }
+    let detail = "Another tutor has just been found for one of these lessons; look at them again.";
+    Err(Error::conflict("tutor_changed", detail))
 }
 
 /// Whether a change that is meant for one of these versions is meant for this one.
