@@ -58,7 +58,7 @@ BEYOND_THE_SCHEMA = {
 }
 # An instant or a date may be out of the years 1970 to 2199, or too long after another: its format bounds neither.
 INSTANT_CODES = {"out_of_range", "too_long"}
-INSTANTS = ("start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at", "decides_at")
+INSTANTS = ("at", "start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at", "decides_at")
 
 
 @schemathesis.hook

@@ -38,6 +38,8 @@ use utoipa::ToSchema;
         ("If-Match" = String, Header, description = "The ETag of what was read; approves only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking as confirmed.", body = Booking, headers(("ETag" = String))),
+        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]

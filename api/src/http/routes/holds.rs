@@ -252,6 +252,8 @@ pub struct BookHoldParams {
     params(("id" = Uuid, Path, description = "Id of the hold."), BookHoldParams, IdempotencyHeader),
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
+        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Faults))]
