@@ -47,7 +47,12 @@ pub struct NewMatching {
 struct LessonRequest {
     /// The caller's name for it; no two have the same.
     #[garde(custom(validate::line(1, 64)))]
-    #[schema(min_length = 1, max_length = 64, example = "wish-17")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "wish-17"
+    )]
     id: String,
     #[garde(skip)]
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
@@ -103,7 +108,12 @@ struct Window {
 pub struct Assignment {
     /// The `id` of the request.
     #[garde(custom(validate::line(1, 64)))]
-    #[schema(min_length = 1, max_length = 64, example = "wish-17")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "wish-17"
+    )]
     id: String,
     #[garde(skip)]
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
