@@ -34,6 +34,14 @@ pub struct Turns {
 pub struct Turn<'a> {
     _student: SemaphorePermit<'a>,
     _tutor: SemaphorePermit<'a>,
+    has_waited: bool,
+}
+
+impl Turn<'_> {
+    /// Whether somebody was in the way, who may have taken what is wanted.
+    pub fn has_waited(&self) -> bool {
+        self.has_waited
+    }
 }
 
 impl Turns {
@@ -41,9 +49,12 @@ impl Turns {
     pub async fn at_time_of(&self, student: UserId, tutor: TutorId) -> Option<Turn<'_>> {
         // The student's first: who wants many keeps only themselves waiting.
         let both = async {
+            let (_student, waited_for_student) = self.students.turn(student.0).await?;
+            let (_tutor, waited_for_tutor) = self.tutors.turn(tutor.0).await?;
             Some(Turn {
-                _student: self.students.turn(student.0).await?,
-                _tutor: self.tutors.turn(tutor.0).await?,
+                _student,
+                _tutor,
+                has_waited: waited_for_student || waited_for_tutor,
             })
         };
         timeout(PATIENCE, both).await.ok()?
@@ -53,12 +64,16 @@ impl Turns {
 struct Queues(Box<[Semaphore]>);
 
 impl Queues {
-    async fn turn(&self, id: Uuid) -> Option<SemaphorePermit<'_>> {
+    /// A turn, and whether it had to be waited for.
+    async fn turn(&self, id: Uuid) -> Option<(SemaphorePermit<'_>, bool)> {
         // The end of a UUIDv7 is random.
         let [.., high, low] = id.into_bytes();
         let queue = &self.0[usize::from(u16::from_be_bytes([high, low])) % QUEUES];
+        if let Ok(turn) = queue.try_acquire() {
+            return Some((turn, false));
+        }
         // No queue is ever closed, so there is always a turn to come.
-        queue.acquire().await.ok()
+        Some((queue.acquire().await.ok()?, true))
     }
 }
 

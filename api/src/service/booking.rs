@@ -17,8 +17,8 @@ use crate::{
     store::{
         self,
         booking::{Filter, Standing},
-        job::Work,
         lesson::NewLesson,
+        new_booking::NewBooking,
         tutor::Profile,
         violated,
     },
@@ -140,11 +140,13 @@ async fn book<A: Serialize + Send + Sync>(
     span: Span,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
-    // Who comes too late need not queue.
-    app.cache.catch_up().await?;
-    let times = Times::around(app, (caller, Some(student)), wanted.tutor_id, span).await?;
-    offered(&times, wanted, span, app.clock.now())?;
-    let _turn = turn(app, student, wanted.tutor_id).await?;
+    let turn = turn(app, student, wanted.tutor_id).await?;
+    if turn.has_waited() {
+        // Who comes too late need not take a connection.
+        app.cache.catch_up().await?;
+        let times = Times::around(app, (caller, Some(student)), wanted.tutor_id, span).await?;
+        offered(&times, wanted, span, app.clock.now())?;
+    }
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         store::booking::expire(txn, &people, app.clock.now()).await?;
@@ -181,6 +183,7 @@ pub(super) async fn insert(
     let times = Times::within(app, txn, (caller, Some(student)), wanted.tutor_id, span).await?;
     let tutor = times.only()?.0;
     check_taught(&tutor.profile, student)?;
+    let subject_id = offered(&times, wanted, span, now)?;
     let terms = tutor.timetable.terms;
     if quota::binds(caller, wanted.beyond_quota, &tutor.timetable)? {
         quota::check(app, txn, student, span).await?;
@@ -193,27 +196,25 @@ pub(super) async fn insert(
         }
         Taking::Book => booked(caller, (student, None), terms.approval, span, now)?,
     };
-    let lesson = NewLesson {
-        tutor_id: wanted.tutor_id,
-        subject_id: offered(&times, wanted, span, now)?,
-        level: wanted.level.clone(),
-        span,
-        expires_at: standing.expires_at,
+    let new = NewBooking {
+        student_id: student,
+        lesson: NewLesson {
+            tutor_id: wanted.tutor_id,
+            subject_id,
+            level: wanted.level.clone(),
+            span,
+            expires_at: standing.expires_at,
+        },
+        standing,
+        occurrence: None,
     };
-    let lesson_id = store::lesson::insert(txn, lesson, now)
-        .await
-        .map_err(translate)?;
-    let id = store::booking::insert(txn, lesson_id, student, span, standing, now)
-        .await
-        .map_err(translate)?;
+    let inserted = store::new_booking::insert(txn, vec![new], now).await;
+    let id = inserted.map_err(translate)?.remove(0);
     if wanted.pay_with_credit {
         credit::pay(txn, (id, student), span, now).await?;
     }
     if taking == Taking::Hold {
         return hold::find(txn, caller, id, now).await;
-    }
-    if standing.status == BookingStatus::Confirmed {
-        store::job::enqueue(txn, Work::SyncLessonEvent(lesson_id), now).await?;
     }
     find(txn, caller, id, now).await
 }

@@ -5,7 +5,7 @@ mod judge;
 
 use super::{
     BookingId, LessonId, SeriesId, TutorId, UserId,
-    booking::{self, BookingStatus, LONGEST_LESSON, check_taught, not_offered, seen_by, turn},
+    booking::{self, LONGEST_LESSON, check_taught, not_offered, seen_by, turn},
     busy_time,
     caller::Caller,
     idempotency::Reply,
@@ -19,9 +19,10 @@ use crate::{
     error::{Conflict, Error, Occurrence, Verdict},
     store::{
         self,
-        booking::{NewOccurrence, Standing},
+        booking::Standing,
         job::Work,
         lesson::NewLesson,
+        new_booking::NewBooking,
         series::{Filter, NewSeries},
     },
 };
@@ -333,31 +334,27 @@ async fn insert_lessons(
     places: Vec<(NaiveDateTime, Span, Standing)>,
     now: DateTime<Utc>,
 ) -> Result<Vec<(BookingId, Span)>, Error> {
-    let lessons = places.iter().map(|(_, span, standing)| NewLesson {
-        tutor_id: series.tutor_id,
-        subject_id: series.subject_id,
-        level: series.level.clone(),
-        span: *span,
-        expires_at: standing.expires_at,
-    });
-    let lessons = store::lesson::insert_all(txn, lessons.collect(), now).await;
-    let lessons = lessons.map_err(translate)?;
-    let occurrence = |((recurrence_id, span, standing), lesson_id)| NewOccurrence {
-        lesson_id,
-        recurrence_id,
-        span,
-        standing,
-    };
-    let occurrences: Vec<_> = places.into_iter().zip(lessons).map(occurrence).collect();
-    let whose = (id, series.student_id);
-    let booked = store::booking::insert_series(txn, whose, &occurrences, now).await;
-    let booked = booked.map_err(translate)?;
-    let confirmed = occurrences
-        .iter()
-        .filter(|it| it.standing.status == BookingStatus::Confirmed);
-    sync(txn, confirmed.map(|it| it.lesson_id), now).await?;
-    let spans = occurrences.iter().map(|it| it.span);
-    Ok(booked.into_iter().zip(spans).collect())
+    let spans: Vec<_> = places.iter().map(|(_, span, _)| *span).collect();
+    let new = places
+        .into_iter()
+        .map(|(recurrence_id, span, standing)| NewBooking {
+            student_id: series.student_id,
+            lesson: NewLesson {
+                tutor_id: series.tutor_id,
+                subject_id: series.subject_id,
+                level: series.level.clone(),
+                span,
+                expires_at: standing.expires_at,
+            },
+            standing,
+            occurrence: Some((id, recurrence_id)),
+        });
+    let inserted = store::new_booking::insert(txn, new.collect(), now).await;
+    Ok(inserted
+        .map_err(translate)?
+        .into_iter()
+        .zip(spans)
+        .collect())
 }
 
 /// Asks for the events of these lessons to be brought in line: each has its own, so in one statement.

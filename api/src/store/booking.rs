@@ -7,7 +7,7 @@ use ::entity::{
     id::{BookingId, LessonId, SeriesId, TutorId, UserId},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
+use scheduling::{cancellation::Outcome, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
     EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
@@ -25,88 +25,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn booked_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn booked_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.status != BookingStatus::Held).then_some(now)
-    }
-}
-
-/// # Errors
-/// `bookings_student_no_overlap` is for the caller to translate.
-pub async fn insert(
-    txn: &impl ConnectionTrait,
-    lesson_id: LessonId,
-    student_id: UserId,
-    span: Span,
-    standing: Standing,
-    now: DateTime<Utc>,
-) -> Result<BookingId, DbErr> {
-    let id = BookingId::generate();
-    let row = row((id, lesson_id, student_id), (span, standing), None, now);
-    booking::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(id)
-}
-
-/// A booking to be made with others of a series.
-#[derive(Clone, Copy, Debug)]
-pub struct NewOccurrence {
-    pub lesson_id: LessonId,
-    /// When the rule wants it, on the wall clock of the series.
-    pub recurrence_id: NaiveDateTime,
-    pub span: Span,
-    pub standing: Standing,
-}
-
-/// The bookings of a series; their ids. One statement.
-///
-/// # Errors
-/// As [`insert`].
-pub async fn insert_series(
-    txn: &impl ConnectionTrait,
-    (series_id, student_id): (SeriesId, UserId),
-    occurrences: &[NewOccurrence],
-    now: DateTime<Utc>,
-) -> Result<Vec<BookingId>, DbErr> {
-    let ids: Vec<_> = occurrences.iter().map(|_| BookingId::generate()).collect();
-    let rows = ids.iter().zip(occurrences).map(|(id, new)| {
-        let series = Some((series_id, new.recurrence_id));
-        let ids = (*id, new.lesson_id, student_id);
-        row(ids, (new.span, new.standing), series, now)
-    });
-    booking::Entity::insert_many(rows)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(ids)
-}
-
-fn row(
-    (id, lesson_id, student_id): (BookingId, LessonId, UserId),
-    (span, standing): (Span, Standing),
-    series: Option<(SeriesId, NaiveDateTime)>,
-    now: DateTime<Utc>,
-) -> booking::ActiveModel {
-    booking::ActiveModel {
-        id: Set(id),
-        lesson_id: Set(lesson_id),
-        student_id: Set(student_id),
-        seat: Set(1),
-        starts_at: Set(span.start()),
-        ends_at: Set(span.end()),
-        status: Set(standing.status),
-        expires_at: Set(standing.expires_at),
-        booked_at: Set(standing.booked_at(now)),
-        cancelled_at: Set(None),
-        cancelled_by: Set(None),
-        cancellation_reason: Set(None),
-        cancellation_consequence: Set(None),
-        cancellation_credit_minutes: Set(None),
-        paid_credit_minutes: Set(0),
-        series_id: Set(series.map(|(id, _)| id)),
-        recurrence_id: Set(series.map(|(_, recurrence_id)| recurrence_id)),
-        version: Set(1),
-        created_at: Set(now),
-        updated_at: Set(now),
     }
 }
 

@@ -14,6 +14,9 @@ pub struct Key<'a> {
 }
 
 /// Takes a key that is new or older than `forgotten`, or whose request was cut off; whether it was.
+///
+/// Its commit does not wait for the disk: whatever is then done in the key's name commits later, and does, so after a
+/// crash there is never that without this.
 pub async fn claim(
     db: &impl ConnectionTrait,
     Key { caller_id, key }: Key<'_>,
@@ -26,7 +29,8 @@ pub async fn claim(
         .execute_raw(raw_sql!(
             Postgres,
             r#"INSERT INTO idempotency_keys (user_id, key, request_hash, in_flight_until, created_at)
-               VALUES ({caller_id}, {key}, {request_hash}, {in_flight_until}, {now})
+               SELECT {caller_id}, {key}, {request_hash}, {in_flight_until}, {now}
+               WHERE set_config('synchronous_commit', 'off', true) = 'off'
                ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
                SET in_flight_until = excluded.in_flight_until, created_at = excluded.created_at,
                    request_hash = excluded.request_hash, answer = NULL

@@ -4,9 +4,12 @@
 //! leases a row; while the lease lasts nobody else runs that work, so two runs about one lesson never
 //! overlap. A run that began under an older revision does not end the job.
 
-use ::entity::id::{GrantId, JobId, LessonId, TutorId};
+use ::entity::{
+    id::{GrantId, JobId, LessonId, TutorId},
+    job,
+};
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, FromQueryResult, raw_sql};
 use uuid::Uuid;
 
 /// Work to be done outside a request.
@@ -70,6 +73,19 @@ pub async fn enqueue(
     ))
     .await
     .map(|_| ())
+}
+
+/// Work that nobody has asked for before.
+pub(super) fn row(work: Work, now: DateTime<Utc>) -> job::ActiveModel {
+    let (kind, key) = work.name();
+    job::ActiveModel {
+        id: Set(JobId::generate()),
+        kind: Set(kind),
+        key: Set(key),
+        run_at: Set(now),
+        created_at: Set(now),
+        ..Default::default()
+    }
 }
 
 /// As [`enqueue`], for several works, none of them twice. One statement.

@@ -38,24 +38,7 @@ pub async fn insert(
     Ok(id)
 }
 
-/// Several lessons, by their ids in the same order. One statement.
-///
-/// # Errors
-/// As [`insert`].
-pub async fn insert_all(
-    txn: &impl ConnectionTrait,
-    new: Vec<NewLesson>,
-    now: DateTime<Utc>,
-) -> Result<Vec<LessonId>, DbErr> {
-    let ids: Vec<_> = new.iter().map(|_| LessonId::generate()).collect();
-    let rows = ids.iter().zip(new).map(|(id, new)| row(*id, new, now));
-    lesson::Entity::insert_many(rows)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(ids)
-}
-
-fn row(id: LessonId, new: NewLesson, now: DateTime<Utc>) -> lesson::ActiveModel {
+pub(super) fn row(id: LessonId, new: NewLesson, now: DateTime<Utc>) -> lesson::ActiveModel {
     lesson::ActiveModel {
         id: Set(id),
         tutor_id: Set(new.tutor_id),
@@ -75,13 +58,11 @@ fn row(id: LessonId, new: NewLesson, now: DateTime<Utc>) -> lesson::ActiveModel 
         title: Set(String::new()),
         description: Set(String::new()),
         version: Set(1),
-        calendar_event_id: Set(None),
         calendar_event_attempt: Set(0),
-        calendar_event_asked_at: Set(None),
         calendar_revision: Set(1),
-        calendar_event_revision: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
+        ..Default::default()
     }
 }
 

@@ -25,6 +25,7 @@ pub mod identity;
 pub mod invitation;
 pub mod job;
 pub mod lesson;
+pub mod new_booking;
 pub mod occupied;
 pub mod offer;
 pub mod person;
