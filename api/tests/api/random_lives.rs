@@ -8,7 +8,7 @@ mod world;
 use crate::support::from_env;
 use chrono::TimeDelta;
 use fate::Fate;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use rand::{Rng, seq::IndexedRandom};
 use std::collections::BTreeMap;
 use world::World;
@@ -19,14 +19,20 @@ const OPERATIONS: u64 = 2500;
 /// So many at most act at the same moment.
 const AT_ONCE: usize = 8;
 
-/// A moment at which some act, each at one of the instances.
+/// A moment at which some act, each at one of the instances, and now and then what time has done is written down as well.
 async fn moment(world: &World, fate: &mut Fate) {
     let now = world.test.now();
     let count = fate.rng.random_range(1..=AT_ONCE);
+    let sweeps = fate.rng.random_bool(0.2);
     let deeds: Vec<_> = (0..count).map(|_| fate.deed(&world.cast, now)).collect();
     let acting = deeds.iter().enumerate();
     let acting = acting.map(|(at, (who, deed))| world.act(*who, at % 2, deed));
-    let answers = join_all(acting).await;
+    let sweeping = async {
+        if sweeps {
+            checks::settle(&world.test).await;
+        }
+    };
+    let (answers, ()) = join(join_all(acting), sweeping).await;
     for ((who, deed), answers) in deeds.iter().zip(answers) {
         let done = answers.iter().filter(|answer| answer.status == 201);
         let mut ids = done.map(|answer| &answer.body["id"]);

@@ -48,7 +48,7 @@ pub async fn expect_within_quotas(test: &TestApp) {
                    extract(epoch FROM ends_at - starts_at) / 60 AS minutes
             FROM bookings WHERE occupies AND (expires_at IS NULL OR expires_at > $1) AND NOT EXISTS (
                 SELECT FROM audit_entries
-                WHERE subject_id = bookings.id AND table_name = 'bookings' AND action = 'update' AND after -> 0 ? 'starts_at'
+                WHERE subject_id = bookings.id AND table_name = 'bookings' AND action = 'update' AND after -> 0 ?| '{starts_at,ends_at}'
                   AND actor_id <> student_id AND actor_id NOT IN (
                       SELECT guardian_id FROM guardianships WHERE guardianships.student_id = bookings.student_id))),
          allowed AS (

@@ -194,7 +194,7 @@ impl Deed {
         Self::post("move of a series", path, to, Tells::Series)
     }
 
-    pub fn book_matching(assignments: Vec<Value>) -> Self {
+    pub fn book_matching(assignments: &[Value]) -> Self {
         let body = json!({"assignments": assignments});
         Self::post(
             "book a matching",

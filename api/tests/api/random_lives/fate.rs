@@ -271,7 +271,7 @@ impl Fate {
             lesson["student_id"] = json!(cast.students.choose(&mut self.rng));
             lesson
         });
-        Deed::book_matching(assignments.collect())
+        Deed::book_matching(&assignments.collect::<Vec<_>>())
     }
 
     fn change_of_credit(&mut self, cast: &Cast, now: DateTime<Utc>) -> Deed {

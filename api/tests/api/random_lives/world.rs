@@ -153,7 +153,7 @@ async fn limit(test: &TestApp, admin: &Person, student: &str) {
     };
     let terms: Vec<_> = (0..36).map(term).collect();
     edit(admin, "/v1/centre/terms", |all| {
-        *all = json!({"terms": terms})
+        *all = json!({"terms": terms});
     })
     .await;
     let policy = json!({"windows": [
