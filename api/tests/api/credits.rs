@@ -5,7 +5,6 @@ use crate::{
     support::{
         Answer, Centre, Person, TestApp, TutorAtCentre, at,
         lesson::{FIRST, FOURTH, SECOND, THIRD},
-        race::{Tally, lasting, on_day},
     },
 };
 use chrono::TimeDelta;
@@ -430,42 +429,6 @@ async fn the_database_refuses_to_rewrite_the_ledger_and_balances_without_entries
         assert!(refused.to_string().contains(refusal), "{sql}: {refused}");
     }
     assert_eq!(world.minutes().await, 60);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_16_who_spend_the_credit_for_one_lesson_at_once_exactly_one_does() {
-    let test = TestApp::start_with(|config| config.database.max_connections = 32).await;
-    test.execute("UPDATE centre SET horizon_days = 100").await;
-    let centre = Centre::open(&test).await;
-    let world = World {
-        tutor: centre.tutor(&test, "Tina").await,
-        sam: test.student("Sam").await,
-        admin: test.admin("Ada").await,
-        centre,
-        test,
-    };
-    let theo = world.centre.tutor(&world.test, "Theo").await;
-    let mut race = Tally::new("credit for one lesson");
-    for round in 0..10 {
-        world.grant(60, None).await;
-        let wanted = (0..16).map(|n| {
-            let tutor = if n % 2 == 0 { &world.tutor } else { &theo };
-            // Half an hour apart from one another, so that most don't clash.
-            let start = on_day(round, 9, 0) + TimeDelta::minutes(30 * (n / 2));
-            let mut lesson = tutor.lesson_over(lasting(start, 60));
-            lesson["pay_with"] = json!("credit");
-            let sam = &world.sam;
-            async move { sam.post("/v1/bookings", &lesson).await }
-        });
-        let answers = race.race(wanted).await;
-        let booked = answers.iter().filter(|answer| answer.status == 201).count();
-        assert_eq!(booked, 1, "round {round}");
-        assert_eq!(world.minutes().await, 0);
-    }
-    race.expect_only(&[201, 409]);
-    world.expect_balanced().await;
-    world.test.expect_nobody_double_booked().await;
-    assert_eq!(world.test.deadlocks().await, 0, "deadlocks");
 }
 
 #[tokio::test]

@@ -53,26 +53,6 @@ async fn of_many_who_want_overlapping_times_at_once_the_first_gets_it_and_the_re
     }
 }
 
-#[tokio::test]
-async fn a_student_who_wants_two_tutors_at_once_gets_one() {
-    let world = World::new().await;
-    let theo = Centre.tutor(&world.test, "Theo").await;
-    let both = [&world.tutor, &theo, &world.tutor, &theo].map(|tutor| {
-        let wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
-        let sam = &world.sam;
-        async move { sam.post("/v1/bookings", &wanted).await }
-    });
-    let answers = join_all(both).await;
-    assert_eq!(
-        answers.iter().filter(|answer| answer.status == 201).count(),
-        1
-    );
-    for answer in answers.into_iter().filter(|answer| answer.status != 201) {
-        let problem = answer.expect_problem(409, "slot_unavailable");
-        assert!(codes(&problem).contains(&"student_busy"), "{problem:#}");
-    }
-}
-
 /// Whatever the service forgets, the database refuses.
 #[tokio::test]
 async fn the_database_itself_refuses_what_overlaps() {

@@ -194,26 +194,6 @@ async fn a_hold_counts_towards_the_caps_of_its_tutor() {
 }
 
 #[tokio::test]
-async fn of_holds_and_bookings_that_want_one_slot_at_once_one_gets_it() {
-    let world = World::new().await;
-    let mut race = Tally::new("holds and bookings of one slot");
-    for round in 0..20 {
-        let start = crate::support::race::on_day(round, 9, 0);
-        let lesson = world.tutor.lesson(&start.to_rfc3339(), 60);
-        let wanted = [&world.sam, &world.olga].into_iter().flat_map(|student| {
-            ["/v1/holds", "/v1/bookings"].map(|path| student.post(path, &lesson))
-        });
-        let wanted: Vec<_> = wanted.collect();
-        let answers = race.race(wanted).await;
-        let got = answers.iter().filter(|answer| answer.status == 201).count();
-        assert_eq!(got, 1, "round {round}");
-        world.test.pass(TimeDelta::minutes(10));
-    }
-    race.expect_only(&[201, 409]);
-    world.test.expect_nobody_double_booked().await;
-}
-
-#[tokio::test]
 async fn holds_that_came_to_nothing_are_forgotten() {
     let world = World::new().await;
     world.hold(&world.sam, FIRST).await;

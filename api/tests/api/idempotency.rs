@@ -89,33 +89,6 @@ async fn keys_of_two_people_have_nothing_to_do_with_each_other() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_is_done_and_the_others_hear_of_it_or_are_asked_to_wait() {
-    let test = TestApp::start().await;
-    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
-    let student = test.student("Sam").await;
-    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
-    let answers = futures::future::join_all((0..16).map(|_| post(&student, "one", &wanted))).await;
-    let mut made = Vec::new();
-    for answer in answers {
-        if answer.status == 201 {
-            made.push(answer.expect(201)["id"].clone());
-        } else {
-            assert_eq!(answer.headers["retry-after"], "1");
-            answer.expect_problem(409, "request_in_progress");
-        }
-    }
-    assert!(
-        !made.is_empty() && made.iter().all(|id| *id == made[0]),
-        "{made:?}"
-    );
-    assert_eq!(
-        post(&student, "one", &wanted).await.expect(201)["id"],
-        made[0]
-    );
-    assert_eq!(test.count("SELECT count(*) FROM bookings").await, 1);
-}
-
-#[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let test = TestApp::start().await;
     let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;

@@ -1,5 +1,6 @@
-//! What was answered 201 outlives the server being killed, and reaches the calendar exactly once. A request
-//! whose answer was lost is repeated, and never clashes with itself.
+//! What was promised (bookings, also with credit, seats, series, matchings) outlives the server being
+//! killed, and reaches the calendar exactly once. A request whose answer was lost is repeated, never clashes with itself,
+//! and is answered as before whenever it is repeated.
 //!
 //! The server is this test program started once more, so that there is a process to kill; its database
 //! and its Google are here and live on. It listens on a socket of ours, as under a supervisor: whoever
@@ -7,19 +8,29 @@
 
 mod checks;
 
-use crate::support::{
-    Answer, Centre, Person, TestApp, TutorAtCentre, from_env,
-    process::{Orders, Server},
-    race::{Times, lasting, students},
+use crate::{
+    random_lives::checks::expect_told,
+    support::{
+        Answer, Centre, Person, TestApp, TutorAtCentre, from_env,
+        process::{Orders, Server},
+        race::{lasting, students},
+    },
 };
 use api::{config, seal::Keyring};
-use checks::{events, expect_each_once_in_the_calendar, expect_exactly, expect_in_the_calendar};
-use chrono::{DateTime, Datelike, Days, TimeDelta, Utc};
+use checks::{
+    events, expect_answered_as_before, expect_each_once_in_the_calendar, expect_exactly,
+    expect_in_the_calendar,
+};
+use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Europe::Berlin;
 use futures::future::join_all;
 use google_sandbox::{Failure, Target};
-use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::Method;
+use rand::{
+    Rng, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, SliceRandom},
+};
+use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::{
@@ -32,8 +43,8 @@ use uuid::Uuid;
 /// How often the server is killed, unless `ROUNDS` says otherwise.
 const ROUNDS: u64 = 4;
 const STUDENTS: usize = 64;
-const WISHES: usize = 4;
 const TUTORS: usize = 4;
+const MATCHINGS: usize = 6;
 
 /// Of one request. A server is killed once, but a client may have several connections to it.
 const TRIES: usize = 4;
@@ -41,17 +52,36 @@ const TRIES: usize = 4;
 /// Longer than anything here takes, but for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A booking that was answered 201.
+/// A booking that was answered.
 struct Promise {
-    student: usize,
+    /// Who asked for it.
+    person: usize,
     path: String,
     cancelled: bool,
+}
+
+/// What somebody would like, and whether they then give it up again.
+struct Wish {
+    path: String,
+    body: Value,
+    is_given_up: bool,
+}
+
+/// A request that was answered, and how.
+struct Kept {
+    person: usize,
+    path: String,
+    key: String,
+    request: Value,
+    status: StatusCode,
+    answer: Value,
 }
 
 /// What all clients together were told in one race.
 #[derive(Default)]
 struct Told {
     promises: Vec<Promise>,
+    kept: Vec<Kept>,
     refused: usize,
     /// Requests of which no answer came, and which were repeated.
     repeated: usize,
@@ -62,6 +92,7 @@ struct Told {
 impl Told {
     fn add(&mut self, other: Self) {
         self.promises.extend(other.promises);
+        self.kept.extend(other.kept);
         self.refused += other.refused;
         self.repeated += other.repeated;
         self.replayed += other.replayed;
@@ -85,6 +116,12 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
     }))
     .await;
     let students = students(&test, STUDENTS).await;
+    let admin = test.admin("Ada").await;
+    grant_credit(&admin, &students).await;
+    let mut matched = Vec::new();
+    for n in 0..2 * MATCHINGS {
+        matched.push(test.student(&format!("Matched{n}")).await.id().await);
+    }
 
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let base = config::at(socket.local_addr().unwrap());
@@ -95,7 +132,8 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         shared: None,
         provider: None,
     };
-    let people: Vec<_> = students.iter().map(|student| student.at(&base)).collect();
+    let people = students.iter().chain([&admin]);
+    let people: Vec<_> = people.map(|person| person.at(&base)).collect();
     slow_down_commits(&test).await;
     let weeks = 7 * (rounds + 2);
     test.execute(&format!("UPDATE centre SET horizon_days = {weeks}"))
@@ -103,9 +141,12 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
     let mut server = Server::start(&orders, &socket);
     let mut all = Told::default();
     for round in 0..rounds {
-        let wishes = wishes(&mut rng, round);
+        let mut week = Week::new(&mut rng, round, &tutors);
+        let groups = week.open_groups().await;
+        let mut wishes: Vec<_> = (0..STUDENTS).map(|_| week.wishes(&groups)).collect();
+        wishes.push(week.matchings(&matched));
         let booked = AtomicUsize::new(0);
-        let racing = race(&people, &tutors, &wishes, &booked);
+        let racing = race(&people, &wishes, &booked);
         let killing = async {
             kill_in_mid_race(&mut rng, round, &test, &tutors, &booked, &mut server).await;
             println!("round {round}: {}", under_way(&test).await);
@@ -121,6 +162,9 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
             told.replayed
         );
         test.expect_nobody_double_booked().await;
+        test.expect_ledger_balanced().await;
+        expect_told(&test).await;
+        expect_answered_as_before(&people, &told.kept).await;
         expect_in_the_calendar(&people, &told.promises).await;
         expect_each_once_in_the_calendar(&test, &tutors).await;
         all.add(told);
@@ -130,7 +174,7 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
 }
 
 /// For whoever reads the output. What must hold was asserted before: nobody is double-booked, and no answer
-/// had another status than 200, 201 or 409.
+/// was anything but what was wanted, or a refusal for somebody else's sake.
 async fn report(test: &TestApp, tutors: &[TutorAtCentre], rounds: u64, told: &Told) {
     let again = test.google.requests().into_iter().filter(|request| {
         request.method == "POST" && request.path.ends_with("/events") && request.status == 409
@@ -151,70 +195,156 @@ async fn report(test: &TestApp, tutors: &[TutorAtCentre], rounds: u64, told: &To
     );
 }
 
-/// For each student, different tutors and times that they would like, on days of this round; many overlap.
-fn wishes(rng: &mut StdRng, round: u64) -> Vec<Vec<(usize, Times)>> {
-    let today = Utc::now().with_timezone(&Berlin).date_naive();
-    let to_monday = 7 - u64::from(today.weekday().num_days_from_monday());
-    let monday = today + Days::new(to_monday + 7 * round);
-    let mut wish = || {
-        let date = monday + Days::new(rng.random_range(0..5));
-        let half_hours = rng.random_range(0..14);
-        let local = date.and_hms_opt(9, 0, 0).unwrap() + TimeDelta::minutes(30 * half_hours);
-        let start: DateTime<Utc> = local.and_local_timezone(Berlin).unwrap().to_utc();
-        let minutes = if rng.random() { 60 } else { 90 };
-        (rng.random_range(0..TUTORS), lasting(start, minutes))
-    };
-    let mut some = || {
-        let mut wishes = Vec::new();
-        while wishes.len() < WISHES {
-            let wish = wish();
-            if !wishes.contains(&wish) {
-                wishes.push(wish);
-            }
-        }
-        wishes
-    };
-    (0..STUDENTS).map(|_| some()).collect()
+/// Enough for all that they pay for.
+async fn grant_credit(admin: &Person, students: &[Person]) {
+    for student in students {
+        let grant = json!({
+            "student_id": student.id().await, "subject": "mathematics", "kind": "grant", "minutes": 10_000, "reason": "?",
+        });
+        admin.post("/v1/credits", &grant).await.expect(200);
+    }
 }
 
-/// Every student tries one wish after the other and cancels some of what they got.
-async fn race(
-    people: &[Person],
-    tutors: &[TutorAtCentre],
-    wishes: &[Vec<(usize, Times)>],
-    booked: &AtomicUsize,
-) -> Told {
-    let each =
-        people
-            .iter()
-            .zip(wishes)
-            .enumerate()
-            .map(|(student, (person, wishes))| async move {
-                let mut told = Told::default();
-                for (n, (tutor, times)) in wishes.iter().enumerate() {
-                    let wanted = tutors[*tutor].lesson_over(*times);
-                    let answer = until_answered(person, "/v1/bookings", &wanted, &mut told).await;
-                    if answer.status == 409 {
-                        answer.expect_problem(409, "slot_unavailable");
-                        told.refused += 1;
-                        continue;
-                    }
-                    booked.fetch_add(1, Ordering::Relaxed);
-                    let path = location(answer);
-                    let cancelled = n % 4 == 3;
-                    if cancelled {
-                        let cancel = format!("{path}/cancel");
-                        let answer = until_answered(person, &cancel, &json!({}), &mut told).await;
-                        answer.expect(200);
-                    }
-                    told.promises.push(Promise {
-                        student,
-                        path,
-                        cancelled,
-                    });
-                }
-                told
+/// What people would like in the days of a round: tutors and times at random, of which many overlap.
+struct Week<'a> {
+    rng: &'a mut StdRng,
+    monday: NaiveDate,
+    tutors: &'a [TutorAtCentre],
+}
+
+impl<'a> Week<'a> {
+    fn new(rng: &'a mut StdRng, round: u64, tutors: &'a [TutorAtCentre]) -> Self {
+        let today = Utc::now().with_timezone(&Berlin).date_naive();
+        let to_monday = 7 - u64::from(today.weekday().num_days_from_monday());
+        Self {
+            rng,
+            monday: today + Days::new(to_monday + 7 * round),
+            tutors,
+        }
+    }
+
+    /// A group lesson of each tutor on each day; where to join them.
+    async fn open_groups(&self) -> Vec<String> {
+        let mut groups = Vec::new();
+        for day in 0..5 {
+            let noon = (self.monday + Days::new(day)).and_hms_opt(12, 0, 0);
+            let noon = noon.unwrap().and_local_timezone(Berlin).unwrap().to_utc();
+            for tutor in self.tutors {
+                let mut lesson = tutor.lesson_over(lasting(noon, 60));
+                lesson["capacity"] = json!(3);
+                let opened = tutor.person.post("/v1/lessons", &lesson).await.expect(201);
+                groups.push(format!(
+                    "/v1/lessons/{}/join",
+                    opened["id"].as_str().unwrap()
+                ));
+            }
+        }
+        groups
+    }
+
+    fn local(&mut self) -> NaiveDateTime {
+        let date = self.monday + Days::new(self.rng.random_range(0..5));
+        let half_hours = self.rng.random_range(0..14);
+        date.and_hms_opt(9, 0, 0).unwrap() + TimeDelta::minutes(30 * half_hours)
+    }
+
+    /// The body of a booking.
+    fn lesson(&mut self) -> Value {
+        let start = self.local().and_local_timezone(Berlin).unwrap().to_utc();
+        let minutes = if self.rng.random() { 60 } else { 90 };
+        let tutor = self.tutors.choose(self.rng).unwrap();
+        tutor.lesson_over(lasting(start, minutes))
+    }
+
+    /// The body of a series.
+    fn series(&mut self) -> Value {
+        let start = self.local().format("%Y-%m-%dT%H:%M").to_string();
+        json!({
+            "tutor_id": self.tutors.choose(self.rng).unwrap().id.0, "subject": "mathematics", "level": "School",
+            "start": start, "minutes": 60, "rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;COUNT=2",
+        })
+    }
+
+    /// Of a student: one after the other.
+    fn wishes(&mut self, groups: &[String]) -> Vec<Wish> {
+        let mut paid = self.lesson();
+        paid["pay_with"] = json!("credit");
+        let wish = |path: &str, body, is_given_up| Wish {
+            path: path.to_owned(),
+            body,
+            is_given_up,
+        };
+        let mut wishes = vec![
+            wish("/v1/bookings", self.lesson(), false),
+            wish("/v1/bookings", self.lesson(), true),
+            wish("/v1/bookings", paid, self.rng.random()),
+            wish(
+                groups.choose(self.rng).unwrap(),
+                json!({}),
+                self.rng.random_bool(0.3),
+            ),
+        ];
+        if self.rng.random_bool(0.3) {
+            wishes.push(wish("/v1/series", self.series(), false));
+        }
+        wishes.shuffle(self.rng);
+        wishes
+    }
+
+    /// Of the centre, for students of whom each is named once.
+    fn matchings(&mut self, students: &[String]) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        for two in students.chunks(2) {
+            let lessons = two
+                .iter()
+                .flat_map(|student| [student, student])
+                .enumerate();
+            let lessons = lessons.map(|(n, student)| {
+                let mut lesson = self.lesson();
+                lesson["id"] = json!(format!("wish {n}"));
+                lesson["student_id"] = json!(student);
+                lesson
             });
+            wishes.push(Wish {
+                path: "/v1/matchings/book".to_owned(),
+                body: json!({"assignments": lessons.collect::<Vec<_>>()}),
+                is_given_up: false,
+            });
+        }
+        wishes
+    }
+}
+
+/// Everybody tries one wish after the other and cancels some of what they got.
+async fn race(people: &[Person], wishes: &[Vec<Wish>], booked: &AtomicUsize) -> Told {
+    let each = people.iter().zip(wishes).enumerate();
+    let each = each.map(|(n, (person, wishes))| async move {
+        let mut told = Told::default();
+        for wish in wishes {
+            let answer = until_answered((n, person), &wish.path, &wish.body, &mut told).await;
+            if answer.status == 409 {
+                let code = answer.body["code"].as_str().unwrap();
+                assert!(REFUSALS.contains(&code), "{:#}", answer.body);
+                told.refused += 1;
+                continue;
+            }
+            assert!(answer.status.is_success(), "{:#}", answer.body);
+            for path in bookings(&answer.body) {
+                booked.fetch_add(1, Ordering::Relaxed);
+                if wish.is_given_up {
+                    let cancel = format!("{path}/cancel");
+                    let answer = until_answered((n, person), &cancel, &json!({}), &mut told).await;
+                    answer.expect(200);
+                }
+                told.promises.push(Promise {
+                    person: n,
+                    path,
+                    cancelled: wish.is_given_up,
+                });
+            }
+        }
+        told
+    });
     let mut all = Told::default();
     for told in join_all(each).await {
         all.add(told);
@@ -222,25 +352,57 @@ async fn race(
     all
 }
 
+/// Why somebody else may have been first.
+const REFUSALS: [&str; 3] = ["slot_unavailable", "series_unavailable", "full"];
+
+/// The bookings of which an answer tells: one, those of a series, or those of a matching.
+fn bookings(answer: &Value) -> Vec<String> {
+    let path = |id: &Value| format!("/v1/bookings/{}", id.as_str().unwrap());
+    let items = |value: &Value| value.as_array().cloned();
+    if let Some(bookings) = items(&answer["bookings"]) {
+        return bookings.iter().map(|it| path(&it["id"])).collect();
+    }
+    let Some(students) = items(&answer["students"]) else {
+        return vec![path(&answer["id"])];
+    };
+    let mut refusals = students.iter().map(|it| &it["refusal"]["code"]);
+    assert!(
+        refusals.all(|it| it.is_null() || it == "slot_unavailable"),
+        "{answer:#}"
+    );
+    let lessons = students
+        .iter()
+        .filter_map(|it| items(&it["bookings"]))
+        .flatten();
+    lessons.map(|it| path(&it["booking_id"])).collect()
+}
+
 /// Sends the very same request until an answer comes.
-async fn until_answered(person: &Person, path: &str, body: &Value, told: &mut Told) -> Answer {
+async fn until_answered(
+    (n, person): (usize, &Person),
+    path: &str,
+    body: &Value,
+    told: &mut Told,
+) -> Answer {
     let key = Uuid::now_v7().to_string();
     for _ in 0..TRIES {
         let request = person.request(Method::POST, path);
         let request = request.header("idempotency-key", &key).json(body);
         if let Ok(answer) = person.try_send(request).await {
             told.replayed += usize::from(answer.headers.contains_key("idempotent-replayed"));
+            told.kept.push(Kept {
+                person: n,
+                path: path.to_owned(),
+                key,
+                request: body.clone(),
+                status: answer.status,
+                answer: answer.body.clone(),
+            });
             return answer;
         }
         told.repeated += 1;
     }
     panic!("no answer to {TRIES} requests");
-}
-
-fn location(booked: Answer) -> String {
-    let location = booked.headers.get("location").cloned();
-    booked.expect(201);
-    location.unwrap().to_str().unwrap().to_owned()
 }
 
 /// Makes the moment last in which a booking is committed and its answer is not on its way: Postgres ends a commit

@@ -3,7 +3,6 @@
 use crate::support::{
     Answer, Centre, Person, TestApp, TutorAtCentre,
     lesson::{FIRST, FOURTH, SECOND, THIRD, book, cancel},
-    race::{Tally, lasting, on_day},
 };
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -284,40 +283,6 @@ async fn admins_are_bound_unless_they_say_so_and_nobody_else_can() {
     lesson["start"] = json!(SECOND);
     lesson["end"] = json!(THIRD);
     world.admin.post("/v1/holds", &lesson).await.expect(201);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_16_who_take_the_last_booking_of_a_quota_at_once_exactly_one_does() {
-    let world = World::new().await;
-    let mut race = Tally::new("the last booking of a quota");
-    for round in 0..10_u64 {
-        world.own(json!({"max_active_bookings": round + 1})).await;
-        let wanted = (0..16).map(|n| {
-            let start = on_day(round, 9, 0) + TimeDelta::minutes(30 * (n / 2));
-            let lesson = world.tutor.lesson_over(lasting(start, 60));
-            let path = if n % 2 == 0 {
-                "/v1/bookings"
-            } else {
-                "/v1/holds"
-            };
-            let sam = &world.sam;
-            async move { sam.post(path, &lesson).await }
-        });
-        let answers = race.race(wanted).await;
-        let got: Vec<_> = answers
-            .iter()
-            .filter(|answer| answer.status == 201)
-            .collect();
-        assert_eq!(got.len(), 1, "round {round}");
-        let id = got[0].body["id"].as_str().unwrap();
-        if got[0].body.get("status").is_none() {
-            let path = format!("/v1/holds/{id}/book");
-            world.sam.post(&path, &json!({})).await.expect(201);
-        }
-    }
-    race.expect_only(&[201, 409]);
-    world.test.expect_nobody_double_booked().await;
-    assert_eq!(world.test.deadlocks().await, 0, "deadlocks");
 }
 
 #[tokio::test]

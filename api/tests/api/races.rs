@@ -1,4 +1,11 @@
-//! Nobody is ever double-booked, whoever asks for what at the same moment.
+//! Nobody is ever double-booked, whoever asks for what at the same moment; nor does anything else go to two that is
+//! there once.
+
+mod holds;
+mod keys;
+mod moves;
+mod quotas;
+mod seats;
 
 use crate::support::{
     Answer, Centre, Person, TestApp, TutorAtCentre,
@@ -11,11 +18,19 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// How many race, where more than one thing is done in a round.
+const CLIENTS_OF_A_RACE: usize = 32;
+
 /// Separates who booked from who was refused.
 fn booked(answers: Vec<Answer>) -> (Vec<Answer>, Vec<Answer>) {
+    got(201, answers)
+}
+
+/// Separates who was answered so from the others.
+fn got(status: u16, answers: Vec<Answer>) -> (Vec<Answer>, Vec<Answer>) {
     answers
         .into_iter()
-        .partition(|answer| answer.status == StatusCode::CREATED)
+        .partition(|answer| answer.status.as_u16() == status)
 }
 
 async fn expect_sound(test: &TestApp) {
@@ -325,33 +340,6 @@ async fn two_who_teach_each_other_are_not_in_two_lessons_at_once() {
             .await;
         let (got_it, _) = booked(answers);
         assert_eq!(got_it.len(), 1, "round {round}");
-    }
-    tally.expect_only(&[201, 409]);
-    expect_sound(&test).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_one_request_sent_many_times_at_once_with_one_key_one_booking_comes() {
-    let test = crowded().await;
-    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
-    let student = test.student("Sam").await;
-    let mut tally = Tally::new("one idempotency key");
-    for round in 0..ROUNDS {
-        let wanted = tutor.lesson_over(lasting(on_day(round, 10, 0), 60));
-        let key = format!("round {round}");
-        let post = || {
-            let request = student.request(Method::POST, "/v1/bookings");
-            student.send(request.header("idempotency-key", &key).json(&wanted))
-        };
-        let answers = tally.race((0..16).map(|_| post())).await;
-        let (mut got_it, refused) = booked(answers);
-        for refusal in refused {
-            refusal.expect_problem(409, "request_in_progress");
-        }
-        // Whoever was told to wait asks again.
-        got_it.push(post().await);
-        let bookings: Vec<_> = got_it.into_iter().map(|one| one.expect(201)).collect();
-        assert!(bookings.windows(2).all(|two| two[0]["id"] == two[1]["id"]));
     }
     tally.expect_only(&[201, 409]);
     expect_sound(&test).await;

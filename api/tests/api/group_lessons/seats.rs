@@ -16,27 +16,6 @@ async fn wanted_by(capacity: i16, count: usize) -> (TestApp, TutorAtCentre, Stri
     (test, tutor, lesson, students)
 }
 
-#[tokio::test]
-async fn of_twelve_who_want_three_seats_three_get_one() {
-    let (test, tutor, lesson, students) = wanted_by(3, 12).await;
-    let mut race = Tally::new("joins of three seats");
-    let answers = race
-        .race(students.iter().map(|one| try_join(one, &lesson)))
-        .await;
-    race.expect_only(&[201, 409]);
-    let (joined, refused): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.status == 201);
-    assert_eq!(joined.len(), 3);
-    for answer in refused {
-        answer.expect_problem(409, "full");
-    }
-    assert_eq!(taken(&tutor.person, &lesson).await, 3);
-    let seats = "SELECT sum(seat) FROM bookings WHERE occupies";
-    assert_eq!(test.count(seats).await, 1 + 2 + 3);
-    test.expect_nobody_double_booked().await;
-    assert_eq!(test.deadlocks().await, 0);
-}
-
 /// Whoever leaves, joins, edits, moves or is elsewhere at the same time: there are never too many.
 #[tokio::test]
 async fn whoever_comes_and_goes_at_once_there_are_never_more_than_seats() {

@@ -1,8 +1,9 @@
 //! What must hold after each race.
 
-use super::{PATIENCE, Promise};
+use super::{Kept, PATIENCE, Promise};
 use crate::support::{self, Person, TestApp, TutorAtCentre};
 use chrono::{DateTime, Utc};
+use reqwest::Method;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -13,13 +14,28 @@ pub async fn expect_in_the_calendar(people: &[Person], promises: &[Promise]) {
     let end = Instant::now() + PATIENCE;
     for promise in promises {
         loop {
-            let booking = people[promise.student].get(&promise.path).await.expect(200);
+            let booking = people[promise.person].get(&promise.path).await.expect(200);
             if booking["calendar"] == "current" {
                 break;
             }
             assert!(Instant::now() < end, "{booking:#}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+/// Whoever repeats a request hears what they heard first, word for word, and nothing is done.
+pub async fn expect_answered_as_before(people: &[Person], kept: &[Kept]) {
+    for kept in kept {
+        let person = &people[kept.person];
+        let request = person.request(Method::POST, &kept.path);
+        let request = request.header("idempotency-key", &kept.key);
+        let again = person.send(request.json(&kept.request)).await;
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(
+            (again.status, again.body),
+            (kept.status, kept.answer.clone())
+        );
     }
 }
 

@@ -1,13 +1,18 @@
 //! What must hold, whatever happened.
 
-use crate::support::{TestApp, TutorAtCentre, at};
-use chrono::{DateTime, Utc};
-use scheduling::lifecycle::RULES;
-use serde_json::{Map, Value};
+mod calendar;
+mod trail;
+
+use super::fate::Series;
+use crate::support::{TestApp, TutorAtCentre};
+use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use trail::expect_told;
 
 pub async fn settle(test: &TestApp) {
     while api::service::booking::settle(&test.app).await.unwrap() {}
+    while api::service::credit::expire(&test.app).await.unwrap() {}
 }
 
 /// When time has done its part, and all jobs have run.
@@ -20,109 +25,83 @@ pub async fn expect_sound(test: &TestApp, tutors: &[TutorAtCentre]) {
         "events that could not be written"
     );
     test.expect_nobody_double_booked().await;
-    expect_legal_lives(test).await;
+    test.expect_ledger_balanced().await;
+    expect_within_quotas(test).await;
+    expect_decided(test).await;
+    expect_told(test).await;
     for tutor in tutors {
-        expect_lessons_in_calendar(test, tutor).await;
+        calendar::expect_lessons(test, tutor).await;
     }
     assert_eq!(test.deadlocks().await, 0, "deadlocks");
 }
 
-/// Every booking came to be, and changed, by rules only; and the audit trail tells all of it.
-async fn expect_legal_lives(test: &TestApp) {
+/// Of what stands now, nobody has more than they may, but for what others than they have moved: tutors and admins are not
+/// bound then. Counted from the tables by the wall clock of Berlin, and by the audit trail.
+pub async fn expect_within_quotas(test: &TestApp) {
     let mut connection = test.own_connection().await;
-    let entries: Vec<(uuid::Uuid, String, Option<Value>)> = sqlx::query_as(
-        "SELECT subject_id, action, after -> 0 FROM audit_entries WHERE table_name = 'bookings' ORDER BY id",
+    // Compiling the query takes a second, and running it some milliseconds.
+    let off = sqlx::query("SET jit = off");
+    off.execute(&mut connection).await.unwrap();
+    let exceeded: Vec<(uuid::Uuid, String)> = sqlx::query_as(
+        "WITH live AS (
+            SELECT student_id, ends_at, starts_at AT TIME ZONE 'Europe/Berlin' AS local,
+                   extract(epoch FROM ends_at - starts_at) / 60 AS minutes
+            FROM bookings WHERE occupies AND (expires_at IS NULL OR expires_at > $1) AND NOT EXISTS (
+                SELECT FROM audit_entries
+                WHERE subject_id = bookings.id AND table_name = 'bookings' AND action = 'update' AND after -> 0 ?| '{starts_at,ends_at}'
+                  AND actor_id <> student_id AND actor_id NOT IN (
+                      SELECT guardian_id FROM guardianships WHERE guardianships.student_id = bookings.student_id))),
+         allowed AS (
+            SELECT users.id AS student_id,
+                   coalesce(own.max_active_bookings, centre.max_active_bookings) AS bookings,
+                   coalesce(own.weekly_minutes, centre.weekly_minutes) AS of_week,
+                   coalesce(own.term_minutes, centre.term_minutes) AS of_term
+            FROM centre, users LEFT JOIN student_quotas AS own ON own.student_id = users.id)
+         SELECT student_id, 'bookings' FROM live JOIN allowed USING (student_id)
+         WHERE ends_at > $1 GROUP BY student_id, bookings HAVING count(*) > bookings
+         UNION ALL SELECT student_id, 'of a week' FROM live JOIN allowed USING (student_id)
+         GROUP BY student_id, of_week, date_trunc('week', local) HAVING sum(minutes) > of_week
+         UNION ALL SELECT student_id, 'of a term' FROM live JOIN allowed USING (student_id)
+         JOIN terms ON local::date BETWEEN first_date AND last_date
+         GROUP BY student_id, of_term, first_date HAVING sum(minutes) > of_term",
     )
+    .bind(test.now())
     .fetch_all(&mut connection)
     .await
     .unwrap();
-    let mut told: BTreeMap<uuid::Uuid, Map<String, Value>> = BTreeMap::new();
-    for (id, action, after) in entries {
-        if action == "delete" {
-            let forgotten = told.remove(&id).unwrap();
-            assert!(!forgotten.contains_key("booked_at"), "{forgotten:?}");
-            continue;
-        }
-        let booking = told.entry(id).or_default();
-        let Some(Value::Object(after)) = after else {
-            panic!("{id} {action}: nothing told")
-        };
-        if let Some(to) = after.get("status") {
-            let from = booking.get("status");
-            let legal = |rule: &scheduling::lifecycle::Rule| {
-                rule.from.map(|from| Value::from(from.name())).as_ref() == from
-                    && to == rule.to.name()
-            };
-            assert!(RULES.iter().any(legal), "{id} went from {from:?} to {to}");
-        }
-        booking.extend(after);
-        booking.retain(|_, value| !value.is_null());
-    }
-    // As the trail writes times.
-    sqlx::query("SET timezone = 'UTC'")
-        .execute(&mut connection)
+    assert!(exceeded.is_empty(), "more than allowed: {exceeded:?}");
+}
+
+/// Of each group lesson it was decided in time, and what stands then had enough students.
+async fn expect_decided(test: &TestApp) {
+    let undecided = "SELECT count(*) FROM lessons WHERE status = 'scheduled' AND decided_at IS NULL AND decides_at <= $1";
+    let undecided: i64 = sqlx::query_scalar(undecided)
+        .bind(test.now())
+        .fetch_one(test.app.db.get_postgres_connection_pool())
         .await
         .unwrap();
-    let rows: Vec<(uuid::Uuid, Value)> = sqlx::query_as(
-        "SELECT id, jsonb_strip_nulls(to_jsonb(bookings)
-             - '{occupies, version, created_at, updated_at}'::text[]) FROM bookings",
+    assert_eq!(undecided, 0, "lessons of which nobody decided");
+    let too_few = "SELECT count(*) FROM lessons WHERE status = 'scheduled' AND decided_at < starts_at AND minimum > (
+        SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND booked_at <= decided_at
+            AND (cancelled_at IS NULL OR cancelled_at >= decided_at))";
+    assert_eq!(test.count(too_few).await, 0, "lessons with too few");
+}
+
+/// Every series is one that was answered, and has had exactly the lessons that it was answered with.
+pub async fn expect_series(test: &TestApp, series: &[Series]) {
+    let rows: Vec<(String, NaiveDateTime)> = sqlx::query_as(
+        "SELECT series.id::text, recurrence_id FROM series LEFT JOIN bookings
+         ON series_id = series.id AND bookings.student_id = series.student_id",
     )
-    .fetch_all(&mut connection)
+    .fetch_all(test.app.db.get_postgres_connection_pool())
     .await
     .unwrap();
-    assert!(!rows.is_empty());
-    assert_eq!(rows.len(), told.len());
-    for (id, row) in rows {
-        assert_eq!(
-            Value::Object(told.remove(&id).unwrap()),
-            row,
-            "the trail and the table of {id}"
-        );
+    let mut kept: BTreeMap<String, BTreeSet<NaiveDateTime>> = BTreeMap::new();
+    for (id, recurrence_id) in rows {
+        assert!(kept.entry(id).or_default().insert(recurrence_id));
     }
-}
-
-/// A lesson, its time, and its guests in order.
-type Event = (String, DateTime<Utc>, DateTime<Utc>, Vec<String>);
-
-/// Of every lesson that stands there is one event, at its time, with its students as guests; and there are no others.
-async fn expect_lessons_in_calendar(test: &TestApp, tutor: &TutorAtCentre) {
-    let rows: Vec<Event> = sqlx::query_as(
-        "SELECT lessons.id::text, lessons.starts_at, lessons.ends_at, array_agg(email ORDER BY email)
-         FROM lessons
-         JOIN bookings ON lesson_id = lessons.id AND bookings.status IN ('confirmed', 'completed', 'no_show')
-         JOIN users ON users.id = student_id
-         WHERE tutor_id = $1 AND lessons.status = 'scheduled'
-         GROUP BY lessons.id",
-    )
-    .bind(tutor.id.0)
-    .fetch_all(&mut test.own_connection().await)
-    .await
-    .unwrap();
-    let lessons = BTreeSet::from_iter(rows);
-    let events = test.google.events(&tutor.email);
-    // Those to which somebody else invites the tutor are not the tutor's.
-    let own = events.iter().filter(|it| it["organizer"]["self"] == true);
-    let events: Vec<Event> = own.map(event).collect();
-    let distinct: BTreeSet<Event> = events.iter().cloned().collect();
-    assert_eq!(distinct.len(), events.len(), "a lesson has two events");
-    let amiss: Vec<_> = lessons.symmetric_difference(&distinct).collect();
-    assert!(
-        amiss.is_empty(),
-        "in the table or the calendar, and not both: {amiss:#?}"
-    );
-}
-
-fn event(event: &Value) -> Event {
-    let instant = |side: &str| at(event[side]["dateTime"].as_str().unwrap());
-    let mark = &event["extendedProperties"]["private"]["tutoringSchedulerLesson"];
-    let guests = event["attendees"].as_array().into_iter().flatten();
-    let guests = guests.map(|guest| guest["email"].as_str().unwrap().to_owned());
-    let mut guests: Vec<String> = guests.collect();
-    guests.sort_unstable();
-    (
-        mark.as_str().unwrap().to_owned(),
-        instant("start"),
-        instant("end"),
-        guests,
-    )
+    let told = series
+        .iter()
+        .map(|it| (it.id.clone(), it.occurrences.clone()));
+    assert_eq!(told.collect::<BTreeMap<_, _>>(), kept);
 }

@@ -4,6 +4,7 @@
 mod centre;
 mod database;
 pub mod frontend;
+mod ledger;
 pub mod lesson;
 pub mod model;
 pub mod opening;

@@ -194,7 +194,7 @@ impl TestApp {
     }
 }
 
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 8] = [
     (
         "lessons of one tutor that overlap",
         "SELECT count(*) FROM lessons AS one JOIN lessons AS other
@@ -225,6 +225,10 @@ const CHECKS: [(&str, &str); 7] = [
         "lessons with more students than seats",
         "SELECT count(*) FROM lessons WHERE capacity <
          (SELECT count(*) FROM bookings WHERE lesson_id = lessons.id AND occupies)",
+    ),
+    (
+        "seats that two have",
+        "SELECT count(*) FROM (SELECT FROM bookings WHERE occupies GROUP BY lesson_id, seat HAVING count(*) > 1) AS shared",
     ),
     (
         "bookings that stand on a lesson that does not",

@@ -1,0 +1,428 @@
+//! What happens, from one seed: the same again as far as who is first does not matter.
+
+use super::{
+    deed::{Deed, Tells, Who, local},
+    world::{Cast, STUDENTS, TUTORS},
+};
+use crate::support::{
+    Answer,
+    race::{Times, lasting},
+};
+use chrono::{
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday,
+};
+use rand::{
+    Rng, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, IteratorRandom},
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Those of whom something may still become.
+const REMEMBERED: usize = 40;
+
+/// A hold or a booking, and whose it is.
+#[derive(Clone, Debug)]
+struct Life {
+    id: String,
+    student: Who,
+    tutor: usize,
+    /// As it was said last.
+    status: String,
+}
+
+/// A group lesson.
+#[derive(Clone, Debug)]
+struct Group {
+    id: String,
+    tutor: usize,
+}
+
+/// A series as it was booked.
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub id: String,
+    student: Who,
+    tutor: usize,
+    /// The occurrences that were not left out, on the wall clock of the tutor.
+    pub occurrences: BTreeSet<NaiveDateTime>,
+}
+
+/// See the module.
+pub struct Fate {
+    pub rng: StdRng,
+    lives: Vec<Life>,
+    groups: Vec<Group>,
+    pub series: Vec<Series>,
+    /// How often each deed was answered how.
+    pub tally: BTreeMap<(&'static str, u16), usize>,
+    pub log: Vec<String>,
+}
+
+impl Fate {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            lives: Vec::new(),
+            groups: Vec::new(),
+            series: Vec::new(),
+            tally: BTreeMap::new(),
+            log: Vec::new(),
+        }
+    }
+
+    /// A working day that is so many days ahead at most, or the first one after that.
+    fn date(&mut self, now: DateTime<Utc>, days: i64) -> NaiveDate {
+        let mut date = now.date_naive() + TimeDelta::days(self.rng.random_range(0..days));
+        while date.weekday().number_from_monday() > 5 {
+            date = date.succ_opt().unwrap();
+        }
+        date
+    }
+
+    /// A time within so many days, mostly when tutors are there. Within the next few there are too few for all.
+    fn time(&mut self, now: DateTime<Utc>, days: i64) -> Times {
+        let half_hours = self.rng.random_range(15..31);
+        let start = self.date(now, days).and_time(NaiveTime::MIN).and_utc();
+        let minutes = *[60, 60, 90].choose(&mut self.rng).unwrap();
+        lasting(start + TimeDelta::minutes(30 * half_hours), minutes)
+    }
+
+    fn lesson(&mut self, cast: &Cast, now: DateTime<Utc>, days: i64) -> Value {
+        let time = self.time(now, days);
+        let tutor = &cast.tutors[self.rng.random_range(0..TUTORS)];
+        lesson(tutor, time)
+    }
+
+    /// Mostly somebody who may, and now and then anybody.
+    fn who(&mut self, mut may: Vec<Who>) -> Who {
+        if self.rng.random_bool(0.1) {
+            may = vec![Who::Guardian, Who::Admin];
+            may.extend((0..STUDENTS).map(Who::Student));
+            may.extend((0..TUTORS).map(Who::Tutor));
+        }
+        *may.choose(&mut self.rng).unwrap()
+    }
+
+    /// Mostly what can be done as far as is known, and now and then anything.
+    pub fn deed(&mut self, cast: &Cast, now: DateTime<Utc>) -> (Who, Deed) {
+        let (may, deed) = match self.rng.random_range(0..100) {
+            0..46 => self.of_bookings(cast, now),
+            46..58 => self.of_groups(now),
+            58..66 => self.of_series(),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.beginning(cast, now));
+        (self.who(may), deed)
+    }
+
+    fn of_bookings(&mut self, cast: &Cast, now: DateTime<Utc>) -> Option<(Vec<Who>, Deed)> {
+        // Holds do not last, and lessons are days away.
+        let among = if self.rng.random() {
+            REMEMBERED
+        } else {
+            REMEMBERED / 8
+        };
+        let recent = self.lives.len().saturating_sub(among);
+        let life = self.lives[recent..].choose(&mut self.rng)?.clone();
+        let old = self.lives[..recent].iter().rev().take(REMEMBERED);
+        let old = old.choose(&mut self.rng).unwrap_or(&life).clone();
+        let kinds = match &*life.status {
+            _ if self.rng.random_bool(0.2) => 0..13,
+            "held" => 0..3,
+            "requested" => 3..13,
+            _ => 6..13,
+        };
+        let (student, teacher) = (life.student, Who::Tutor(life.tutor));
+        let sides = || vec![student, teacher, Who::Admin];
+        let id = &*life.id;
+        let step = |name, body| Deed::step(name, id, body);
+        Some(match self.rng.random_range(kinds) {
+            0..2 => (
+                vec![student],
+                Deed::book_hold(id, self.rng.random_bool(0.3)),
+            ),
+            2 => (vec![student, Who::Admin], Deed::release_hold(id)),
+            3..5 => (vec![teacher, Who::Admin], step("approve", json!({}))),
+            5 => (vec![teacher], step("decline", json!({"reason": "no"}))),
+            6..8 => (sides(), step("cancel", json!({}))),
+            8 => {
+                let version = self.rng.random_range(1..4);
+                (vec![student], Deed::cancel_version(id, version))
+            }
+            9..11 => {
+                let (start, end) = self.time(now, 5);
+                let to = json!({"start": start, "end": end});
+                (sides(), step("reschedule", to))
+            }
+            11 => {
+                let body = json!({"attended": self.rng.random::<bool>()});
+                let deed = Deed::step("record attendance", &old.id, body);
+                (vec![Who::Tutor(old.tutor), Who::Admin], deed)
+            }
+            _ => {
+                let tutor = &cast.tutors[self.rng.random_range(0..TUTORS)];
+                (
+                    vec![Who::Admin],
+                    step("reassign", json!({"tutor_id": tutor})),
+                )
+            }
+        })
+    }
+
+    fn of_groups(&mut self, now: DateTime<Utc>) -> Option<(Vec<Who>, Deed)> {
+        let recent = self.groups.len().saturating_sub(REMEMBERED / 8);
+        let group = self.groups[recent..].choose(&mut self.rng)?.clone();
+        let decides = vec![Who::Tutor(group.tutor), Who::Admin];
+        Some(match self.rng.random_range(0..16) {
+            0 => (decides, Deed::cancel_lesson(&group.id)),
+            1..4 => {
+                let to = self.time(now, 12);
+                (decides, Deed::move_lesson(&group.id, to))
+            }
+            4..6 => {
+                let (version, capacity) =
+                    (self.rng.random_range(1..3), self.rng.random_range(2..4));
+                (decides, Deed::edit_lesson(&group.id, version, capacity))
+            }
+            _ => (anybody(), Deed::join(&group.id)),
+        })
+    }
+
+    fn of_series(&mut self) -> Option<(Vec<Who>, Deed)> {
+        let recent = self.series.len().saturating_sub(REMEMBERED / 8);
+        let series = self.series[recent..].choose(&mut self.rng)?.clone();
+        let of = *series.occurrences.iter().choose(&mut self.rng)?;
+        let scopes = ["this", "this_and_following", "all"];
+        let scope = scopes.choose(&mut self.rng)?;
+        let deed = if self.rng.random_bool(0.3) {
+            Deed::cancel_series(&series.id, scope, of)
+        } else {
+            let hours = *[-24, -2, -1, 1, 2, 24].choose(&mut self.rng)?;
+            Deed::move_series(&series.id, scope, of, of + TimeDelta::hours(hours))
+        };
+        Some((
+            vec![series.student, Who::Tutor(series.tutor), Who::Admin],
+            deed,
+        ))
+    }
+
+    /// What needs nothing to have been before.
+    fn beginning(&mut self, cast: &Cast, now: DateTime<Utc>) -> (Vec<Who>, Deed) {
+        let lesson = self.lesson(cast, now, 3);
+        let deed = match self.rng.random_range(0..34) {
+            0..9 => Deed::book(lesson),
+            9..13 => Deed::book(with_credit(lesson)),
+            13..15 => Deed::book(lesson).twice(),
+            15..22 => Deed::hold(lesson),
+            22..25 => {
+                let lesson = self.lesson(cast, now, 8);
+                return self.opening(cast, now, lesson);
+            }
+            25..28 => Deed::book_series(self.wanted_series(cast, now)),
+            28 => Deed::try_series(self.wanted_series(cast, now)),
+            29 => return (vec![Who::Admin], self.matching(cast, now)),
+            30..33 => return (vec![Who::Admin], self.change_of_credit(cast, now)),
+            _ => Deed::look(
+                *["/v1/bookings", "/v1/quota", "/v1/credits"]
+                    .choose(&mut self.rng)
+                    .unwrap(),
+            ),
+        };
+        (anybody(), deed)
+    }
+
+    fn opening(&mut self, cast: &Cast, now: DateTime<Utc>, lesson: Value) -> (Vec<Who>, Deed) {
+        let decides_at = now + TimeDelta::minutes(self.rng.random_range(5..600));
+        let minimum = self.rng.random::<bool>().then_some((2, decides_at));
+        let capacity = self.rng.random_range(2..4);
+        let tutor = lesson["tutor_id"].as_str().and_then(|id| cast.tutor(id));
+        let may = vec![Who::Tutor(tutor.unwrap_or_default()), Who::Admin];
+        (may, Deed::open_lesson(lesson, capacity, minimum))
+    }
+
+    fn wanted_series(&mut self, cast: &Cast, now: DateTime<Utc>) -> Value {
+        let start = self.date(now, 12).and_hms_opt(9, 0, 0).unwrap();
+        let start = start + TimeDelta::minutes(30 * self.rng.random_range(0..14));
+        let count = self.rng.random_range(2..5);
+        let rules = [
+            "FREQ=WEEKLY",
+            "FREQ=DAILY",
+            "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+        ];
+        let rule = rules.choose(&mut self.rng).unwrap();
+        let mut series = json!({
+            "tutor_id": cast.tutors[self.rng.random_range(0..TUTORS)],
+            "subject": "mathematics", "level": "School",
+            "start": local(start), "minutes": 60, "rule": format!("{rule};COUNT={count}"),
+        });
+        if self.rng.random_bool(0.3) {
+            let skipped = *occurrences(&series).iter().choose(&mut self.rng).unwrap();
+            series["exceptions"] = json!([{"recurrence_id": local(skipped), "skip": true}]);
+        }
+        series
+    }
+
+    fn matching(&mut self, cast: &Cast, now: DateTime<Utc>) -> Deed {
+        let assignments = (0..self.rng.random_range(1..5)).map(|n| {
+            let mut lesson = self.lesson(cast, now, 8);
+            lesson["id"] = json!(format!("wish {n}"));
+            lesson["student_id"] = json!(cast.students.choose(&mut self.rng));
+            lesson
+        });
+        Deed::book_matching(&assignments.collect::<Vec<_>>())
+    }
+
+    fn change_of_credit(&mut self, cast: &Cast, now: DateTime<Utc>) -> Deed {
+        let student = cast.students.choose(&mut self.rng).unwrap();
+        let minutes = 30 * self.rng.random_range(1..9);
+        let subject = "mathematics";
+        if self.rng.random_bool(0.2) {
+            return Deed::withdraw(student, subject, minutes);
+        }
+        let hours = self.rng.random_range(1..72);
+        let expires_at = self
+            .rng
+            .random::<bool>()
+            .then_some(now + TimeDelta::hours(hours));
+        Deed::grant(student, subject, minutes, expires_at)
+    }
+
+    /// Notes an answer: no input and no race is the server's fault.
+    pub fn note(&mut self, cast: &Cast, (who, deed): (Who, &Deed), answer: &Answer) {
+        let status = answer.status.as_u16();
+        let code = answer.body["code"].as_str().unwrap_or_default();
+        let Deed {
+            name, path, body, ..
+        } = deed;
+        self.log
+            .push(format!("{who:?} {name}, {path} {body}: {status} {code}"));
+        *self.tally.entry((name, status)).or_default() += 1;
+        let known = [200, 201, 204, 403, 404, 409, 412, 422];
+        assert!(
+            known.contains(&status),
+            "{who:?} {deed:?}: {:#}",
+            answer.body
+        );
+        if status >= 300 {
+            return;
+        }
+        match deed.tells {
+            Tells::Booking => self.hear_of_booking(cast, &answer.body),
+            Tells::GroupLesson => self.hear_of_group(cast, &answer.body),
+            Tells::Series => self.hear_of_series(cast, deed, &answer.body),
+            Tells::Matching => self.hear_of_matching(&answer.body),
+            Tells::Nothing => {}
+        }
+    }
+
+    fn hear_of_booking(&mut self, cast: &Cast, booking: &Value) {
+        let text = |field: &str, of: &str| booking[field][of].as_str().unwrap();
+        let id = booking["id"].as_str().unwrap();
+        // A hold has no status.
+        let status = booking["status"].as_str().unwrap_or("held").to_owned();
+        let known = self.lives.iter_mut().rfind(|life| life.id == id);
+        if let Some(life) = known {
+            life.status = status;
+            return;
+        }
+        self.lives.push(Life {
+            id: id.to_owned(),
+            student: cast.student(text("student", "id")).unwrap(),
+            tutor: cast.tutor(text("tutor", "id")).unwrap(),
+            status,
+        });
+    }
+
+    fn hear_of_group(&mut self, cast: &Cast, lesson: &Value) {
+        let id = lesson["id"].as_str().unwrap();
+        let (taken, capacity) = (&lesson["seats_taken"], &lesson["capacity"]);
+        assert!(taken.as_i64() <= capacity.as_i64(), "{lesson:#}");
+        if self.groups.iter().all(|group| group.id != id) {
+            self.groups.push(Group {
+                id: id.to_owned(),
+                tutor: cast.tutor(lesson["tutor"]["id"].as_str().unwrap()).unwrap(),
+            });
+        }
+    }
+
+    fn hear_of_series(&mut self, cast: &Cast, deed: &Deed, series: &Value) {
+        let id = series["id"].as_str().unwrap();
+        let bookings = series["bookings"].as_array().unwrap();
+        for booking in bookings {
+            self.hear_of_booking(cast, booking);
+        }
+        let recurrence = |booking: &Value| parse(booking["recurrence_id"].as_str().unwrap());
+        let told: BTreeSet<_> = bookings.iter().map(recurrence).collect();
+        if let Some(known) = self.series.iter().find(|known| known.id == id) {
+            // A tutor does not see those that another has taken over.
+            assert!(told.is_subset(&known.occurrences), "{series:#}");
+            return;
+        }
+        assert_eq!(occurrences(&deed.body), told, "{series:#}");
+        self.series.push(Series {
+            id: id.to_owned(),
+            student: cast
+                .student(series["student"]["id"].as_str().unwrap())
+                .unwrap(),
+            tutor: cast.tutor(series["tutor"]["id"].as_str().unwrap()).unwrap(),
+            occurrences: told,
+        });
+    }
+
+    fn hear_of_matching(&mut self, booked: &Value) {
+        let students = booked["students"].as_array().unwrap();
+        let lessons = students
+            .iter()
+            .flat_map(|it| it["bookings"].as_array().unwrap());
+        assert_eq!(booked["booked"], lessons.count(), "{booked:#}");
+        let mut refusals = students.iter().map(|it| &it["refusal"]["code"]);
+        // It stands for a fault of ours.
+        assert!(refusals.all(|code| code != "unavailable"), "{booked:#}");
+        let all = students.iter().all(|it| it["refusal"].is_null());
+        let outcome = if all {
+            "fill a matching"
+        } else {
+            "refuse a part of a matching"
+        };
+        *self.tally.entry((outcome, 0)).or_default() += 1;
+    }
+}
+
+fn anybody() -> Vec<Who> {
+    let students = (0..STUDENTS).map(Who::Student);
+    students.chain([Who::Guardian, Who::Admin]).collect()
+}
+
+/// The body of a booking.
+fn lesson(tutor: &str, (start, end): Times) -> Value {
+    json!({
+        "tutor_id": tutor, "subject": "mathematics", "level": "School", "start": start, "end": end,
+    })
+}
+
+fn with_credit(mut lesson: Value) -> Value {
+    lesson["pay_with"] = json!("credit");
+    lesson
+}
+
+fn parse(local: &str) -> NaiveDateTime {
+    NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M").unwrap()
+}
+
+/// When a series that was asked for is to be, counted by hand.
+fn occurrences(series: &Value) -> BTreeSet<NaiveDateTime> {
+    let rule = series["rule"].as_str().unwrap();
+    let (rule, count) = rule.split_once(";COUNT=").unwrap();
+    let start = parse(series["start"].as_str().unwrap());
+    let every = if rule == "FREQ=WEEKLY" { 7 } else { 1 };
+    let is_wanted = |at: &NaiveDateTime| {
+        let weekend = [Weekday::Sat, Weekday::Sun].contains(&at.weekday());
+        !(rule.contains("BYDAY") && weekend)
+    };
+    let days = (0..).map(|n| start + Days::new(n * every));
+    let all = days.filter(is_wanted).take(count.parse().unwrap());
+    let skipped = series["exceptions"][0]["recurrence_id"].as_str().map(parse);
+    all.filter(|at| Some(*at) != skipped).collect()
+}

@@ -1,0 +1,176 @@
+//! A centre where everything is limited: the time of tutors, what students may book, and their credit.
+
+use super::deed::{Deed, Who};
+use crate::{
+    cancellation,
+    support::{Answer, Centre, Person, TestApp, TutorAtCentre, email, race::students},
+};
+use chrono::Days;
+use futures::future::join_all;
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub const STUDENTS: usize = 5;
+
+pub const TUTORS: usize = 3;
+
+/// A centre with two instances of the server.
+pub struct World {
+    pub test: TestApp,
+    pub tutors: Vec<TutorAtCentre>,
+    pub cast: Cast,
+    students: Vec<[Person; 2]>,
+    tutors_as_people: Vec<[Person; 2]>,
+    guardian: [Person; 2],
+    admin: [Person; 2],
+}
+
+/// The ids of people.
+pub struct Cast {
+    pub students: Vec<String>,
+    /// As tutors.
+    pub tutors: Vec<String>,
+    /// As users.
+    tutors_as_people: Vec<String>,
+}
+
+impl Cast {
+    /// Whose booking it is.
+    pub fn student(&self, id: &str) -> Option<Who> {
+        let is = |other: &String| other == id;
+        let student = self.students.iter().position(is).map(Who::Student);
+        student.or_else(|| self.tutors_as_people.iter().position(is).map(Who::Tutor))
+    }
+
+    pub fn tutor(&self, id: &str) -> Option<usize> {
+        self.tutors.iter().position(|other| other == id)
+    }
+
+    /// For whom somebody books.
+    fn beneficiary(&self, who: Who) -> Option<&str> {
+        match who {
+            Who::Student(_) | Who::Tutor(_) => None,
+            Who::Guardian => Some(&self.students[0]),
+            Who::Admin => Some(&self.students[1]),
+        }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let test = TestApp::start().await;
+        let centre = Centre::open(&test).await;
+        let mut tutors = Vec::new();
+        for n in 0..TUTORS {
+            tutors.push(centre.connected_tutor(&test, &format!("Tutor{n}")).await);
+        }
+        let asks = json!({"requires_approval": true, "approval_minutes": 90});
+        tutors[2]
+            .edit(Method::PUT, "/policy", &asks)
+            .await
+            .expect(200);
+        let admin = test.admin("Ada").await;
+        let students = students(&test, STUDENTS).await;
+        let ids = join_all(students.iter().map(Person::id)).await;
+        limit(&test, &admin, &ids[2]).await;
+        let gita = test.student("Gita").await;
+        let link = json!({"guardian_id": gita.id().await, "student_id": ids[0]});
+        admin.post("/v1/guardianships", &link).await.expect(201);
+        let gita = test.sign_in(&email("Gita")).await;
+        let base = test.another_instance().await;
+        let twice = |person: &Person| [person.at(&test.base), person.at(&base)];
+        Self {
+            cast: Cast {
+                students: ids,
+                tutors: tutors.iter().map(|it| it.id.to_string()).collect(),
+                tutors_as_people: join_all(tutors.iter().map(|it| it.person.id())).await,
+            },
+            students: students.iter().map(twice).collect(),
+            tutors_as_people: tutors.iter().map(|it| twice(&it.person)).collect(),
+            guardian: twice(&gita),
+            admin: twice(&admin),
+            tutors,
+            test,
+        }
+    }
+
+    fn person(&self, who: Who, instance: usize) -> &Person {
+        let both = match who {
+            Who::Student(at) => &self.students[at],
+            Who::Tutor(at) => &self.tutors_as_people[at],
+            Who::Guardian => &self.guardian,
+            Who::Admin => &self.admin,
+        };
+        &both[instance]
+    }
+
+    /// Does it; what was answered, of what is done twice both times.
+    pub async fn act(&self, who: Who, instance: usize, deed: &Deed) -> Vec<Answer> {
+        let mut body = deed.body.clone();
+        if let Some(id) = self.cast.beneficiary(who).filter(|_| deed.is_for_student) {
+            body["student_id"] = json!(id);
+        }
+        let key = Uuid::now_v7().to_string();
+        let ask = |instance| {
+            let person = self.person(who, instance);
+            let mut request = person.request(deed.method.clone(), &deed.path);
+            if let Some(etag) = &deed.etag {
+                request = request.header(header::IF_MATCH, etag);
+            }
+            if deed.is_sent_twice {
+                request = request.header("idempotency-key", &key);
+            }
+            if body != Value::Null {
+                request = request.json(&body);
+            }
+            person.send(request)
+        };
+        if deed.is_sent_twice {
+            return join_all([0, 1].map(ask)).await;
+        }
+        vec![ask(instance).await]
+    }
+}
+
+/// Says how much students may have, one of them less, and what cancelling means.
+async fn limit(test: &TestApp, admin: &Person, student: &str) {
+    edit(admin, "/v1/centre/policy", |policy| {
+        policy["max_active_bookings"] = json!(10);
+        policy["weekly_minutes"] = json!(720);
+        policy["term_minutes"] = json!(480);
+    })
+    .await;
+    edit(admin, &format!("/v1/quota?student_id={student}"), |quota| {
+        *quota = json!({"student_id": student, "max_active_bookings": 5, "weekly_minutes": 360});
+    })
+    .await;
+    // So short that many begin and end in one life, and across the ends of weeks.
+    let first = test.now().date_naive();
+    let term = |n: u64| {
+        let day = |days| first + Days::new(5 * n + days);
+        json!({"name": format!("Term {n}"), "first_date": day(0), "last_date": day(4)})
+    };
+    let terms: Vec<_> = (0..36).map(term).collect();
+    edit(admin, "/v1/centre/terms", |all| {
+        *all = json!({"terms": terms});
+    })
+    .await;
+    let policy = json!({"windows": [
+        {"minutes_before": 720, "consequence": "free"},
+        {"minutes_before": 120, "consequence": "credit"},
+    ], "grace_minutes": 15, "credit_days": 4});
+    cancellation::replace(admin, "", policy).await.expect(200);
+}
+
+async fn edit(admin: &Person, path: &str, change: impl FnOnce(&mut Value)) {
+    let read = admin.get(path).await;
+    let etag = read.etag();
+    let mut body = read.expect(200);
+    change(&mut body);
+    let path = path.split('?').next().unwrap_or(path);
+    admin
+        .edit(Method::PUT, path, &etag, &body)
+        .await
+        .expect(200);
+}
