@@ -49,11 +49,11 @@ impl Turns {
     pub async fn at_time_of(&self, student: UserId, tutor: TutorId) -> Option<Turn<'_>> {
         // The student's first: who wants many keeps only themselves waiting.
         let both = async {
-            let (_student, waited_for_student) = self.students.turn(student.0).await?;
-            let (_tutor, waited_for_tutor) = self.tutors.turn(tutor.0).await?;
+            let (at_student, waited_for_student) = self.students.turn(student.0).await?;
+            let (at_tutor, waited_for_tutor) = self.tutors.turn(tutor.0).await?;
             Some(Turn {
-                _student,
-                _tutor,
+                _student: at_student,
+                _tutor: at_tutor,
                 has_waited: waited_for_student || waited_for_tutor,
             })
         };
