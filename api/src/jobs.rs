@@ -1,5 +1,6 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
+mod offer_room;
 mod read_busy_time;
 mod regularly;
 mod revoke_grant;
@@ -23,6 +24,7 @@ pub async fn work(app: App, stop: CancellationToken) {
     if app.config.jobs.workers > 0 {
         workers.spawn(regularly::forget_audit_entries(app.clone(), stop.clone()));
         workers.spawn(regularly::settle_bookings(app.clone(), stop.clone()));
+        workers.spawn(regularly::offer_room(app.clone(), stop.clone()));
         workers.spawn(regularly::expire_credit(app, stop));
     }
     while workers.join_next().await.is_some() {}
@@ -87,5 +89,7 @@ async fn dispatch(app: App, work: Work) -> Outcome {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
+        Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson).await,
+        Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor).await,
     }
 }

@@ -8,6 +8,7 @@ use super::{
     idempotency::Reply,
     step,
     transaction::transaction,
+    waitlist::MOST_WAITING,
 };
 use crate::{
     app::App,
@@ -20,7 +21,7 @@ use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
 /// How many slots a student can hold at a time, lest somebody hold a tutor's whole week.
-pub const MOST_HOLDS: u64 = 3;
+pub const MOST_HOLDS: i64 = 3;
 
 /// Sets a slot aside for a student for whom the caller may act.
 ///
@@ -49,11 +50,11 @@ pub(super) async fn check_number(
     Err(Error::conflict("too_many_holds", detail))
 }
 
-/// The live holds of a student, by start, as far as the caller may see them.
+/// The live holds of a student, by start, as far as the caller may see them; offers to those who wait are among them.
 pub async fn list(app: &App, caller: &Caller, student: UserId) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
         student: Some(student),
-        limit: i64::try_from(MOST_HOLDS).unwrap_or(i64::MAX),
+        limit: MOST_HOLDS + MOST_WAITING,
         ..Filter::all(seen_by(caller), true, app.clock.now())
     };
     Ok(store::booking::list(&app.db, filter).await?)
@@ -120,7 +121,9 @@ pub async fn book<A: Serialize + Send + Sync>(
         let tutor = tutor.ok_or(Error::not_found("hold"))?;
         booking::check_taught(&tutor.profile, hold.student_id)?;
         let span = booking::time_of(&hold)?;
+        // In a group lesson, the tutor has said yes to all who come.
         let approval = tutor.timetable.terms.approval;
+        let approval = approval.filter(|_| hold.capacity == 1);
         let standing =
             booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;
         if !store::booking::set_standing(txn, id, hold.version, standing, now).await? {

@@ -18,6 +18,10 @@ pub enum Work {
     ReadBusyTime(TutorId),
     /// Tell Google that a grant is over.
     RevokeGrant(GrantId),
+    /// Offer free seats of a lesson to those who wait for one.
+    OfferSeats(LessonId),
+    /// Offer free time of a tutor to those who wait for it.
+    OfferTime(TutorId),
 }
 
 impl Work {
@@ -26,6 +30,8 @@ impl Work {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
             Self::RevokeGrant(_) => "revoke_grant",
+            Self::OfferSeats(_) => "offer_seats",
+            Self::OfferTime(_) => "offer_time",
         }
     }
 
@@ -40,6 +46,8 @@ impl Work {
             Self::SyncLessonEvent(id) => id.0,
             Self::ReadBusyTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
+            Self::OfferSeats(id) => id.0,
+            Self::OfferTime(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
     }
@@ -50,6 +58,8 @@ impl Work {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
+            "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
+            "offer_time" => Some(Self::OfferTime(TutorId(key))),
             _ => None,
         }
     }
@@ -138,7 +148,7 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant')
+                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant', 'offer_seats', 'offer_time')
                ORDER BY kind = 'read_busy_time', run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since"#
     ))

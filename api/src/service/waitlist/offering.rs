@@ -1,0 +1,192 @@
+//! Offering what room there is to those who wait, in turn.
+//!
+//! Each offer is a transaction of its own, under the same locks and by the same rules as if its student booked. One job
+//! at a time makes the offers of a lesson or tutor, so the order is kept; and what a server was killed in the middle of,
+//! the next one goes on with.
+
+use super::WaitlistEntryId;
+use crate::{
+    app::App,
+    error::Error,
+    service::{
+        BookingId, LessonId, TutorId, UserId,
+        booking::{self, Taking, Wanted, turn},
+        busy_time,
+        caller::Caller,
+        group_lesson,
+        slot::Times,
+        transaction::transaction,
+    },
+    store::{self, waitlist::ForTime},
+};
+use chrono::TimeDelta;
+use scheduling::{interval::Span, slots::slots, waitlist::in_turn};
+use sea_orm::DatabaseTransaction;
+use std::sync::Arc;
+
+/// Offers the free seats of a lesson, until there are none left or everybody was asked.
+pub async fn offer_seats(app: &App, lesson: LessonId) -> Result<(), Error> {
+    let waiting = store::waitlist::waiting_for_seat(&app.db, lesson).await?;
+    for (id, student) in in_turn(waiting, app.clock.now()) {
+        let Some(caller) = in_name_of(app, student).await? else {
+            continue;
+        };
+        match offer_seat(app, &caller, (id, student), lesson).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => pass_over(error)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether there was a seat left.
+async fn offer_seat(
+    app: &App,
+    caller: &Caller,
+    (id, student): (WaitlistEntryId, UserId),
+    lesson: LessonId,
+) -> Result<bool, Error> {
+    let before = group_lesson::get(app, caller, lesson).await?;
+    let people = [before.tutor_user_id, student];
+    let taking = Taking::Offer(app.config.centre.waitlist_offer);
+    let _turn = turn(app, student, before.tutor_id).await?;
+    transaction!(app.db, |txn| {
+        store::group_lesson::lock_seats(txn, lesson).await?;
+        store::lock_time_of(txn, &people).await?;
+        let now = app.clock.now();
+        store::booking::expire(txn, &people, now).await?;
+        let lesson = group_lesson::find(txn, caller, lesson).await?;
+        if lesson.seats_taken >= lesson.capacity.into() {
+            return Ok(false);
+        }
+        let whose = (caller, student);
+        let hold = group_lesson::take_seat(app, txn, whose, &lesson, taking, now).await?;
+        note_offer(app, txn, id, hold).await?;
+        Ok(true)
+    })
+}
+
+/// Offers the free time of a tutor to each whose wish it can fulfil.
+pub async fn offer_time(app: &App, tutor: TutorId) -> Result<(), Error> {
+    let waiting = store::waitlist::waiting_for_time(&app.db, tutor).await?;
+    let waiting = in_turn(waiting, app.clock.now());
+    if !waiting.is_empty() {
+        busy_time::read_if_stale(app, tutor).await;
+    }
+    for wish in waiting {
+        if let Some(caller) = in_name_of(app, wish.student_id).await?
+            && let Err(error) = offer_slot(app, &caller, tutor, &wish).await
+        {
+            pass_over(error)?;
+        }
+    }
+    Ok(())
+}
+
+/// The student, unless suspended: what is offered is what the student could book.
+async fn in_name_of(app: &App, student: UserId) -> Result<Option<Caller>, Error> {
+    let person = store::person::find(&app.db, student).await?;
+    Ok(person.map(|person| Caller::Person(Arc::new(person))))
+}
+
+/// Whoever can't take what there is keeps the place; a fault is none of theirs.
+fn pass_over(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Conflict(_)
+        | Error::Invalid(_)
+        | Error::NotFound { .. }
+        | Error::Forbidden { .. } => Ok(()),
+        fault => Err(fault),
+    }
+}
+
+/// Says that a hold is an offer to somebody.
+///
+/// # Errors
+/// [`Error::Conflict`] if they wait no longer.
+async fn note_offer(
+    app: &App,
+    txn: &DatabaseTransaction,
+    id: WaitlistEntryId,
+    hold: BookingId,
+) -> Result<(), Error> {
+    if store::waitlist::note_offer(txn, id, hold, app.clock.now()).await? {
+        return Ok(());
+    }
+    Err(Error::conflict("already_ended", "Nobody waits for it."))
+}
+
+async fn offer_slot(
+    app: &App,
+    caller: &Caller,
+    tutor_id: TutorId,
+    wish: &ForTime,
+) -> Result<(), Error> {
+    let Some((owner, span)) = first_slot(app, caller, tutor_id, wish).await? else {
+        return Ok(());
+    };
+    let wanted = Wanted {
+        tutor_id,
+        subject: wish.subject.clone(),
+        level: wish.level.clone(),
+        start: span.start(),
+        end: span.end(),
+        pay_with_credit: false,
+        beyond_quota: false,
+    };
+    let (people, student) = ([owner, wish.student_id], wish.student_id);
+    let taking = Taking::Offer(app.config.centre.waitlist_offer);
+    let _turn = turn(app, student, tutor_id).await?;
+    transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &people).await?;
+        store::booking::expire(txn, &people, app.clock.now()).await?;
+        let whose = (caller, student);
+        let hold = booking::insert(app, txn, whose, (&wanted, taking), span).await?;
+        note_offer(app, txn, wish.id, hold.id).await
+    })
+}
+
+/// The first time in the windows at which the student could book this tutor, and the user that the tutor is.
+async fn first_slot(
+    app: &App,
+    caller: &Caller,
+    tutor: TutorId,
+    wish: &ForTime,
+) -> Result<Option<(UserId, Span)>, Error> {
+    // What was offered just now is no longer free.
+    app.cache.catch_up().await?;
+    let (now, length) = (app.clock.now(), wish.length);
+    for window in &wish.windows {
+        // The last lesson that fits begins its length before the end.
+        let last = window.end() - length + TimeDelta::seconds(1);
+        let Some(starts) = Span::new(window.start().max(now), last) else {
+            continue;
+        };
+        let whose = (caller, Some(wish.student_id));
+        let times = Times::of_tutor(app, whose, tutor, starts, length).await?;
+        let (tutor, occupancy) = times.only()?;
+        let lengths = tutor.lengths(Some(&wish.subject), Some(&wish.level));
+        if !lengths.contains(&length) {
+            return Ok(None);
+        }
+        let schedule = times.schedule(tutor, occupancy, &lengths);
+        if let Some(slot) = slots(&schedule, starts, length, now).next() {
+            return Ok(Some((tutor.profile.user_id, slot)));
+        }
+    }
+    Ok(None)
+}
+
+/// Looks after what no trigger tells: time that has passed, new hours of a tutor, and windows that have come near enough.
+/// Nothing is left to do at once.
+pub async fn sweep(app: &App) -> Result<bool, Error> {
+    let now = app.clock.now();
+    transaction!(app.db, |txn| Ok(store::waitlist::end_due(txn, now).await?))?;
+    transaction!(
+        app.db,
+        |txn| Ok(store::waitlist::ask_for_offers(txn, None, now).await?)
+    )?;
+    app.work_enqueued.notify_one();
+    Ok(false)
+}

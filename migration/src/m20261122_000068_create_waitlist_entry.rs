@@ -1,0 +1,167 @@
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        for sql in [TABLE, OFFERS, ROOM] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(DOWN).await?;
+        Ok(())
+    }
+}
+
+const TABLE: &str = r"
+CREATE SEQUENCE waitlist_places AS bigint;
+CREATE TABLE waitlist_entries (
+    id uuid CONSTRAINT waitlist_entries_pkey PRIMARY KEY,
+    student_id uuid NOT NULL CONSTRAINT waitlist_entries_student_fkey REFERENCES users (id),
+    lesson_id uuid CONSTRAINT waitlist_entries_lesson_fkey REFERENCES lessons (id) ON DELETE CASCADE,
+    subject_id uuid,
+    level text,
+    tutor_id uuid CONSTRAINT waitlist_entries_tutor_fkey REFERENCES tutors (id),
+    minutes smallint CONSTRAINT waitlist_entries_minutes_range CHECK (minutes BETWEEN 5 AND 480),
+    window_starts timestamptz[],
+    window_ends timestamptz[],
+    ends_at timestamptz,
+    place bigint NOT NULL DEFAULT nextval('waitlist_places'),
+    status text NOT NULL DEFAULT 'waiting' CONSTRAINT waitlist_entries_status_known
+        CHECK (status IN ('waiting', 'offered', 'accepted', 'left', 'lapsed', 'over')),
+    booking_id uuid CONSTRAINT waitlist_entries_booking_fkey REFERENCES bookings (id) ON DELETE SET NULL,
+    turned_down smallint NOT NULL DEFAULT 0,
+    rests_until timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT waitlist_entries_subject_level_fkey FOREIGN KEY (subject_id, level) REFERENCES subject_levels (subject_id, level),
+    CONSTRAINT waitlist_entries_lesson_or_wish CHECK (
+        CASE WHEN lesson_id IS NOT NULL
+        THEN num_nonnulls(subject_id, level, tutor_id, minutes, window_starts, window_ends, ends_at) = 0
+        ELSE num_nulls(subject_id, level, minutes, window_starts, window_ends, ends_at) = 0 END),
+    CONSTRAINT waitlist_entries_windows_count CHECK (
+        cardinality(window_starts) BETWEEN 1 AND 20 AND cardinality(window_starts) = cardinality(window_ends)),
+    CONSTRAINT waitlist_entries_offered_what CHECK (status <> 'offered' OR booking_id IS NOT NULL)
+);
+COMMENT ON TABLE waitlist_entries IS 'students who wait for a seat in a group lesson, or for a lesson at some time within windows';
+COMMENT ON COLUMN waitlist_entries.lesson_id IS 'null: it is a wish, which the columns up to ends_at tell; they are null else';
+COMMENT ON COLUMN waitlist_entries.tutor_id IS 'null: any who teaches it';
+COMMENT ON COLUMN waitlist_entries.ends_at IS 'of the last window';
+COMMENT ON COLUMN waitlist_entries.place IS 'in the order: the smaller comes first';
+COMMENT ON COLUMN waitlist_entries.booking_id IS 'the hold that is offered, or the booking that was made of it';
+COMMENT ON COLUMN waitlist_entries.turned_down IS 'how many offers were declined or lapsed';
+COMMENT ON COLUMN waitlist_entries.rests_until IS 'nothing is offered before, because an offer has just been turned down';
+
+-- Nobody waits twice for the same.
+CREATE UNIQUE INDEX waitlist_entries_lesson_key ON waitlist_entries (lesson_id, student_id)
+    WHERE status IN ('waiting', 'offered') AND lesson_id IS NOT NULL;
+CREATE UNIQUE INDEX waitlist_entries_wish_key ON waitlist_entries
+    (student_id, subject_id, level, minutes, coalesce(tutor_id, '00000000-0000-0000-0000-000000000000'))
+    WHERE status IN ('waiting', 'offered') AND lesson_id IS NULL;
+CREATE UNIQUE INDEX waitlist_entries_booking_key ON waitlist_entries (booking_id) WHERE booking_id IS NOT NULL;
+-- In order, who waits for a seat, and for what; and those whose wish is for one tutor.
+CREATE INDEX waitlist_entries_seat_order_idx ON waitlist_entries (lesson_id, place) WHERE status = 'waiting' AND lesson_id IS NOT NULL;
+CREATE INDEX waitlist_entries_wish_order_idx ON waitlist_entries (subject_id, level, place) WHERE status = 'waiting' AND lesson_id IS NULL;
+CREATE INDEX waitlist_entries_student_idx ON waitlist_entries (student_id, id);
+CREATE INDEX waitlist_entries_lesson_idx ON waitlist_entries (lesson_id, id);
+CREATE INDEX waitlist_entries_tutor_idx ON waitlist_entries (tutor_id) WHERE tutor_id IS NOT NULL;
+CREATE INDEX waitlist_entries_subject_level_idx ON waitlist_entries (subject_id, level);
+SELECT audit_table('waitlist_entries', 'user', 'student_id', '{}');
+";
+
+/// What becomes of an entry when its offer is over, whoever ends it and how. This is `scheduling::waitlist::after`; a
+/// test compares them.
+const OFFERS: &str = r"
+CREATE FUNCTION waitlist_offer_ended() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NEW.status IN ('requested', 'confirmed') THEN
+        UPDATE waitlist_entries SET status = 'accepted', updated_at = NEW.updated_at
+        WHERE booking_id = NEW.id AND status = 'offered';
+    ELSE
+        UPDATE waitlist_entries SET
+            status = CASE WHEN turned_down < 2 THEN 'waiting' ELSE 'lapsed' END,
+            turned_down = turned_down + 1, booking_id = NULL, place = nextval('waitlist_places'),
+            rests_until = NEW.updated_at + (OLD.expires_at - OLD.created_at), updated_at = NEW.updated_at
+        WHERE booking_id = NEW.id AND status = 'offered';
+    END IF;
+    RETURN NULL;
+END $$;
+-- By their names, this comes before what looks for those who wait.
+CREATE TRIGGER bookings_ends_offer AFTER UPDATE ON bookings FOR EACH ROW
+    WHEN (OLD.status = 'held' AND NEW.status <> 'held') EXECUTE FUNCTION waitlist_offer_ended();
+";
+
+/// Whoever gives room away, in whatever way, asks for it to be offered, on the same transaction; where somebody waits.
+/// Nothing of this runs for what only takes room.
+const ROOM: &str = r"
+CREATE FUNCTION ask_for_offers(job_kind text, about uuid, at timestamptz) RETURNS void
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES (gen_random_uuid(), job_kind, about::text, at, at)
+    ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
+    SET revision = jobs.revision + 1, run_at = at, attempts = 0, failing_since = NULL, dead_at = NULL;
+$$;
+
+CREATE FUNCTION offer_free_seat() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = OLD.lesson_id AND status = 'waiting') THEN
+        PERFORM ask_for_offers('offer_seats', OLD.lesson_id, NEW.updated_at);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bookings_frees_seat AFTER UPDATE ON bookings FOR EACH ROW
+    WHEN (OLD.occupies AND (NOT NEW.occupies OR OLD.lesson_id <> NEW.lesson_id)) EXECUTE FUNCTION offer_free_seat();
+
+CREATE FUNCTION offer_new_seats() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = NEW.id AND status = 'waiting') THEN
+        PERFORM ask_for_offers('offer_seats', NEW.id, NEW.updated_at);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lessons_adds_seats AFTER UPDATE ON lessons FOR EACH ROW
+    WHEN (NEW.capacity > OLD.capacity) EXECUTE FUNCTION offer_new_seats();
+
+CREATE FUNCTION offer_free_time() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM offers JOIN waitlist_entries AS waiting USING (subject_id, level)
+        WHERE offers.tutor_id = OLD.tutor_id AND waiting.status = 'waiting' AND waiting.lesson_id IS NULL
+          AND coalesce(waiting.tutor_id, OLD.tutor_id) = OLD.tutor_id)
+    THEN
+        PERFORM ask_for_offers('offer_time', OLD.tutor_id, NEW.updated_at);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lessons_frees_time AFTER UPDATE ON lessons FOR EACH ROW
+    WHEN (OLD.status <> 'cancelled' AND (NEW.status = 'cancelled'
+        OR (OLD.tutor_id, OLD.starts_at, OLD.ends_at) <> (NEW.tutor_id, NEW.starts_at, NEW.ends_at)))
+    EXECUTE FUNCTION offer_free_time();
+
+CREATE FUNCTION end_waiting_for_lesson() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE waitlist_entries SET status = 'over', updated_at = NEW.updated_at
+    WHERE lesson_id = NEW.id AND status IN ('waiting', 'offered');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lessons_ends_waiting AFTER UPDATE ON lessons FOR EACH ROW
+    WHEN (NEW.capacity > 1 AND NEW.status = 'cancelled' AND OLD.status <> 'cancelled')
+    EXECUTE FUNCTION end_waiting_for_lesson();
+";
+
+const DOWN: &str = r"
+DROP TRIGGER lessons_ends_waiting ON lessons;
+DROP TRIGGER lessons_frees_time ON lessons;
+DROP TRIGGER lessons_adds_seats ON lessons;
+DROP TRIGGER bookings_frees_seat ON bookings;
+DROP TRIGGER bookings_ends_offer ON bookings;
+DROP FUNCTION end_waiting_for_lesson, offer_free_time, offer_new_seats, offer_free_seat, ask_for_offers, waitlist_offer_ended;
+DELETE FROM jobs WHERE kind IN ('offer_seats', 'offer_time');
+DROP TABLE waitlist_entries;
+DROP SEQUENCE waitlist_places;
+";
