@@ -40,7 +40,8 @@ CREATE TABLE waitlist_entries (
     rests_until timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT waitlist_entries_subject_level_fkey FOREIGN KEY (subject_id, level) REFERENCES subject_levels (subject_id, level),
+    CONSTRAINT waitlist_entries_subject_level_fkey FOREIGN KEY (subject_id, level)
+        REFERENCES subject_levels (subject_id, level) ON DELETE CASCADE,
     CONSTRAINT waitlist_entries_lesson_or_wish CHECK (
         CASE WHEN lesson_id IS NOT NULL
         THEN num_nonnulls(subject_id, level, tutor_id, minutes, window_starts, window_ends, ends_at) = 0
@@ -72,6 +73,8 @@ CREATE INDEX waitlist_entries_student_idx ON waitlist_entries (student_id, id);
 CREATE INDEX waitlist_entries_lesson_idx ON waitlist_entries (lesson_id, id);
 CREATE INDEX waitlist_entries_tutor_idx ON waitlist_entries (tutor_id) WHERE tutor_id IS NOT NULL;
 CREATE INDEX waitlist_entries_subject_level_idx ON waitlist_entries (subject_id, level);
+CREATE TRIGGER waitlist_entries_student_not_erased AFTER INSERT ON waitlist_entries
+    FOR EACH ROW EXECUTE FUNCTION refuse_erased('student_id');
 SELECT audit_table('waitlist_entries', 'user', 'student_id', '{}');
 ";
 

@@ -39,7 +39,8 @@ impl Centre {
             },
             audit_days: vars.number("AUDIT_DAYS", AUDIT_DAYS, 1..=3650),
             waitlist_offer: TimeDelta::minutes(
-                vars.number("WAITLIST_OFFER_MINUTES", 120, 5..=10_080).into(),
+                vars.number("WAITLIST_OFFER_MINUTES", 120, 5..=10_080)
+                    .into(),
             ),
         }
     }

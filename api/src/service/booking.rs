@@ -193,7 +193,7 @@ pub(super) async fn insert(
             let expires_at = Some(now + terms.hold);
             step::begin(caller, (student, None), Step::Hold, span, expires_at, now)?
         }
-        Taking::Offer(lasting) => step::offer(caller, student, lasting, span, now)?,
+        Taking::Offer(lasting) => hold::offered(caller, student, lasting, span, now)?,
         Taking::Book => booked(caller, (student, None), terms.approval, span, now)?,
     };
     let lesson = NewLesson {

@@ -13,10 +13,14 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{self, booking::Filter, job::Work},
+    store::{
+        self,
+        booking::{Filter, Standing},
+        job::Work,
+    },
 };
-use chrono::{DateTime, Utc};
-use scheduling::lifecycle::Step;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
@@ -48,6 +52,21 @@ pub(super) async fn check_number(
     }
     let detail = "A student can hold three slots at a time: book one of them or let it go.";
     Err(Error::conflict("too_many_holds", detail))
+}
+
+/// How a hold stands that is offered to a student who waits, for so long.
+///
+/// # Errors
+/// As [`step::take`].
+pub(super) fn offered(
+    caller: &Caller,
+    student: UserId,
+    lasting: TimeDelta,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    let expires_at = Some(now + lasting);
+    step::begin(caller, (student, None), Step::Hold, span, expires_at, now)
 }
 
 /// The live holds of a student, by start, as far as the caller may see them; offers to those who wait are among them.
@@ -95,12 +114,24 @@ pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Er
     })
 }
 
+/// A group lesson that is called off gives no credit back.
+///
+/// # Errors
+/// [`Error::Conflict`] with `group_lesson`.
+fn check_payable(hold: &Detail) -> Result<(), Error> {
+    if hold.capacity == 1 {
+        return Ok(());
+    }
+    let detail = "A seat in a group lesson is not paid for with credit.";
+    Err(Error::conflict("group_lesson", detail))
+}
+
 /// Books what is held: the hold becomes a booking with the same id. From a tutor who wants to be asked, a student
 /// requests it.
 ///
 /// # Errors
 /// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
-/// with `tutor_suspended` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
+/// with `tutor_suspended`, `group_lesson` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -130,6 +161,7 @@ pub async fn book<A: Serialize + Send + Sync>(
             return Err(step::changed_meanwhile());
         }
         if pay_with_credit {
+            check_payable(&hold)?;
             credit::pay(txn, (id, hold.student_id), span, now).await?;
         }
         match (standing.status, standing.expires_at) {

@@ -230,21 +230,6 @@ pub(super) fn begin(
     })
 }
 
-/// How a hold stands that is offered to a student who waits, for so long.
-///
-/// # Errors
-/// As [`take`].
-pub(super) fn offer(
-    caller: &Caller,
-    student: UserId,
-    lasting: TimeDelta,
-    span: Span,
-    now: DateTime<Utc>,
-) -> Result<Standing, Error> {
-    let expires_at = Some(now + lasting);
-    begin(caller, (student, None), Step::Hold, span, expires_at, now)
-}
-
 /// Whether the caller is this student, or acts in the student's name.
 pub(super) fn acts_for(caller: &Caller, student: UserId) -> bool {
     matches!(caller, Caller::Person(person) if person.acts_for().contains(&student))

@@ -138,9 +138,19 @@ pub async fn accept<A: Serialize + Send + Sync>(
     }
 }
 
+/// As [`accept_token`], where the caller is the student or acts in the student's name: who may only look, or acts for the
+/// centre, is given nothing that acts for the student.
+pub fn shown_token(app: &App, caller: &Caller, entry: &Entry) -> Result<Option<String>, Error> {
+    if step::acts_for(caller, entry.student_id) {
+        accept_token(app, entry)
+    } else {
+        Ok(None)
+    }
+}
+
 /// What an offer can be accepted by without a session: it names the entry and the hold, which says until when it is good
 /// and can be booked once. None where there is no offer.
-pub fn accept_token(app: &App, entry: &Entry) -> Result<Option<String>, Error> {
+fn accept_token(app: &App, entry: &Entry) -> Result<Option<String>, Error> {
     let Ok(hold) = open_offer(entry) else {
         return Ok(None);
     };
@@ -153,10 +163,17 @@ const TOKEN: &[u8] = b"waitlist offer";
 
 /// Reads what [`accept_token`] made.
 fn read_token(app: &App, token: &str) -> Option<(WaitlistEntryId, BookingId)> {
-    let plain = app.config.keys.open(TOKEN, &Sealed::from_text(token)?).ok()?;
+    let plain = app
+        .config
+        .keys
+        .open(TOKEN, &Sealed::from_text(token)?)
+        .ok()?;
     let (entry, hold) = plain.split_at_checked(16)?;
     let entry = Uuid::from_slice(entry).ok()?;
-    Some((WaitlistEntryId(entry), BookingId(Uuid::from_slice(hold).ok()?)))
+    Some((
+        WaitlistEntryId(entry),
+        BookingId(Uuid::from_slice(hold).ok()?),
+    ))
 }
 
 /// Books what is offered, in the name of the student whose token it is.
@@ -228,8 +245,9 @@ async fn end_offer(
             (Err(_), Giving::All) if entry.status == WaitlistStatus::Waiting => {}
             (Err(error), _) => return Err(error),
         }
+        // Time ends offers without any lock: then it is looked again what there is.
         if giving == Giving::All && !store::waitlist::leave(txn, id, now).await? {
-            return Err(already_ended());
+            return Err(step::changed_meanwhile());
         }
         find(txn, caller, id, now).await
     })?;

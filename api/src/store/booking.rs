@@ -10,8 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
-    EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Statement, raw_sql,
-    sea_query::Expr,
+    EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Statement, raw_sql, sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;

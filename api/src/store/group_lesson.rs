@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveEnum, ActiveValue::Set, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, FromQueryResult,
-    Statement, raw_sql,
+    ActiveEnum, ActiveValue::Set, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
+    FromQueryResult, Statement, raw_sql,
 };
 use uuid::Uuid;
 

@@ -173,12 +173,15 @@ LEFT JOIN tutors AS offering ON offering.id = offered.tutor_id
 LEFT JOIN users AS offering_users ON offering_users.id = offering.user_id";
 
 /// Who waits for the same seats; or for the same subject, level and tutor, if either says whom.
-const POSITION: &str = "CASE WHEN entries.status = 'waiting' THEN 1 + (
-    SELECT count(*) FROM waitlist_entries AS others
-    WHERE others.status = 'waiting' AND others.place < entries.place
-      AND CASE WHEN entries.lesson_id IS NOT NULL THEN others.lesson_id = entries.lesson_id
-          ELSE others.lesson_id IS NULL AND (others.subject_id, others.level) = (entries.subject_id, entries.level)
-               AND coalesce(others.tutor_id = entries.tutor_id, true) END) END";
+const POSITION: &str = "CASE
+    WHEN entries.status = 'waiting' AND entries.lesson_id IS NOT NULL THEN 1 + (
+        SELECT count(*) FROM waitlist_entries AS others
+        WHERE others.status = 'waiting' AND others.lesson_id = entries.lesson_id AND others.place < entries.place)
+    WHEN entries.status = 'waiting' THEN 1 + (
+        SELECT count(*) FROM waitlist_entries AS others
+        WHERE others.status = 'waiting' AND others.lesson_id IS NULL
+          AND others.subject_id = entries.subject_id AND others.level = entries.level AND others.place < entries.place
+          AND coalesce(others.tutor_id = entries.tutor_id, true)) END";
 
 /// Entries, the newest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry>, DbErr> {
@@ -380,16 +383,19 @@ pub async fn note_joined(
     .map(|_| ())
 }
 
-/// Whether free seats of a lesson are about to be offered to those who wait. Work that fails keeps nobody out.
+/// Whether free seats of a lesson are about to be offered to those who wait. Work that goes on failing keeps nobody out.
 pub async fn are_seats_promised(
     db: &impl ConnectionTrait,
     lesson_id: LessonId,
+    now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
+    let patience = now - TimeDelta::minutes(5);
     let (kind, key) = Work::OfferSeats(lesson_id).name();
     let found = db
         .query_one_raw(raw_sql!(
             Postgres,
-            r#"SELECT FROM jobs WHERE kind = {kind} AND key = {key} AND dead_at IS NULL AND failing_since IS NULL"#
+            r#"SELECT FROM jobs WHERE kind = {kind} AND key = {key} AND dead_at IS NULL
+                 AND coalesce(failing_since > {patience}, true)"#
         ))
         .await?;
     Ok(found.is_some())

@@ -90,9 +90,10 @@ fn nobody_is_offered_a_second_time_before_all_who_waited_were_offered_once() {
             let again = offers[place + 1..].iter().position(|other| other == who);
             let between = again.map(|steps| &offers[place + 1..=place + steps]);
             let left: Vec<_> = (0..3).filter(|it| offers[place..].contains(it)).collect();
-            assert!(between.is_none_or(|between| left
-                .iter()
-                .all(|other| other == who || between.contains(other))));
+            assert!(between.is_none_or(|between| {
+                left.iter()
+                    .all(|other| other == who || between.contains(other))
+            }));
         }
         for who in 0..3 {
             let times = offers.iter().filter(|it| **it == who).count();

@@ -89,8 +89,9 @@ pub struct WaitlistOffer {
     #[schema(example = "2026-11-21T11:00:00Z")]
     expires_at: DateTime<Utc>,
     /// By what `accept_offer` accepts it for whoever has it, without a session. Another one each time, all of them good.
-    #[schema(max_length = 500)]
-    accept_token: String,
+    /// For the student and the student's guardians; null for others.
+    #[schema(required, max_length = 500)]
+    accept_token: Option<String>,
 }
 
 /// How things stand with somebody who waits: `waiting`; `offered`; `accepted`, there is a booking; `left`; `lapsed`, three
@@ -133,13 +134,13 @@ impl From<WaitlistStatus> for Status {
     }
 }
 
-fn shown(app: &App, entry: Entry) -> Result<WaitlistEntry, Error> {
-    let token = waitlist::accept_token(app, &entry)?;
+fn shown(app: &App, caller: &Caller, entry: Entry) -> Result<WaitlistEntry, Error> {
+    let token = waitlist::shown_token(app, caller, &entry)?;
     Ok(with_token(entry, token))
 }
 
 fn with_token(entry: Entry, token: Option<String>) -> WaitlistEntry {
-    let offer = token.and_then(|token| offer(&entry, token));
+    let offer = offer(&entry, token);
     let windows = entry.window_starts.into_iter().zip(entry.window_ends);
     let tutor = entry.tutor_id.zip(entry.tutor_name);
     let is_accepted = entry.status == WaitlistStatus::Accepted;
@@ -165,7 +166,10 @@ fn with_token(entry: Entry, token: Option<String>) -> WaitlistEntry {
     }
 }
 
-fn offer(entry: &Entry, accept_token: String) -> Option<WaitlistOffer> {
+fn offer(entry: &Entry, accept_token: Option<String>) -> Option<WaitlistOffer> {
+    if entry.status != WaitlistStatus::Offered {
+        return None;
+    }
     let name = entry.offered_tutor_name.clone()?;
     Some(WaitlistOffer {
         hold_id: entry.booking_id?.0,
@@ -354,7 +358,7 @@ pub async fn list(
     };
     let found = waitlist::list(&app, &caller, listing).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |entry| entry.id);
-    let items = items.into_iter().map(|entry| shown(&app, entry));
+    let items = items.into_iter().map(|entry| shown(&app, &caller, entry));
     Ok(axum::Json(WaitlistPage {
         items: items.collect::<Result<_, _>>()?,
         next_cursor,
@@ -374,7 +378,7 @@ pub async fn get(
     _: Query<NoQuery>,
 ) -> Result<axum::Json<WaitlistEntry>, Error> {
     let entry = waitlist::get(&app, &caller, id).await?;
-    Ok(axum::Json(shown(&app, entry)?))
+    Ok(axum::Json(shown(&app, &caller, entry)?))
 }
 
 /// Wait no longer.
@@ -417,7 +421,7 @@ pub struct AcceptParams {
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
             body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn accept(
@@ -464,7 +468,7 @@ pub async fn decline(
     _: Query<NoQuery>,
 ) -> Result<axum::Json<WaitlistEntry>, Error> {
     let entry = waitlist::decline(&app, &caller, id).await?;
-    Ok(axum::Json(shown(&app, entry)?))
+    Ok(axum::Json(shown(&app, &caller, entry)?))
 }
 
 /// An offer that is accepted.
@@ -473,7 +477,11 @@ pub async fn decline(
 pub struct OfferToken {
     /// The `accept_token` of the offer.
     #[garde(custom(validate::line(1, 500)))]
-    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     token: String,
 }
 

@@ -8,6 +8,7 @@ use crate::{
         BookingId, LessonId, UserId,
         booking::{self, Taking, check_taught, translate, turn, unavailable},
         caller::Caller,
+        hold,
         idempotency::Reply,
         quota,
         slot::{About, Times},
@@ -72,7 +73,7 @@ pub(in crate::service) async fn take_seat(
     // Whether it stands, and has not begun; then, whether a booking can come to be.
     check_step(lesson, Step::Cancel, Actor::Admin, now)?;
     let standing = match taking {
-        Taking::Offer(lasting) => step::offer(caller, student, lasting, span, now)?,
+        Taking::Offer(lasting) => hold::offered(caller, student, lasting, span, now)?,
         Taking::Book | Taking::Hold => {
             step::begin(caller, (student, None), Step::Confirm, span, None, now)?
         }
@@ -83,7 +84,7 @@ pub(in crate::service) async fn take_seat(
         return Err(Error::conflict("already_joined", detail));
     }
     if taking == Taking::Book {
-        check_turn(txn, lesson).await?;
+        check_turn(txn, lesson, now).await?;
     }
     let times = Times::within(app, txn, (caller, Some(student)), lesson.tutor_id, span).await?;
     let (tutor, _) = times.only()?;
@@ -111,9 +112,15 @@ pub(in crate::service) async fn take_seat(
 ///
 /// # Errors
 /// [`Error::Conflict`] with `waitlist_ahead`, until that is done.
-async fn check_turn(txn: &DatabaseTransaction, lesson: &GroupLesson) -> Result<(), Error> {
+async fn check_turn(
+    txn: &DatabaseTransaction,
+    lesson: &GroupLesson,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let has_room = lesson.seats_taken < lesson.capacity.into();
-    if lesson.waiting > 0 && has_room && store::waitlist::are_seats_promised(txn, lesson.id).await?
+    if lesson.waiting > 0
+        && has_room
+        && store::waitlist::are_seats_promised(txn, lesson.id, now).await?
     {
         let detail = "Others wait for this lesson, and are offered the free seats first.";
         return Err(Error::conflict("waitlist_ahead", detail));

@@ -62,15 +62,22 @@ pub async fn join<A: Serialize + Send + Sync>(
     (student, wanted): (UserId, Wanted),
     reply: Reply<Entry, A>,
 ) -> Result<A, Error> {
+    // The tutor's too where there is one: what gets free is then offered to those who wait before, or after.
+    let mut people = vec![student];
     let wish = match &wanted {
         Wanted::Seat(lesson) => {
-            check_lesson(app, caller, *lesson, student).await?;
+            people.push(check_lesson(app, caller, *lesson, student).await?);
             None
         }
-        Wanted::Time(wish) => Some(checked(app, caller, wish, student).await?),
+        Wanted::Time(wish) => {
+            let checked = checked(app, caller, wish, student).await;
+            let (wish, tutor) = checked.map_err(|error| error.within("wish"))?;
+            people.extend(tutor);
+            Some(wish)
+        }
     };
     let answer = transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &[student]).await?;
+        store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
         if caller.user_id() != Some(student) && !store::person::hold(txn, student).await? {
             return Err(Error::not_found("student"));
@@ -119,33 +126,36 @@ fn translate(error: DbErr) -> Error {
     }
 }
 
+/// The tutor of a lesson for which the student can wait.
 async fn check_lesson(
     app: &App,
     caller: &Caller,
     id: LessonId,
     student: UserId,
-) -> Result<(), Error> {
+) -> Result<UserId, Error> {
     let lesson = group_lesson::get(app, caller, id).await?;
     group_lesson::check_step(&lesson, Step::Cancel, Actor::Admin, app.clock.now())?;
     if lesson.tutor_user_id == student {
         let detail = "Nobody can book a lesson with themselves.";
         return Err(Error::conflict("own_lesson", detail));
     }
-    Ok(())
+    Ok(lesson.tutor_user_id)
 }
 
-/// A wish that can come true some day.
+/// A wish that can come true some day, and its tutor, if it names one.
 async fn checked(
     app: &App,
     caller: &Caller,
     wish: &Wish,
     student: UserId,
-) -> Result<NewWish, Error> {
+) -> Result<(NewWish, Option<UserId>), Error> {
     let windows = windows(wish, app.clock.now())?;
+    let mut owner = None;
     let subject = tutor::subject_at(app, caller, &wish.subject, &wish.level).await?;
     if let Some(id) = wish.tutor_id {
         let tutor = tutor::get(app, caller, id).await?;
         check_taught(&tutor.profile, student)?;
+        owner = Some(tutor.profile.user_id);
         let lengths = tutor.lengths(Some(&wish.subject), Some(&wish.level));
         if lengths.is_empty() {
             return Err(not_offered());
@@ -155,13 +165,14 @@ async fn checked(
             return Err(Error::invalid("minutes", "length_not_offered", detail));
         }
     }
-    Ok(NewWish {
+    let wish = NewWish {
         subject_id: subject,
         level: wish.level.clone(),
         tutor_id: wish.tutor_id,
         minutes: wish.minutes,
         windows,
-    })
+    };
+    Ok((wish, owner))
 }
 
 /// The windows in order, those that overlap or touch as one.
@@ -181,13 +192,17 @@ fn windows(wish: &Wish, now: DateTime<Utc>) -> Result<Vec<Span>, Error> {
         if span.end() <= now {
             return Err(invalid("not_ahead", "must be ahead"));
         }
-        if span.end() - now > FARTHEST || span.duration() > LONGEST_WINDOW {
-            let detail = "must be at most 62 days after start, and a year ahead";
-            return Err(invalid("too_long", detail));
+        if span.end() - now > FARTHEST {
+            return Err(invalid("too_long", "must be at most a year ahead"));
         }
         spans.push(span);
     }
-    Ok(union(spans))
+    let merged = union(spans);
+    if merged.iter().any(|span| span.duration() > LONGEST_WINDOW) {
+        let detail = "must be 62 days long at most, with those that they overlap or touch";
+        return Err(Error::invalid("windows", "window_too_long", detail));
+    }
+    Ok(merged)
 }
 
 /// So far ahead a window may end.

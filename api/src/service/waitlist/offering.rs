@@ -183,10 +183,10 @@ async fn first_slot(
 pub async fn sweep(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
     transaction!(app.db, |txn| Ok(store::waitlist::end_due(txn, now).await?))?;
-    transaction!(
-        app.db,
-        |txn| Ok(store::waitlist::ask_for_offers(txn, None, now).await?)
-    )?;
+    transaction!(app.db, |txn| Ok(store::waitlist::ask_for_offers(
+        txn, None, now
+    )
+    .await?))?;
     app.work_enqueued.notify_one();
     Ok(false)
 }
