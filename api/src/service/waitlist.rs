@@ -179,13 +179,13 @@ fn read_token(app: &App, token: &str) -> Option<(WaitlistEntryId, BookingId)> {
 /// Books what is offered, in the name of the student whose token it is.
 ///
 /// # Errors
-/// [`Error::NotFound`] for what is no token, and where the student is suspended; else as [`accept`].
+/// [`Error::Invalid`] for what is no token, and where the student is suspended; else as [`accept`].
 pub async fn accept_by_token<A: Serialize + Send + Sync>(
     app: &App,
     token: &str,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
-    let unknown = || Error::not_found("offer");
+    let unknown = || Error::invalid("token", "invalid_grant", "is not that of an offer");
     let (id, hold) = read_token(app, token).ok_or_else(unknown)?;
     let by_id = Filter::one(EVERYBODY, id, app.clock.now());
     let entry = store::waitlist::find(&app.db, by_id).await?;

@@ -434,7 +434,7 @@ pub async fn ask_for_offers(
                SELECT 'offer_time', offers.tutor_id::text
                FROM waitlist_entries AS entries JOIN offers USING (subject_id, level)
                WHERE entries.status = 'waiting' AND lesson_id IS NULL
-                 AND coalesce(entries.id = {only} AND entries.tutor_id IS NOT NULL, {only}::uuid IS NULL)
+                 AND ({only}::uuid IS NULL OR entries.id = {only} AND entries.tutor_id IS NOT NULL)
                  AND coalesce(rests_until <= {now}, true)
                  AND minutes = ANY(lesson_minutes) AND coalesce(entries.tutor_id, offers.tutor_id) = offers.tutor_id
            ) AS works

@@ -9,9 +9,9 @@ fn at(minute: i64) -> DateTime<Utc> {
 
 #[test]
 fn whoever_has_turned_down_too_many_offers_waits_no_longer() {
+    use After::{GivesUp, WaitsBehindAll};
     for ending in [Ending::Declined, Ending::Lapsed] {
         let fates: Vec<_> = (0..4).map(|before| after(before, ending)).collect();
-        use After::{GivesUp, WaitsBehindAll};
         assert_eq!(fates, [WaitsBehindAll, WaitsBehindAll, GivesUp, GivesUp]);
     }
     for before in 0..MOST_TURNED_DOWN {

@@ -496,7 +496,7 @@ pub struct OfferToken {
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "The offer has lapsed (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), or the tutor has been suspended since (`tutor_suspended`).",
             body = Problem, content_type = "application/problem+json"),
-        CrossOrigin, NotFound, BadBody, Faults))]
+        CrossOrigin, BadBody, Faults))]
 pub async fn accept_by_token(
     State(app): State<App>,
     _: Query<NoQuery>,

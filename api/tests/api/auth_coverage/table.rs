@@ -582,7 +582,7 @@ fn waitlist() -> Vec<Row> {
         )
         .with(Method::POST),
         // By the token alone.
-        Row::open("accept_offer", "/v1/waitlist-offers/accept", 404)
+        Row::open("accept_offer", "/v1/waitlist-offers/accept", 422)
             .sent(Method::POST, json!({"token": "made-up"})),
     ]
 }

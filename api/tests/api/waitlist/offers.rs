@@ -175,7 +175,8 @@ async fn an_offer_is_accepted_by_its_token_once_and_without_a_session() {
         "1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     ] {
         let refused = try_token(&json!(nonsense)).await;
-        refused.expect_problem(404, "not_found");
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["code"], "invalid_grant");
     }
     // A scanner of mail changes nothing.
     let opened = stranger.get(path).await;
