@@ -43,11 +43,9 @@ impl Work {
     /// By what its row is found: kind and key.
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
-            Self::SyncLessonEvent(id) => id.0,
-            Self::ReadBusyTime(id) => id.0,
+            Self::SyncLessonEvent(id) | Self::OfferSeats(id) => id.0,
+            Self::ReadBusyTime(id) | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
-            Self::OfferSeats(id) => id.0,
-            Self::OfferTime(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
     }
