@@ -28,9 +28,9 @@ pub struct Model {
     pub status: WaitlistStatus,
     /// The hold that is offered, or the booking that was made of it.
     pub booking_id: Option<BookingId>,
-    /// How many offers were declined or lapsed.
+    /// How many offers the student or a guardian declined, or let lapse.
     pub turned_down: i16,
-    /// Nothing is offered before, because an offer has just been turned down.
+    /// Nothing is offered before, because an offer has just come to nothing.
     pub rests_until: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -56,8 +56,8 @@ COMMENT ON COLUMN waitlist_entries.tutor_id IS 'null: any who teaches it';
 COMMENT ON COLUMN waitlist_entries.ends_at IS 'of the last window';
 COMMENT ON COLUMN waitlist_entries.place IS 'in the order: the smaller comes first';
 COMMENT ON COLUMN waitlist_entries.booking_id IS 'the hold that is offered, or the booking that was made of it';
-COMMENT ON COLUMN waitlist_entries.turned_down IS 'how many offers were declined or lapsed';
-COMMENT ON COLUMN waitlist_entries.rests_until IS 'nothing is offered before, because an offer has just been turned down';
+COMMENT ON COLUMN waitlist_entries.turned_down IS 'how many offers the student or a guardian declined, or let lapse';
+COMMENT ON COLUMN waitlist_entries.rests_until IS 'nothing is offered before, because an offer has just come to nothing';
 
 -- Nobody waits twice for the same.
 CREATE UNIQUE INDEX waitlist_entries_lesson_key ON waitlist_entries (lesson_id, student_id)
@@ -86,11 +86,18 @@ BEGIN
     IF NEW.status IN ('requested', 'confirmed') THEN
         UPDATE waitlist_entries SET status = 'accepted', updated_at = NEW.updated_at
         WHERE booking_id = NEW.id AND status = 'offered';
-    ELSE
+    ELSIF NEW.status = 'expired' OR NEW.cancelled_by = NEW.student_id OR EXISTS (
+        SELECT FROM guardianships WHERE guardian_id = NEW.cancelled_by AND student_id = NEW.student_id)
+    THEN
         UPDATE waitlist_entries SET
             status = CASE WHEN turned_down < 2 THEN 'waiting' ELSE 'lapsed' END,
             turned_down = turned_down + 1, booking_id = NULL, place = nextval('waitlist_places'),
             rests_until = NEW.updated_at + (OLD.expires_at - OLD.created_at), updated_at = NEW.updated_at
+        WHERE booking_id = NEW.id AND status = 'offered';
+    ELSE
+        -- It is none of the student's doing. The rest lets others be asked before.
+        UPDATE waitlist_entries SET
+            status = 'waiting', booking_id = NULL, rests_until = NEW.updated_at + interval '1 hour', updated_at = NEW.updated_at
         WHERE booking_id = NEW.id AND status = 'offered';
     END IF;
     RETURN NULL;
@@ -101,7 +108,7 @@ CREATE TRIGGER bookings_ends_offer AFTER UPDATE ON bookings FOR EACH ROW
 ";
 
 /// Whoever gives room away, in whatever way, asks for it to be offered, on the same transaction; where somebody waits.
-/// Nothing of this runs for what only takes room.
+/// Whatever only takes room asks for nothing.
 const ROOM: &str = r"
 CREATE FUNCTION ask_for_offers(job_kind text, about uuid, at timestamptz) RETURNS void
 LANGUAGE sql SET search_path FROM CURRENT AS $$

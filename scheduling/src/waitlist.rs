@@ -4,7 +4,7 @@
 //! letting it lapse, goes behind all who wait then, and rests for as long as the offer stood: so room that nobody else
 //! waits for is free for all meanwhile, rather than offered to the same person again at once. Whoever has turned down
 //! [`MOST_TURNED_DOWN`] offers waits no longer. Who can't take what there is right now is passed over, and keeps the
-//! place.
+//! place; and so does whose offer the tutor or the centre takes back, after an hour of rest in which others are asked.
 
 use chrono::{DateTime, Utc};
 
@@ -20,6 +20,8 @@ pub enum Ending {
     Declined,
     /// There was no answer in time.
     Lapsed,
+    /// The tutor or the centre took it back.
+    Refused,
 }
 
 /// What becomes of somebody whose offer is over.
@@ -29,6 +31,8 @@ pub enum After {
     Served,
     /// They wait behind everybody, after a rest.
     WaitsBehindAll,
+    /// They wait where they were, after a rest.
+    KeepsPlace,
     /// They wait no longer.
     GivesUp,
 }
@@ -38,6 +42,7 @@ pub enum After {
 pub fn after(turned_down: i16, ending: Ending) -> After {
     match ending {
         Ending::Accepted => After::Served,
+        Ending::Refused => After::KeepsPlace,
         Ending::Declined | Ending::Lapsed if turned_down + 1 < MOST_TURNED_DOWN => {
             After::WaitsBehindAll
         }

@@ -200,7 +200,8 @@ pub async fn accept_by_token<A: Serialize + Send + Sync>(
     accept(app, &Caller::Person(Arc::new(student)), (id, false), reply).await
 }
 
-/// Turns an offer down: it goes to the next, and the student waits behind all who wait now.
+/// Turns an offer down: it goes to the next, and the student waits behind all who wait now; where the centre takes it
+/// back, the student keeps the place.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Conflict`] with `already_accepted`, `no_offer` and `already_ended`.
@@ -277,7 +278,7 @@ async fn find_locked(
     Ok(entry)
 }
 
-/// Lets go of what is offered: a trigger lets the student wait behind all.
+/// Lets go of what is offered: a trigger lets the student wait on.
 async fn withdraw(
     txn: &DatabaseTransaction,
     caller: &Caller,

@@ -16,6 +16,7 @@ fn whoever_has_turned_down_too_many_offers_waits_no_longer() {
     }
     for before in 0..MOST_TURNED_DOWN {
         assert_eq!(after(before, Ending::Accepted), After::Served);
+        assert_eq!(after(before, Ending::Refused), After::KeepsPlace);
     }
 }
 

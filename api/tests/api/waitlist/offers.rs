@@ -112,6 +112,28 @@ async fn who_declines_or_leaves_makes_way_for_the_next() {
     assert_eq!(standing(mia, &entries[0]).await, waits(1));
 }
 
+#[tokio::test]
+async fn who_is_denied_an_offer_keeps_the_place_and_others_are_asked_before() {
+    let world = World::new().await;
+    let of_mia = world.wait(&world.mia).await;
+    let of_nora = world.wait(&world.nora).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    let admin = world.test.admin("Ada").await;
+    decline(&admin, &of_mia).await.expect(200);
+    assert_eq!(after(0, Ending::Refused), After::KeepsPlace);
+    assert_eq!(standing(&world.mia, &of_mia).await, waits(1));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &of_nora).await, is("offered"));
+    world.free_seat(1).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, waits(1));
+    world.pass(TimeDelta::hours(1)).await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+}
+
 /// What the trigger writes is what the rules say.
 #[tokio::test]
 async fn what_becomes_of_somebody_whose_offer_ends_is_what_the_rules_say() {
