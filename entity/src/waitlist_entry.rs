@@ -26,7 +26,7 @@ pub struct Model {
     /// In the order: the smaller comes first.
     pub place: i64,
     pub status: WaitlistStatus,
-    /// The hold that is offered, or the booking that was made of it.
+    /// The hold that is offered, or the request or booking that was made of it.
     pub booking_id: Option<BookingId>,
     /// How many offers the student or a guardian declined, or let lapse.
     pub turned_down: i16,
@@ -42,7 +42,7 @@ pub struct Model {
 pub enum WaitlistStatus {
     /// For an offer.
     Waiting,
-    /// There is an offer.
+    /// There is an offer; or it was accepted, and the tutor has not agreed yet.
     Offered,
     /// There is a booking.
     Accepted,

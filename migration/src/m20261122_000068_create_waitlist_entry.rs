@@ -55,7 +55,7 @@ COMMENT ON COLUMN waitlist_entries.lesson_id IS 'null: it is a wish, which the c
 COMMENT ON COLUMN waitlist_entries.tutor_id IS 'null: any who teaches it';
 COMMENT ON COLUMN waitlist_entries.ends_at IS 'of the last window';
 COMMENT ON COLUMN waitlist_entries.place IS 'in the order: the smaller comes first';
-COMMENT ON COLUMN waitlist_entries.booking_id IS 'the hold that is offered, or the booking that was made of it';
+COMMENT ON COLUMN waitlist_entries.booking_id IS 'the hold that is offered, or the request or booking that was made of it';
 COMMENT ON COLUMN waitlist_entries.turned_down IS 'how many offers the student or a guardian declined, or let lapse';
 COMMENT ON COLUMN waitlist_entries.rests_until IS 'nothing is offered before, because an offer has just come to nothing';
 
@@ -78,15 +78,16 @@ CREATE TRIGGER waitlist_entries_student_not_erased AFTER INSERT ON waitlist_entr
 SELECT audit_table('waitlist_entries', 'user', 'student_id', '{}');
 ";
 
-/// What becomes of an entry when its offer is over, whoever ends it and how. This is `scheduling::waitlist::after`; a
+/// What becomes of an entry when its offer is over, whoever ends it and how; an offer that was accepted of a tutor who wants
+/// to be asked is not over until there is an answer, and nobody can wait for the same once more meanwhile. This is `scheduling::waitlist::after`; a
 /// test compares them.
 const OFFERS: &str = r"
 CREATE FUNCTION waitlist_offer_ended() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NEW.status IN ('requested', 'confirmed') THEN
+    IF NEW.status = 'confirmed' THEN
         UPDATE waitlist_entries SET status = 'accepted', updated_at = NEW.updated_at
         WHERE booking_id = NEW.id AND status = 'offered';
-    ELSIF NEW.status = 'expired' OR NEW.cancelled_by = NEW.student_id OR EXISTS (
+    ELSIF OLD.status = 'held' AND NEW.status = 'expired' OR NEW.cancelled_by = NEW.student_id OR EXISTS (
         SELECT FROM guardianships WHERE guardian_id = NEW.cancelled_by AND student_id = NEW.student_id)
     THEN
         UPDATE waitlist_entries SET
@@ -104,7 +105,7 @@ BEGIN
 END $$;
 -- By their names, this comes before what looks for those who wait.
 CREATE TRIGGER bookings_ends_offer AFTER UPDATE ON bookings FOR EACH ROW
-    WHEN (OLD.status = 'held' AND NEW.status <> 'held') EXECUTE FUNCTION waitlist_offer_ended();
+    WHEN (OLD.status IN ('held', 'requested') AND NEW.status NOT IN ('held', 'requested')) EXECUTE FUNCTION waitlist_offer_ended();
 ";
 
 /// Whoever gives room away, in whatever way, asks for it to be offered, on the same transaction; where somebody waits.

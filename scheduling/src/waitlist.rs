@@ -4,7 +4,7 @@
 //! letting it lapse, goes behind all who wait then, and rests for as long as the offer stood: so room that nobody else
 //! waits for is free for all meanwhile, rather than offered to the same person again at once. Whoever has turned down
 //! [`MOST_TURNED_DOWN`] offers waits no longer. Who can't take what there is right now is passed over, and keeps the
-//! place; and so does whose offer the tutor or the centre takes back, after an hour of rest in which others are asked.
+//! place; and so does whose offer the tutor or the centre takes back, or whose request the tutor does not grant, after an hour of rest in which others are asked.
 
 use chrono::{DateTime, Utc};
 
@@ -14,13 +14,13 @@ pub const MOST_TURNED_DOWN: i16 = 3;
 /// How an offer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// It was taken.
+    /// It was taken, and the tutor agrees.
     Accepted,
     /// The student did not want it.
     Declined,
     /// There was no answer in time.
     Lapsed,
-    /// The tutor or the centre took it back.
+    /// The tutor or the centre took it back, or did not agree.
     Refused,
 }
 

@@ -86,7 +86,8 @@ pub async fn count(txn: &impl ConnectionTrait, student_id: UserId) -> Result<i64
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Entry {
     pub id: WaitlistEntryId,
-    /// An offer that nobody answered in time is `Waiting`, whether somebody has written that down or not.
+    /// An offer that nobody answered in time is `Waiting`, whether somebody has written that down or not; one that the tutor
+    /// is yet to agree to is `Accepted`.
     pub status: WaitlistStatus,
     pub student_id: UserId,
     pub student_name: String,
@@ -159,7 +160,8 @@ impl Filter {
 
 /// What has lapsed waits, or has given up, like what a trigger has written down of it.
 const STATUS: &str = "CASE WHEN entries.status = 'offered' AND holds.expires_at <= $1
-    THEN CASE WHEN turned_down < 2 THEN 'waiting' ELSE 'lapsed' END ELSE entries.status END";
+    THEN CASE WHEN holds.status = 'requested' OR turned_down < 2 THEN 'waiting' ELSE 'lapsed' END
+    WHEN entries.status = 'offered' AND holds.status = 'requested' THEN 'accepted' ELSE entries.status END";
 
 const JOINS: &str = "FROM waitlist_entries AS entries
 JOIN users AS students ON students.id = entries.student_id

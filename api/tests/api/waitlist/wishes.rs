@@ -167,6 +167,7 @@ async fn who_waits_for_any_tutor_is_offered_the_first_time_of_any_within_a_windo
 async fn a_tutor_who_wants_to_be_asked_is_asked_when_an_offer_is_accepted() {
     let world = Wishes::new().await;
     let entry = world.wait(&world.olga).await;
+    let of_mia = world.wait(&world.mia).await;
     let policy = json!({"requires_approval": true});
     let etag = world.tutor.person.get(&world.tutor.path("")).await.etag();
     let path = world.tutor.path("/policy");
@@ -183,6 +184,20 @@ async fn a_tutor_who_wants_to_be_asked_is_asked_when_an_offer_is_accepted() {
         "requested"
     );
     assert_eq!(standing(&world.olga, &entry).await, is("accepted"));
+    let accepted = world.olga.get("/v1/waitlist?status=accepted").await;
+    let accepted = accepted.expect(200)["items"][0].clone();
+    assert!(booking.ends_with(accepted["booking_id"].as_str().unwrap()));
+    let again = wish(Some(&world.tutor), &[(SECOND, THIRD)]);
+    let again = world.olga.post(WAITLIST, &again).await;
+    again.expect_problem(409, "already_waiting");
+    // The tutor says no: that costs no place, and the next is asked.
+    let no = format!("{booking}/decline");
+    world.tutor.person.post(&no, &json!({})).await.expect(200);
+    assert_eq!(standing(&world.olga, &entry).await, waits(1));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
 }
 
 #[tokio::test]
