@@ -70,6 +70,41 @@ pub async fn insert_wish(
     Ok(id)
 }
 
+/// Lets whoever waits anew for something have turned down as many offers as the last time, and rest as long, if that has
+/// ended since.
+pub async fn carry_over(
+    txn: &impl ConnectionTrait,
+    id: WaitlistEntryId,
+    since: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries AS entries SET turned_down = former.turned_down, rests_until = former.rests_until
+           FROM (
+               SELECT former.turned_down, former.rests_until
+               FROM waitlist_entries AS anew JOIN waitlist_entries AS former USING (student_id)
+               WHERE anew.id = {id} AND former.status NOT IN ('waiting', 'offered') AND former.updated_at > {since}
+                 AND (former.lesson_id, former.subject_id, former.level, former.minutes, former.tutor_id)
+                     IS NOT DISTINCT FROM (anew.lesson_id, anew.subject_id, anew.level, anew.minutes, anew.tutor_id)
+               ORDER BY former.place DESC LIMIT 1) AS former
+           WHERE entries.id = {id}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// How many offers a student has not answered yet.
+pub async fn count_offers(txn: &impl ConnectionTrait, student_id: UserId) -> Result<i64, DbErr> {
+    let row = txn
+        .query_one_raw(raw_sql!(
+            Postgres,
+            r#"SELECT count(*) AS count FROM waitlist_entries AS entries JOIN bookings ON bookings.id = booking_id
+               WHERE entries.student_id = {student_id} AND entries.status = 'offered' AND bookings.status = 'held'"#
+        ))
+        .await?;
+    row.map_or(Ok(0), |row| row.try_get("", "count"))
+}
+
 /// How often a student waits, offers included.
 pub async fn count(txn: &impl ConnectionTrait, student_id: UserId) -> Result<i64, DbErr> {
     let row = txn

@@ -27,6 +27,9 @@ use serde::Serialize;
 /// For how much a student can wait at a time.
 pub const MOST_WAITING: i64 = 10;
 
+/// Whoever waits for the same again within this time has turned down as many offers as before.
+const REMEMBERED: TimeDelta = TimeDelta::days(1);
+
 /// For what somebody waits.
 #[derive(Clone, Debug)]
 pub enum Wanted {
@@ -50,7 +53,7 @@ pub struct Wish {
 }
 
 /// Lets a student wait for whom the caller may act, behind all who wait already. Room that there is by then is offered by
-/// a job.
+/// a job. Leaving and coming back makes no offer forgotten that was turned down.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] for what there is not, and for windows that can't be; [`Error::Conflict`] with
@@ -87,6 +90,7 @@ pub async fn join<A: Serialize + Send + Sync>(
             return Err(Error::conflict("too_many_waiting", detail));
         }
         let id = insert(txn, student, (&wanted, wish.as_ref()), now).await?;
+        store::waitlist::carry_over(txn, id, now - REMEMBERED).await?;
         store::waitlist::ask_for_offers(txn, Some(id), now).await?;
         reply.keep(txn, find(txn, caller, id, now).await?).await
     })?;

@@ -24,6 +24,9 @@ use scheduling::{interval::Span, slots::slots, waitlist::in_turn};
 use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 
+/// So many offers a student can leave unanswered at a time, lest somebody keep the time of many from others.
+pub const MOST_OFFERS: i64 = 3;
+
 /// Offers the free seats of a lesson, until there are none left or everybody was asked.
 pub async fn offer_seats(app: &App, lesson: LessonId) -> Result<(), Error> {
     let waiting = store::waitlist::waiting_for_seat(&app.db, lesson).await?;
@@ -59,6 +62,9 @@ async fn offer_seat(
         let lesson = group_lesson::find(txn, caller, lesson).await?;
         if lesson.seats_taken >= lesson.capacity.into() {
             return Ok(false);
+        }
+        if store::waitlist::count_offers(txn, student).await? >= MOST_OFFERS {
+            return Ok(true);
         }
         let whose = (caller, student);
         let hold = group_lesson::take_seat(app, txn, whose, &lesson, taking, now).await?;
@@ -141,6 +147,9 @@ async fn offer_slot(
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         store::booking::expire(txn, &people, app.clock.now()).await?;
+        if store::waitlist::count_offers(txn, student).await? >= MOST_OFFERS {
+            return Ok(());
+        }
         let whose = (caller, student);
         let hold = booking::insert(app, txn, whose, (&wanted, taking), span).await?;
         note_offer(app, txn, wish.id, hold.id).await

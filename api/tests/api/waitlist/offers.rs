@@ -134,6 +134,51 @@ async fn who_is_denied_an_offer_keeps_the_place_and_others_are_asked_before() {
     assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
 }
 
+#[tokio::test]
+async fn leaving_and_coming_back_makes_nothing_forgotten_for_a_day() {
+    let world = World::new().await;
+    let mia = &world.mia;
+    let entry = world.wait(mia).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    mia.delete(&entry).await.expect(204);
+    let again = world.wait(mia).await;
+    let turned_down = "SELECT turned_down::bigint FROM waitlist_entries WHERE status = 'waiting'";
+    assert_eq!(world.test.count(turned_down).await, 1);
+    // Nor does it make an end of the rest.
+    world.test.run_jobs().await;
+    assert_eq!(standing(mia, &again).await, waits(1));
+    mia.delete(&again).await.expect(204);
+    let other = open(&world.tutor, SECOND, 2).await;
+    place(mia.post(WAITLIST, &for_seat(&other)).await);
+    assert_eq!(world.test.count(turned_down).await, 0);
+}
+
+#[tokio::test]
+async fn nobody_has_more_than_three_offers_to_answer() {
+    let world = World::new().await;
+    let most = usize::try_from(api::service::waitlist::MOST_OFFERS).unwrap();
+    let mut entries = Vec::new();
+    for hour in 0..4 {
+        let start = at(SECOND) + TimeDelta::days(1) + TimeDelta::hours(hour);
+        let lesson = open(&world.tutor, &start.to_rfc3339(), 2).await;
+        entries.push(place(world.mia.post(WAITLIST, &for_seat(&lesson)).await));
+    }
+    settle(&world.test).await;
+    let mut offered = Vec::new();
+    for entry in &entries {
+        if standing(&world.mia, entry).await == is("offered") {
+            offered.push(entry);
+        }
+    }
+    assert_eq!(offered.len(), most);
+    accept(&world.mia, offered[0]).await.expect(201);
+    settle(&world.test).await;
+    for entry in &entries {
+        assert_ne!(standing(&world.mia, entry).await.0, "waiting");
+    }
+}
+
 /// What the trigger writes is what the rules say.
 #[tokio::test]
 async fn what_becomes_of_somebody_whose_offer_ends_is_what_the_rules_say() {
@@ -163,8 +208,15 @@ async fn what_becomes_of_somebody_whose_offer_ends_is_what_the_rules_say() {
         let most = i64::from(scheduling::waitlist::MOST_TURNED_DOWN);
         assert_eq!(world.test.count(turned_down).await, most);
         join(&world.nora, &world.lesson).await;
-        // Who has given up may begin anew.
+        // Who has given up may begin anew, but not at once as if nothing had been.
         world.wait(&world.mia).await;
+        assert_eq!(
+            world
+                .test
+                .count("SELECT min(turned_down)::bigint FROM waitlist_entries")
+                .await,
+            most
+        );
     }
 }
 
