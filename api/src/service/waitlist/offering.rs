@@ -7,7 +7,7 @@
 use super::WaitlistEntryId;
 use crate::{
     app::App,
-    error::Error,
+    error::{Conflict, Error},
     service::{
         BookingId, LessonId, TutorId, UserId,
         booking::{self, Taking, Wanted, turn},
@@ -19,8 +19,8 @@ use crate::{
     },
     store::{self, waitlist::ForTime},
 };
-use chrono::TimeDelta;
-use scheduling::{interval::Span, slots::slots, waitlist::in_turn};
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{interval::Span, quota::Quota, slots::slots, waitlist::in_turn};
 use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 
@@ -123,15 +123,43 @@ async fn note_offer(
     Err(Error::conflict("already_ended", "Nobody waits for it."))
 }
 
+/// Offers somebody the first time that there is, or where that is beyond a quota of the week or term, one of later days.
 async fn offer_slot(
     app: &App,
     caller: &Caller,
-    tutor_id: TutorId,
+    tutor: TutorId,
     wish: &ForTime,
 ) -> Result<(), Error> {
-    let Some((owner, span)) = first_slot(app, caller, tutor_id, wish).await? else {
-        return Ok(());
-    };
+    let mut from = app.clock.now();
+    for _ in 0..MOST_DAYS {
+        let Some((owner, span)) = first_slot(app, caller, (tutor, wish), from).await? else {
+            return Ok(());
+        };
+        match offer_span(app, caller, (tutor, wish), (owner, span)).await {
+            Err(Error::Conflict(conflict)) if is_of_time(&conflict) => {
+                from = span.start() + TimeDelta::days(1);
+            }
+            done => return done,
+        }
+    }
+    Ok(())
+}
+
+/// On so many days it is tried until one is within the quotas: a week is full, and the next is not.
+const MOST_DAYS: usize = 8;
+
+/// Whether there is too much at that time, and perhaps not at another.
+fn is_of_time(conflict: &Conflict) -> bool {
+    let quota = conflict.quota.map(|quota| quota.name);
+    quota.is_some_and(|name| name != Quota::ActiveBookings.name())
+}
+
+async fn offer_span(
+    app: &App,
+    caller: &Caller,
+    (tutor_id, wish): (TutorId, &ForTime),
+    (owner, span): (UserId, Span),
+) -> Result<(), Error> {
     let wanted = Wanted {
         tutor_id,
         subject: wish.subject.clone(),
@@ -156,12 +184,12 @@ async fn offer_slot(
     })
 }
 
-/// The first time in the windows at which the student could book this tutor, and the user that the tutor is.
+/// The first time in the windows, from then on, at which the student could book this tutor, and the user that the tutor is.
 async fn first_slot(
     app: &App,
     caller: &Caller,
-    tutor: TutorId,
-    wish: &ForTime,
+    (tutor, wish): (TutorId, &ForTime),
+    from: DateTime<Utc>,
 ) -> Result<Option<(UserId, Span)>, Error> {
     // What was offered just now is no longer free.
     app.cache.catch_up().await?;
@@ -169,7 +197,7 @@ async fn first_slot(
     for window in &wish.windows {
         // The last lesson that fits begins its length before the end.
         let last = window.end() - length + TimeDelta::seconds(1);
-        let Some(starts) = Span::new(window.start().max(now), last) else {
+        let Some(starts) = Span::new(window.start().max(from), last) else {
             continue;
         };
         let whose = (caller, Some(wish.student_id));

@@ -233,6 +233,27 @@ async fn a_wish_keeps_no_level_of_a_subject_from_going() {
         .expect_problem(404, "not_found");
 }
 
+/// The week in which time gets free is full for the student; there is time in the next one too.
+#[tokio::test]
+async fn a_week_that_a_quota_makes_full_keeps_no_later_week_from_being_offered() {
+    let world = Wishes::new().await;
+    book(&world.olga, &world.tutor, THIRD).await;
+    let admin = world.test.admin("Ada").await;
+    let quota = json!({"student_id": world.olga.id().await, "weekly_minutes": 60});
+    let limited = admin.edit(reqwest::Method::PUT, "/v1/quota", "\"1\"", &quota);
+    limited.await.expect(200);
+    let next = at(SECOND) + TimeDelta::days(7);
+    let next_end = next + TimeDelta::hours(1);
+    let (next, next_end) = (next.to_rfc3339(), next_end.to_rfc3339());
+    let windows = [(FIRST, FOURTH), (next.as_str(), next_end.as_str())];
+    let wish = wish(Some(&world.tutor), &windows);
+    let entry = place(world.olga.post(WAITLIST, &wish).await);
+    world.test.run_jobs().await;
+    let offer = seen(&world.olga, &entry).await["offer"].clone();
+    let start = offer["start"].as_str().expect("an offer");
+    assert_eq!(at(start), at(&next));
+}
+
 #[tokio::test]
 async fn a_move_frees_time_as_cancelling_does() {
     let world = Wishes::new().await;
