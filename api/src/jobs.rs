@@ -70,7 +70,7 @@ async fn run(app: &App, job: &Job) {
     let origin = app.origin(Actor::Job, Some(job.work.kind().into()));
     let running = tokio::spawn(tokio::time::timeout(
         time_limit,
-        origin::scope(origin, dispatch(app.clone(), job.work)),
+        origin::scope(origin, dispatch(app.clone(), job.work, job.progress)),
     ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,
@@ -84,12 +84,12 @@ async fn run(app: &App, job: &Job) {
     }
 }
 
-async fn dispatch(app: App, work: Work) -> Outcome {
+async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
         Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson).await,
-        Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor).await,
+        Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor, progress).await,
     }
 }

@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        for sql in [TABLE, OFFERS, ROOM] {
+        for sql in [TABLE, OFFERS, JOBS, ROOM] {
             connection.execute_unprepared(sql).await?;
         }
         Ok(())
@@ -108,6 +108,12 @@ CREATE TRIGGER bookings_ends_offer AFTER UPDATE ON bookings FOR EACH ROW
     WHEN (OLD.status IN ('held', 'requested') AND NEW.status NOT IN ('held', 'requested')) EXECUTE FUNCTION waitlist_offer_ended();
 ";
 
+const JOBS: &str = r"
+ALTER TABLE jobs ADD COLUMN progress bigint, ADD COLUMN in_background boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN jobs.progress IS 'from where on the next run goes on; null: from the first';
+COMMENT ON COLUMN jobs.in_background IS 'it was asked for in case there is something to do, and comes after what there is';
+";
+
 /// Whoever gives room away, in whatever way, asks for it to be offered, on the same transaction; where somebody waits.
 /// Whatever only takes room asks for nothing.
 const ROOM: &str = r"
@@ -115,7 +121,8 @@ CREATE FUNCTION ask_for_offers(job_kind text, about uuid, at timestamptz) RETURN
 LANGUAGE sql SET search_path FROM CURRENT AS $$
     INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES (gen_random_uuid(), job_kind, about::text, at, at)
     ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
-    SET revision = jobs.revision + 1, run_at = at, attempts = 0, failing_since = NULL, dead_at = NULL;
+    SET revision = jobs.revision + 1, run_at = at, attempts = 0, failing_since = NULL, dead_at = NULL,
+        progress = NULL, in_background = false;
 $$;
 
 CREATE FUNCTION offer_free_seat() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -173,6 +180,7 @@ DROP TRIGGER bookings_frees_seat ON bookings;
 DROP TRIGGER bookings_ends_offer ON bookings;
 DROP FUNCTION end_waiting_for_lesson, offer_free_time, offer_new_seats, offer_free_seat, ask_for_offers, waitlist_offer_ended;
 DELETE FROM jobs WHERE kind IN ('offer_seats', 'offer_time');
+ALTER TABLE jobs DROP COLUMN progress, DROP COLUMN in_background;
 DROP TABLE waitlist_entries;
 DROP SEQUENCE waitlist_places;
 ";

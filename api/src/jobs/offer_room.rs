@@ -11,8 +11,10 @@ pub async fn in_lesson(app: &App, lesson: LessonId) -> Outcome {
         .map_or_else(Outcome::Failed, |()| Outcome::Done)
 }
 
-pub async fn of_tutor(app: &App, tutor: TutorId) -> Outcome {
-    waitlist::offer_time(app, tutor)
-        .await
-        .map_or_else(Outcome::Failed, |()| Outcome::Done)
+pub async fn of_tutor(app: &App, tutor: TutorId, after: Option<i64>) -> Outcome {
+    match waitlist::offer_time(app, tutor, after).await {
+        Ok(None) => Outcome::Done,
+        Ok(Some(place)) => Outcome::Further(place),
+        Err(error) => Outcome::Failed(error),
+    }
 }

@@ -9,7 +9,7 @@ mod offering;
 pub use crate::store::waitlist::Entry;
 pub use ::entity::{id::WaitlistEntryId, waitlist_entry::WaitlistStatus};
 pub use joining::{MOST_WAITING, Wanted, Wish, join};
-pub use offering::{MOST_OFFERS, offer_seats, offer_time, sweep};
+pub use offering::{MOST_OFFERS, MOST_PER_RUN, offer_seats, offer_time, sweep};
 
 use super::{
     BookingId, LessonId, UserId,

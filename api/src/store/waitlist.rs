@@ -338,11 +338,14 @@ pub struct ForTime {
     pub windows: Vec<Span>,
 }
 
-/// Who waits for a lesson that this tutor offers.
+/// Who waits for a lesson that this tutor offers and does not rest, so many behind a place, the first first.
 pub async fn waiting_for_time(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
+    (after, limit): (Option<i64>, u16),
+    now: DateTime<Utc>,
 ) -> Result<Vec<Waiting<ForTime>>, DbErr> {
+    let (after, limit) = (after.unwrap_or(0), i64::from(limit));
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT entries.id, student_id, place, rests_until, minutes, slug AS subject_slug, entries.level, window_starts, window_ends
@@ -350,7 +353,9 @@ pub async fn waiting_for_time(
            JOIN waitlist_entries AS entries USING (subject_id, level)
            JOIN subjects ON subjects.id = subject_id
            WHERE offers.tutor_id = {tutor_id} AND entries.status = 'waiting' AND lesson_id IS NULL
-             AND minutes = ANY(lesson_minutes) AND coalesce(entries.tutor_id, {tutor_id}) = {tutor_id}"#
+             AND minutes = ANY(lesson_minutes) AND coalesce(entries.tutor_id, {tutor_id}) = {tutor_id}
+             AND place > {after} AND coalesce(rests_until <= {now}, true)
+           ORDER BY place LIMIT {limit}"#
     ))
     .all(db)
     .await?;
@@ -420,7 +425,8 @@ pub async fn note_joined(
     .map(|_| ())
 }
 
-/// Whether free seats of a lesson are about to be offered to those who wait. Work that goes on failing keeps nobody out.
+/// Whether seats of a lesson that got free are about to be offered to those who wait. Work that goes on failing keeps
+/// nobody out, and nor does looking whether there is any.
 pub async fn are_seats_promised(
     db: &impl ConnectionTrait,
     lesson_id: LessonId,
@@ -431,7 +437,7 @@ pub async fn are_seats_promised(
     let found = db
         .query_one_raw(raw_sql!(
             Postgres,
-            r#"SELECT FROM jobs WHERE kind = {kind} AND key = {key} AND dead_at IS NULL
+            r#"SELECT FROM jobs WHERE kind = {kind} AND key = {key} AND dead_at IS NULL AND NOT in_background
                  AND coalesce(failing_since > {patience}, true)"#
         ))
         .await?;
@@ -451,7 +457,8 @@ pub async fn end_due(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<()
 }
 
 /// Asks for offers of all room that there may be for somebody who waits, or for one of them; if that one waits for any
-/// tutor, which may be thousands, not yet. Work that has failed is not hurried.
+/// tutor, which may be thousands, not yet. What is asked for all comes after what is asked for one, and is not asked
+/// twice; work that has failed is not hurried.
 pub async fn ask_for_offers(
     db: &impl ConnectionTrait,
     only: Option<WaitlistEntryId>,
@@ -459,8 +466,8 @@ pub async fn ask_for_offers(
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"INSERT INTO jobs (id, kind, key, run_at, created_at)
-           SELECT gen_random_uuid(), kind, key, {now}, {now} FROM (
+        r#"INSERT INTO jobs (id, kind, key, run_at, in_background, created_at)
+           SELECT gen_random_uuid(), kind, key, {now}, {only}::uuid IS NULL, {now} FROM (
                SELECT 'offer_seats' AS kind, lesson_id::text AS key
                FROM waitlist_entries AS entries JOIN lessons ON lessons.id = lesson_id
                WHERE entries.status = 'waiting' AND coalesce(entries.id = {only}, true)
@@ -476,8 +483,9 @@ pub async fn ask_for_offers(
                  AND minutes = ANY(lesson_minutes) AND coalesce(entries.tutor_id, offers.tutor_id) = offers.tutor_id
            ) AS works
            ORDER BY kind, key
-           ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE SET revision = jobs.revision + 1
-           WHERE jobs.dead_at IS NULL"#
+           ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
+           SET revision = jobs.revision + 1, progress = NULL, in_background = false
+           WHERE jobs.dead_at IS NULL AND {only}::uuid IS NOT NULL"#
     ))
     .await
     .map(|_| ())

@@ -22,7 +22,7 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{interval::Span, quota::Quota, slots::slots, waitlist::in_turn};
 use sea_orm::DatabaseTransaction;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// So many offers a student can leave unanswered at a time, lest somebody keep the time of many from others.
 pub const MOST_OFFERS: i64 = 3;
@@ -30,11 +30,13 @@ pub const MOST_OFFERS: i64 = 3;
 /// Offers the free seats of a lesson, until there are none left or everybody was asked.
 pub async fn offer_seats(app: &App, lesson: LessonId) -> Result<(), Error> {
     let waiting = store::waitlist::waiting_for_seat(&app.db, lesson).await?;
-    for (id, student) in in_turn(waiting, app.clock.now()) {
-        let Some(caller) = in_name_of(app, student).await? else {
+    let waiting = in_turn(waiting, app.clock.now());
+    let callers = in_names_of(app, waiting.iter().map(|(_, student)| *student)).await?;
+    for (id, student) in waiting {
+        let Some(caller) = callers.get(&student) else {
             continue;
         };
-        match offer_seat(app, &caller, (id, student), lesson).await {
+        match offer_seat(app, caller, (id, student), lesson).await {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => pass_over(error)?,
@@ -73,27 +75,47 @@ async fn offer_seat(
     })
 }
 
-/// Offers the free time of a tutor to each whose wish it can fulfil.
-pub async fn offer_time(app: &App, tutor: TutorId) -> Result<(), Error> {
-    let waiting = store::waitlist::waiting_for_time(&app.db, tutor).await?;
-    let waiting = in_turn(waiting, app.clock.now());
+/// With so many wishes a run deals at most: each can have many windows, and a run must end within its time.
+pub const MOST_PER_RUN: u16 = 25;
+
+/// Offers the free time of a tutor to each behind a place whose wish it can fulfil; the place behind which another run is
+/// to go on, if there may be more.
+pub async fn offer_time(
+    app: &App,
+    tutor: TutorId,
+    after: Option<i64>,
+) -> Result<Option<i64>, Error> {
+    let now = app.clock.now();
+    let page = (after, MOST_PER_RUN);
+    let waiting = store::waitlist::waiting_for_time(&app.db, tutor, page, now).await?;
+    let last = waiting.last().map(|one| one.place);
+    let last = last.filter(|_| waiting.len() == usize::from(MOST_PER_RUN));
+    let waiting = in_turn(waiting, now);
     if !waiting.is_empty() {
         busy_time::read_if_stale(app, tutor).await;
     }
+    let callers = in_names_of(app, waiting.iter().map(|wish| wish.student_id)).await?;
     for wish in waiting {
-        if let Some(caller) = in_name_of(app, wish.student_id).await?
-            && let Err(error) = offer_slot(app, &caller, tutor, &wish).await
+        if let Some(caller) = callers.get(&wish.student_id)
+            && let Err(error) = offer_slot(app, caller, tutor, &wish).await
         {
             pass_over(error)?;
         }
     }
-    Ok(())
+    Ok(last)
 }
 
-/// The student, unless suspended: what is offered is what the student could book.
-async fn in_name_of(app: &App, student: UserId) -> Result<Option<Caller>, Error> {
-    let person = store::person::find(&app.db, student).await?;
-    Ok(person.map(|person| Caller::Person(Arc::new(person))))
+/// The students, but for those who are suspended: what is offered is what the student could book.
+async fn in_names_of(
+    app: &App,
+    students: impl Iterator<Item = UserId>,
+) -> Result<HashMap<UserId, Caller>, Error> {
+    let students: Vec<_> = students.collect();
+    let people = store::person::find_all(&app.db, &students).await?;
+    let callers = people
+        .into_iter()
+        .map(|person| (person.user_id, Caller::Person(Arc::new(person))));
+    Ok(callers.collect())
 }
 
 /// Whoever can't take what there is keeps the place; a fault is none of theirs.

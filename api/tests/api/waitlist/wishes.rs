@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::{
     lesson::{FOURTH, THIRD, book, cancel},
-    race::reasons,
+    race::{reasons, students},
 };
 
 /// An hour of mathematics at school.
@@ -231,6 +231,35 @@ async fn a_wish_keeps_no_level_of_a_subject_from_going() {
         .get(&entry)
         .await
         .expect_problem(404, "not_found");
+}
+
+/// More than one run deals with wait for a time that is taken, and the last for one that is free.
+#[tokio::test]
+async fn what_a_run_leaves_the_next_one_goes_on_with() {
+    let world = Wishes::new().await;
+    let many = usize::from(api::service::waitlist::MOST_PER_RUN);
+    for student in &students(&world.test, many).await {
+        let taken = wish(Some(&world.tutor), &[(SECOND, THIRD)]);
+        place(student.post(WAITLIST, &taken).await);
+    }
+    let free = wish(Some(&world.tutor), &[(FIRST, SECOND)]);
+    let entry = place(world.olga.post(WAITLIST, &free).await);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.olga, &entry).await, is("offered"));
+}
+
+/// What is looked for in case there is something keeps nobody out of what nobody else was quick enough to take.
+#[tokio::test]
+async fn a_look_for_seats_keeps_nobody_from_joining() {
+    let world = World::new().await;
+    let of_mia = world.wait(&world.mia).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    decline(&world.mia, &of_mia).await.expect(200);
+    world.test.run_jobs().await;
+    world.test.pass(TimeDelta::minutes(120));
+    api::service::waitlist::sweep(&world.test.app).await.unwrap();
+    join(&world.nora, &world.lesson).await;
 }
 
 /// The week in which time gets free is full for the student; there is time in the next one too.
