@@ -103,7 +103,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
--- By their names, this comes before what looks for those who wait.
+-- For each row, and so before what looks once for those who wait.
 CREATE TRIGGER bookings_ends_offer AFTER UPDATE ON bookings FOR EACH ROW
     WHEN (OLD.status IN ('held', 'requested') AND NEW.status NOT IN ('held', 'requested')) EXECUTE FUNCTION waitlist_offer_ended();
 ";
@@ -117,49 +117,52 @@ COMMENT ON COLUMN jobs.in_background IS 'it was asked for in case there is somet
 /// Whoever gives room away, in whatever way, asks for it to be offered, on the same transaction; where somebody waits.
 /// Whatever only takes room asks for nothing.
 const ROOM: &str = r"
-CREATE FUNCTION ask_for_offers(job_kind text, about uuid, at timestamptz) RETURNS void
+-- In the order of the sweep, so that two of them never wait for each other.
+CREATE FUNCTION ask_for_offers(job_kind text, about uuid[], at timestamptz) RETURNS void
 LANGUAGE sql SET search_path FROM CURRENT AS $$
-    INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES (gen_random_uuid(), job_kind, about::text, at, at)
+    INSERT INTO jobs (id, kind, key, run_at, created_at)
+    SELECT gen_random_uuid(), job_kind, key, at, at FROM (SELECT DISTINCT unnest(about)::text AS key) AS works ORDER BY key
     ON CONFLICT ON CONSTRAINT jobs_kind_key_key DO UPDATE
     SET revision = jobs.revision + 1, run_at = at, attempts = 0, failing_since = NULL, dead_at = NULL,
         progress = NULL, in_background = false;
 $$;
 
-CREATE FUNCTION offer_free_seat() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION offer_free_seats() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = OLD.lesson_id AND status = 'waiting') THEN
-        PERFORM ask_for_offers('offer_seats', OLD.lesson_id, NEW.updated_at);
-    END IF;
+    PERFORM ask_for_offers('offer_seats', array_agg(former.lesson_id), max(changed.updated_at))
+    FROM former JOIN changed USING (id)
+    WHERE former.occupies AND (NOT changed.occupies OR former.lesson_id <> changed.lesson_id)
+      AND EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = former.lesson_id AND status = 'waiting');
     RETURN NULL;
 END $$;
-CREATE TRIGGER bookings_frees_seat AFTER UPDATE ON bookings FOR EACH ROW
-    WHEN (OLD.occupies AND (NOT NEW.occupies OR OLD.lesson_id <> NEW.lesson_id)) EXECUTE FUNCTION offer_free_seat();
+CREATE TRIGGER bookings_frees_seats AFTER UPDATE ON bookings REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION offer_free_seats();
 
 CREATE FUNCTION offer_new_seats() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = NEW.id AND status = 'waiting') THEN
-        PERFORM ask_for_offers('offer_seats', NEW.id, NEW.updated_at);
-    END IF;
+    PERFORM ask_for_offers('offer_seats', array_agg(changed.id), max(changed.updated_at))
+    FROM former JOIN changed USING (id)
+    WHERE changed.capacity > former.capacity
+      AND EXISTS (SELECT FROM waitlist_entries WHERE lesson_id = changed.id AND status = 'waiting');
     RETURN NULL;
 END $$;
-CREATE TRIGGER lessons_adds_seats AFTER UPDATE ON lessons FOR EACH ROW
-    WHEN (NEW.capacity > OLD.capacity) EXECUTE FUNCTION offer_new_seats();
+CREATE TRIGGER lessons_adds_seats AFTER UPDATE ON lessons REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION offer_new_seats();
 
 CREATE FUNCTION offer_free_time() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (
+    PERFORM ask_for_offers('offer_time', array_agg(former.tutor_id), max(changed.updated_at))
+    FROM former JOIN changed USING (id)
+    WHERE former.status <> 'cancelled' AND (changed.status = 'cancelled'
+        OR (former.tutor_id, former.starts_at, former.ends_at) <> (changed.tutor_id, changed.starts_at, changed.ends_at))
+      AND EXISTS (
         SELECT FROM offers JOIN waitlist_entries AS waiting USING (subject_id, level)
-        WHERE offers.tutor_id = OLD.tutor_id AND waiting.status = 'waiting' AND waiting.lesson_id IS NULL
-          AND coalesce(waiting.tutor_id, OLD.tutor_id) = OLD.tutor_id)
-    THEN
-        PERFORM ask_for_offers('offer_time', OLD.tutor_id, NEW.updated_at);
-    END IF;
+        WHERE offers.tutor_id = former.tutor_id AND waiting.status = 'waiting' AND waiting.lesson_id IS NULL
+          AND coalesce(waiting.tutor_id, former.tutor_id) = former.tutor_id);
     RETURN NULL;
 END $$;
-CREATE TRIGGER lessons_frees_time AFTER UPDATE ON lessons FOR EACH ROW
-    WHEN (OLD.status <> 'cancelled' AND (NEW.status = 'cancelled'
-        OR (OLD.tutor_id, OLD.starts_at, OLD.ends_at) <> (NEW.tutor_id, NEW.starts_at, NEW.ends_at)))
-    EXECUTE FUNCTION offer_free_time();
+CREATE TRIGGER lessons_frees_time AFTER UPDATE ON lessons REFERENCING OLD TABLE AS former NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION offer_free_time();
 
 CREATE FUNCTION end_waiting_for_lesson() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -176,9 +179,9 @@ const DOWN: &str = r"
 DROP TRIGGER lessons_ends_waiting ON lessons;
 DROP TRIGGER lessons_frees_time ON lessons;
 DROP TRIGGER lessons_adds_seats ON lessons;
-DROP TRIGGER bookings_frees_seat ON bookings;
+DROP TRIGGER bookings_frees_seats ON bookings;
 DROP TRIGGER bookings_ends_offer ON bookings;
-DROP FUNCTION end_waiting_for_lesson, offer_free_time, offer_new_seats, offer_free_seat, ask_for_offers, waitlist_offer_ended;
+DROP FUNCTION end_waiting_for_lesson, offer_free_time, offer_new_seats, offer_free_seats, ask_for_offers, waitlist_offer_ended;
 DELETE FROM jobs WHERE kind IN ('offer_seats', 'offer_time');
 ALTER TABLE jobs DROP COLUMN progress, DROP COLUMN in_background;
 DROP TABLE waitlist_entries;
