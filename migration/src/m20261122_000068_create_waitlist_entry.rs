@@ -69,6 +69,9 @@ CREATE UNIQUE INDEX waitlist_entries_booking_key ON waitlist_entries (booking_id
 -- In order, who waits for a seat, and for what; and those whose wish is for one tutor.
 CREATE INDEX waitlist_entries_seat_order_idx ON waitlist_entries (lesson_id, place) WHERE status = 'waiting' AND lesson_id IS NOT NULL;
 CREATE INDEX waitlist_entries_wish_order_idx ON waitlist_entries (subject_id, level, place) WHERE status = 'waiting' AND lesson_id IS NULL;
+-- Those for whom time runs out, and those to be forgotten.
+CREATE INDEX waitlist_entries_ends_at_idx ON waitlist_entries (ends_at) WHERE status = 'waiting' AND lesson_id IS NULL;
+CREATE INDEX waitlist_entries_ended_idx ON waitlist_entries (updated_at) WHERE status NOT IN ('waiting', 'offered');
 CREATE INDEX waitlist_entries_student_idx ON waitlist_entries (student_id, id);
 CREATE INDEX waitlist_entries_lesson_idx ON waitlist_entries (lesson_id, id);
 CREATE INDEX waitlist_entries_tutor_idx ON waitlist_entries (tutor_id) WHERE tutor_id IS NOT NULL;

@@ -444,16 +444,40 @@ pub async fn are_seats_promised(
     Ok(found.is_some())
 }
 
-/// Ends entries for which there is nothing to wait for any more.
-pub async fn end_due(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), DbErr> {
-    db.execute_raw(raw_sql!(
+/// Ends wishes whose windows are over, a bounded number at a time; how many there were.
+pub async fn end_wishes(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE waitlist_entries AS entries SET status = 'over', updated_at = {now}
-           WHERE status = 'waiting' AND (ends_at <= {now} OR EXISTS (
-               SELECT FROM lessons WHERE lessons.id = lesson_id AND (starts_at <= {now} OR lessons.status = 'cancelled')))"#
-    ))
-    .await
-    .map(|_| ())
+        r#"UPDATE waitlist_entries SET status = 'over', updated_at = {now}
+           WHERE id IN (
+               SELECT id FROM waitlist_entries WHERE status = 'waiting' AND lesson_id IS NULL AND ends_at <= {now}
+               ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// Ends the waiting for seats in lessons that have begun or are cancelled; as [`end_wishes`].
+pub async fn end_for_seats(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries SET status = 'over', updated_at = {now}
+           WHERE id IN (
+               SELECT entries.id FROM waitlist_entries AS entries JOIN lessons ON lessons.id = lesson_id
+               WHERE entries.status = 'waiting' AND (starts_at <= {now} OR lessons.status = 'cancelled')
+               ORDER BY entries.id LIMIT 500 FOR UPDATE OF entries SKIP LOCKED)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// Forgets entries that ended before then, a bounded number at a time; how many there were.
+pub async fn forget(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let deleted = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM waitlist_entries WHERE id IN (
+               SELECT id FROM waitlist_entries WHERE status NOT IN ('waiting', 'offered') AND updated_at < {before}
+               ORDER BY updated_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
+    ));
+    Ok(deleted.await?.rows_affected())
 }
 
 /// Asks for offers of all room that there may be for somebody who waits, or for one of them; if that one waits for any

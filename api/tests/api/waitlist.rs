@@ -77,7 +77,7 @@ impl World {
 /// Lets what time has done be written down, looks for room, and runs all jobs.
 async fn settle(test: &TestApp) {
     while api::service::booking::settle(&test.app).await.unwrap() {}
-    api::service::waitlist::sweep(&test.app).await.unwrap();
+    while api::service::waitlist::sweep(&test.app).await.unwrap() {}
     test.run_jobs().await;
 }
 

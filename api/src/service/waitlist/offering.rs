@@ -237,11 +237,25 @@ async fn first_slot(
     Ok(None)
 }
 
-/// Looks after what no trigger tells: time that has passed, new hours of a tutor, and windows that have come near enough.
-/// Nothing is left to do at once.
+/// So long after they ended, entries are forgotten.
+const KEPT: TimeDelta = TimeDelta::days(180);
+
+/// Looks after what no trigger tells: time that has passed, and when nothing of that is left, new hours of a tutor, and
+/// windows that have come near enough. Whether there is more to do at once.
 pub async fn sweep(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
-    transaction!(app.db, |txn| Ok(store::waitlist::end_due(txn, now).await?))?;
+    let wishes = transaction!(app.db, |txn| Ok(
+        store::waitlist::end_wishes(txn, now).await?
+    ))?;
+    let for_seats = transaction!(app.db, |txn| Ok(
+        store::waitlist::end_for_seats(txn, now).await?
+    ))?;
+    let forgotten = transaction!(app.db, |txn| Ok(
+        store::waitlist::forget(txn, now - KEPT).await?
+    ))?;
+    if wishes + for_seats + forgotten > 0 {
+        return Ok(true);
+    }
     transaction!(app.db, |txn| Ok(store::waitlist::ask_for_offers(
         txn, None, now
     )

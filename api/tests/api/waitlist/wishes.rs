@@ -207,6 +207,14 @@ async fn waiting_ends_with_the_last_window() {
     world.test.set_clock(at(THIRD));
     settle(&world.test).await;
     assert_eq!(standing(&world.olga, &entry).await, is("over"));
+    // Nobody asks about it for ever.
+    let entries = "SELECT count(*) FROM waitlist_entries";
+    world.test.pass(TimeDelta::days(180));
+    settle(&world.test).await;
+    assert_eq!(world.test.count(entries).await, 1);
+    world.test.pass(TimeDelta::seconds(1));
+    settle(&world.test).await;
+    assert_eq!(world.test.count(entries).await, 0);
 }
 
 /// Nobody teaches it, so there is nothing to wait for.
@@ -258,7 +266,9 @@ async fn a_look_for_seats_keeps_nobody_from_joining() {
     decline(&world.mia, &of_mia).await.expect(200);
     world.test.run_jobs().await;
     world.test.pass(TimeDelta::minutes(120));
-    api::service::waitlist::sweep(&world.test.app).await.unwrap();
+    api::service::waitlist::sweep(&world.test.app)
+        .await
+        .unwrap();
     join(&world.nora, &world.lesson).await;
 }
 
