@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        for sql in [TABLE, OFFERS, JOBS, ROOM] {
+        for sql in [TABLE, SEATS, OFFERS, JOBS, ROOM] {
             connection.execute_unprepared(sql).await?;
         }
         Ok(())
@@ -79,6 +79,11 @@ CREATE INDEX waitlist_entries_subject_level_idx ON waitlist_entries (subject_id,
 CREATE TRIGGER waitlist_entries_student_not_erased AFTER INSERT ON waitlist_entries
     FOR EACH ROW EXECUTE FUNCTION refuse_erased('student_id');
 SELECT audit_table('waitlist_entries', 'user', 'student_id', '{}');
+";
+
+/// A seat that is offered is held, and its lesson stands all the same: whoever lets go of it frees no time of the tutor.
+const SEATS: &str = r"
+ALTER TABLE lessons ADD CONSTRAINT lessons_group_stands CHECK (capacity = 1 OR status <> 'tentative');
 ";
 
 /// What becomes of an entry when its offer is over, whoever ends it and how; an offer that was accepted of a tutor who wants
@@ -186,6 +191,7 @@ DROP TRIGGER bookings_frees_seats ON bookings;
 DROP TRIGGER bookings_ends_offer ON bookings;
 DROP FUNCTION end_waiting_for_lesson, offer_free_time, offer_new_seats, offer_free_seats, ask_for_offers, waitlist_offer_ended;
 DELETE FROM jobs WHERE kind IN ('offer_seats', 'offer_time');
+ALTER TABLE lessons DROP CONSTRAINT lessons_group_stands;
 ALTER TABLE jobs DROP COLUMN progress, DROP COLUMN in_background;
 DROP TABLE waitlist_entries;
 DROP SEQUENCE waitlist_places;
