@@ -454,7 +454,7 @@ async fn take(
 
 /// Decline an offer.
 ///
-/// It goes to the next, and the student waits behind all who wait now.
+/// It goes to the next, and the student waits behind all who wait now, but keeps the place where an admin declines it.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/decline", tag = "waitlist", operation_id = "decline_waitlist_offer",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the entry.")),
     responses((status = 200, description = "The entry as it is now.", body = WaitlistEntry),
