@@ -15,6 +15,7 @@ BEYOND_THE_SCHEMA = {
     "idempotency_key_reused",
     "invalid_grant",
     "length_not_offered",
+    "lesson_or_wish",
     "malformed",
     "more_than_capacity",
     "needs_deadline",

@@ -1,5 +1,6 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
+mod offer_room;
 mod read_busy_time;
 mod regularly;
 mod revoke_grant;
@@ -23,6 +24,7 @@ pub async fn work(app: App, stop: CancellationToken) {
     if app.config.jobs.workers > 0 {
         workers.spawn(regularly::forget_audit_entries(app.clone(), stop.clone()));
         workers.spawn(regularly::settle_bookings(app.clone(), stop.clone()));
+        workers.spawn(regularly::offer_room(app.clone(), stop.clone()));
         workers.spawn(regularly::expire_credit(app, stop));
     }
     while workers.join_next().await.is_some() {}
@@ -68,7 +70,7 @@ async fn run(app: &App, job: &Job) {
     let origin = app.origin(Actor::Job, Some(job.work.kind().into()));
     let running = tokio::spawn(tokio::time::timeout(
         time_limit,
-        origin::scope(origin, dispatch(app.clone(), job.work)),
+        origin::scope(origin, dispatch(app.clone(), job.work, job.progress)),
     ));
     let outcome = match running.await {
         Ok(Ok(outcome)) => outcome,
@@ -82,10 +84,12 @@ async fn run(app: &App, job: &Job) {
     }
 }
 
-async fn dispatch(app: App, work: Work) -> Outcome {
+async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
+        Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson).await,
+        Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor, progress).await,
     }
 }

@@ -93,6 +93,10 @@ id!(
     SeriesId
 );
 id!(
+    /// That a student waits for a lesson.
+    WaitlistEntryId
+);
+id!(
     /// What a user granted at one time.
     GrantId
 );

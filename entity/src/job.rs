@@ -23,6 +23,10 @@ pub struct Model {
     pub last_error: Option<String>,
     /// When the last attempt was used up.
     pub dead_at: Option<DateTimeUtc>,
+    /// From where on the next run goes on; none: from the first.
+    pub progress: Option<i64>,
+    /// It was asked for in case there is something to do, and comes after what there is.
+    pub in_background: bool,
     pub created_at: DateTimeUtc,
 }
 

@@ -34,4 +34,5 @@ pub mod tutor;
 pub mod tutor_holiday_calendar;
 pub mod user;
 pub mod user_role;
+pub mod waitlist_entry;
 pub mod weekly_rule;

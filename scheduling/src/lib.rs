@@ -11,6 +11,7 @@
 //! * [`lifecycle`]: which status a booking may move to, and on whose word.
 //! * [`quota`]: how much a student may book.
 //! * [`cancellation`]: what giving a place back means for the student.
+//! * [`waitlist`]: who of those who wait is offered room.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
 //! no sense (a negative length, an empty grid) opens nothing.
@@ -32,5 +33,6 @@ mod refusal;
 mod search;
 mod seconds;
 pub mod slots;
+pub mod waitlist;
 
 pub use chrono_tz::Tz;

@@ -1,6 +1,7 @@
 //! The centre.
 
 use super::Vars;
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use scheduling::ranking::Weights;
 
@@ -15,6 +16,8 @@ pub struct Centre {
     pub ranking: Weights,
     /// For how many days the audit trail is kept.
     pub audit_days: u32,
+    /// For how long room is offered to somebody who waits for it.
+    pub waitlist_offer: TimeDelta,
 }
 
 impl Centre {
@@ -22,6 +25,7 @@ impl Centre {
     /// `RANK_LOAD`: how much each hour that a tutor teaches already counts against them; 1 when not set.
     /// `RANK_CONTINUITY`: how much each lesson that student and tutor have had together counts for them; 2 when not set.
     /// `AUDIT_DAYS`: for how many days it is remembered who changed what; 730 when not set.
+    /// `WAITLIST_OFFER_MINUTES`: for how long room is offered to somebody who waits for it; 120 when not set.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {
             time_zone: vars.parsed(
@@ -34,6 +38,10 @@ impl Centre {
                 continuity: vars.number("RANK_CONTINUITY", 2, 0..=1000),
             },
             audit_days: vars.number("AUDIT_DAYS", AUDIT_DAYS, 1..=3650),
+            waitlist_offer: TimeDelta::minutes(
+                vars.number("WAITLIST_OFFER_MINUTES", 120, 5..=10_080)
+                    .into(),
+            ),
         }
     }
 }

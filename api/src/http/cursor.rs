@@ -7,6 +7,7 @@ use crate::{
         BookingId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
+        waitlist::WaitlistEntryId,
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -55,6 +56,7 @@ any_is_possible!(
     TimeOffId,
     TutorId,
     UserId,
+    WaitlistEntryId,
     i64,
     (UserId, UserId)
 );

@@ -111,6 +111,14 @@ impl<T> Kept<T> {
             ..Self::ok(version, body)
         }
     }
+
+    /// As [`Kept::created`], where nobody edits it.
+    pub fn created_for_good(location: String, body: T) -> Self {
+        Self {
+            etag: None,
+            ..Self::created(location, 0, body)
+        }
+    }
 }
 
 impl IdempotencyKey {

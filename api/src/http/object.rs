@@ -26,6 +26,16 @@ where
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
+/// For a field that is an object, if it is there: `#[serde(default, deserialize_with = "object::optional")]`.
+pub fn optional<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let object: Option<Object<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(object.map(|Object(value)| value))
+}
+
 struct OnlyObject<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyObject<T> {

@@ -42,7 +42,9 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/holds/{id}"
             | "/v1/quota"
             | "/v1/series"
-            | "/v1/series/{id}",
+            | "/v1/series/{id}"
+            | "/v1/waitlist"
+            | "/v1/waitlist/{id}",
         ) => Some(Scope::BookingsRead),
         (
             &Method::POST,
@@ -59,11 +61,14 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             | "/v1/series"
             | "/v1/series/{id}/cancel"
             | "/v1/series/{id}/reschedule"
+            | "/v1/waitlist"
+            | "/v1/waitlist/{id}/accept"
+            | "/v1/waitlist/{id}/decline"
             | "/v1/matchings"
             | "/v1/matchings/book",
         )
         | (&Method::PATCH, "/v1/lessons/{id}")
-        | (&Method::DELETE, "/v1/holds/{id}") => Some(Scope::BookingsWrite),
+        | (&Method::DELETE, "/v1/holds/{id}" | "/v1/waitlist/{id}") => Some(Scope::BookingsWrite),
         _ => None,
     }
 }

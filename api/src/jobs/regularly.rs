@@ -35,6 +35,16 @@ pub async fn expire_credit(app: App, stop: CancellationToken) {
     regularly(name, Duration::from_hours(1), stop, work).await;
 }
 
+/// Looks for room for those who wait of which nobody told.
+pub async fn offer_room(app: App, stop: CancellationToken) {
+    let name = "offer_room";
+    let work = || {
+        let origin = app.origin(Actor::Job, Some(name.into()));
+        origin::scope(origin, service::waitlist::sweep(&app))
+    };
+    regularly(name, Duration::from_mins(5), stop, work).await;
+}
+
 /// `work` says whether there is more to do at once.
 async fn regularly<F>(
     name: &str,

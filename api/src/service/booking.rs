@@ -66,6 +66,8 @@ impl Wanted {
 pub(super) enum Taking {
     Book,
     Hold,
+    /// A hold for so long, for somebody who waits.
+    Offer(TimeDelta),
 }
 
 /// Books a lesson for a student for whom the caller may act; from a tutor who wants to be asked, a student requests it.
@@ -194,6 +196,7 @@ pub(super) async fn insert(
             let expires_at = Some(now + terms.hold);
             step::begin(caller, (student, None), Step::Hold, span, expires_at, now)?
         }
+        Taking::Offer(lasting) => hold::offered(caller, student, lasting, span, now)?,
         Taking::Book => booked(caller, (student, None), terms.approval, span, now)?,
     };
     let new = NewBooking {
@@ -213,7 +216,7 @@ pub(super) async fn insert(
     if wanted.pay_with_credit {
         credit::pay(txn, (id, student), span, now).await?;
     }
-    if taking == Taking::Hold {
+    if taking != Taking::Book {
         return hold::find(txn, caller, id, now).await;
     }
     find(txn, caller, id, now).await

@@ -10,6 +10,7 @@ pub use crate::store::group_lesson::{GroupLesson, Seats};
 pub use ::entity::lesson::LessonStatus;
 pub use everybody::{cancel, decide, reschedule};
 pub use joining::join;
+pub(super) use joining::take_seat;
 
 use super::{
     LessonId, TutorId,
@@ -213,7 +214,7 @@ pub async fn get(app: &App, caller: &Caller, id: LessonId) -> Result<GroupLesson
     find(&app.db, caller, id).await
 }
 
-async fn find(
+pub(super) async fn find(
     db: &impl ConnectionTrait,
     caller: &Caller,
     id: LessonId,
@@ -264,7 +265,7 @@ async fn find_managed(
 ///
 /// # Errors
 /// [`Error::Conflict`] with `already_cancelled` and `already_started`.
-fn check_step(
+pub(super) fn check_step(
     lesson: &GroupLesson,
     step: Step,
     actor: Actor,

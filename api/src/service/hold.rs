@@ -8,19 +8,24 @@ use super::{
     idempotency::Reply,
     step,
     transaction::transaction,
+    waitlist::MOST_WAITING,
 };
 use crate::{
     app::App,
     error::Error,
-    store::{self, booking::Filter, job::Work},
+    store::{
+        self,
+        booking::{Filter, Standing},
+        job::Work,
+    },
 };
-use chrono::{DateTime, Utc};
-use scheduling::lifecycle::Step;
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
 /// How many slots a student can hold at a time, lest somebody hold a tutor's whole week.
-pub const MOST_HOLDS: u64 = 3;
+pub const MOST_HOLDS: i64 = 3;
 
 /// Sets a slot aside for a student for whom the caller may act.
 ///
@@ -49,11 +54,26 @@ pub(super) async fn check_number(
     Err(Error::conflict("too_many_holds", detail))
 }
 
-/// The live holds of a student, by start, as far as the caller may see them.
+/// How a hold stands that is offered to a student who waits, for so long.
+///
+/// # Errors
+/// As [`step::take`].
+pub(super) fn offered(
+    caller: &Caller,
+    student: UserId,
+    lasting: TimeDelta,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<Standing, Error> {
+    let expires_at = Some(now + lasting);
+    step::begin(caller, (student, None), Step::Hold, span, expires_at, now)
+}
+
+/// The live holds of a student, by start, as far as the caller may see them; offers to those who wait are among them.
 pub async fn list(app: &App, caller: &Caller, student: UserId) -> Result<Vec<Detail>, Error> {
     let filter = Filter {
         student: Some(student),
-        limit: i64::try_from(MOST_HOLDS).unwrap_or(i64::MAX),
+        limit: MOST_HOLDS + MOST_WAITING,
         ..Filter::all(seen_by(caller), true, app.clock.now())
     };
     Ok(store::booking::list(&app.db, filter).await?)
@@ -94,12 +114,24 @@ pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Er
     })
 }
 
+/// A group lesson that is called off gives no credit back.
+///
+/// # Errors
+/// [`Error::Conflict`] with `group_lesson`.
+fn check_payable(hold: &Detail) -> Result<(), Error> {
+    if hold.capacity == 1 {
+        return Ok(());
+    }
+    let detail = "A seat in a group lesson is not paid for with credit.";
+    Err(Error::conflict("group_lesson", detail))
+}
+
 /// Books what is held: the hold becomes a booking with the same id. From a tutor who wants to be asked, a student
 /// requests it.
 ///
 /// # Errors
 /// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
-/// with `tutor_suspended` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
+/// with `tutor_suspended`, `group_lesson` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -120,13 +152,16 @@ pub async fn book<A: Serialize + Send + Sync>(
         let tutor = tutor.ok_or(Error::not_found("hold"))?;
         booking::check_taught(&tutor.profile, hold.student_id)?;
         let span = booking::time_of(&hold)?;
+        // In a group lesson, the tutor has said yes to all who come.
         let approval = tutor.timetable.terms.approval;
+        let approval = approval.filter(|_| hold.capacity == 1);
         let standing =
             booking::booked(caller, (hold.student_id, Some(&hold)), approval, span, now)?;
         if !store::booking::set_standing(txn, id, hold.version, standing, now).await? {
             return Err(step::changed_meanwhile());
         }
         if pay_with_credit {
+            check_payable(&hold)?;
             credit::pay(txn, (id, hold.student_id), span, now).await?;
         }
         match (standing.status, standing.expires_at) {

@@ -40,6 +40,7 @@ pub mod time_off;
 mod transaction;
 pub mod tutor;
 pub mod user;
+pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{

@@ -31,6 +31,8 @@ pub enum Outcome {
     Done,
     /// To be run again after this time.
     Again(TimeDelta),
+    /// To be gone on with at once, from here on.
+    Further(i64),
     /// To be tried again soon, or when the error says.
     Failed(Error),
     /// What was asked for is not acceptable as it is: trying again soon is no use.
@@ -49,6 +51,7 @@ pub async fn settle(app: &App, job: &Leased, outcome: Outcome) -> Result<(), Err
     let settlement = match outcome {
         Outcome::Done => Settlement::Done,
         Outcome::Again(after) => Settlement::Again(now + after),
+        Outcome::Further(progress) => Settlement::Further(progress),
         Outcome::Failed(error) => {
             let asked = match &error {
                 Error::Unavailable { retry_after, .. } => retry_after.unwrap_or_default(),

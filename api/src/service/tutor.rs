@@ -11,6 +11,7 @@ use crate::{
         tutor::{Filter, Profile},
     },
 };
+use ::entity::id::SubjectId;
 use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 
@@ -85,11 +86,29 @@ pub(super) async fn find(
     Ok(ids)
 }
 
-async fn check_subject(app: &App, slug: String, level: Option<&str>) -> Result<(), Error> {
+/// The subject with this slug, if it is taught at this level and the caller may know.
+///
+/// # Errors
+/// [`Error::Invalid`] with `unknown_subject` and `unknown_level`.
+pub(super) async fn subject_at(
+    app: &App,
+    caller: &Caller,
+    slug: &str,
+    level: &str,
+) -> Result<SubjectId, Error> {
+    match caller {
+        Caller::App(access) if !access.reaches_subject(slug) => Err(unknown_subject()),
+        Caller::App(_) | Caller::Person(_) => {
+            check_subject(app, slug.to_owned(), Some(level)).await
+        }
+    }
+}
+
+async fn check_subject(app: &App, slug: String, level: Option<&str>) -> Result<SubjectId, Error> {
     let found = store::subject::by_slugs(&app.db, vec![slug]).await?;
     let subject = found.first().ok_or_else(unknown_subject)?;
     if level.is_none_or(|level| subject.levels.iter().any(|known| known == level)) {
-        return Ok(());
+        return Ok(subject.id);
     }
     Err(Error::invalid("level", "unknown_level", taught_at(subject)))
 }

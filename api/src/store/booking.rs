@@ -10,8 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
-    EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
-    sea_query::Expr,
+    EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Statement, raw_sql, sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -323,18 +322,21 @@ pub async fn set_standing(
     Ok(updated.await?.rows_affected() == 1)
 }
 
-/// How many live holds a student has.
+/// How many live holds a student has, without what is offered to those who wait.
 pub async fn count_holds(
     txn: &impl ConnectionTrait,
     student_id: UserId,
     now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
-    booking::Entity::find()
-        .filter(booking::COLUMN.student_id.eq(student_id))
-        .filter(booking::COLUMN.status.eq(BookingStatus::Held))
-        .filter(booking::COLUMN.expires_at.gt(now))
-        .count(txn)
-        .await
+) -> Result<i64, DbErr> {
+    let row = txn
+        .query_one_raw(raw_sql!(
+            Postgres,
+            r#"SELECT count(*) AS count FROM bookings
+               WHERE student_id = {student_id} AND status = 'held' AND expires_at > {now}
+                 AND NOT EXISTS (SELECT FROM waitlist_entries WHERE booking_id = bookings.id)"#
+        ))
+        .await?;
+    row.map_or(Ok(0), |row| row.try_get("", "count"))
 }
 
 /// Frees what has expired of the time of these people, as who wants it must: no constraint knows what time it is.
@@ -399,7 +401,7 @@ pub async fn forget_holds(db: &impl ConnectionTrait, before: DateTime<Utc>) -> R
                    SELECT id FROM bookings WHERE booked_at IS NULL AND NOT occupies AND updated_at < {before}
                    LIMIT 500 FOR UPDATE SKIP LOCKED)
                RETURNING id, lesson_id)
-           DELETE FROM lessons WHERE id IN (SELECT lesson_id FROM gone) AND status = 'cancelled'
+           DELETE FROM lessons WHERE id IN (SELECT lesson_id FROM gone) AND status = 'cancelled' AND capacity = 1
                AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND bookings.id NOT IN (SELECT id FROM gone))"#
     ));
     Ok(deleted.await?.rows_affected())

@@ -87,6 +87,10 @@ pub async fn delete_account(
             Postgres,
             r#"DELETE FROM student_quotas WHERE student_id = {id}"#
         ),
+        raw_sql!(
+            Postgres,
+            r#"DELETE FROM waitlist_entries WHERE student_id = {id}"#
+        ),
     ] {
         txn.execute_raw(statement).await?;
     }

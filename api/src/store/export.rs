@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 21] = [
+pub const LISTS: [(&str, &str); 22] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -76,6 +76,14 @@ pub const LISTS: [(&str, &str); 21] = [
          FROM series JOIN subjects ON subjects.id = subject_id
              JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
          WHERE student_id = $1 ORDER BY series.id DESC",
+    ),
+    (
+        "waitlist",
+        "SELECT entries.id, entries.status, slug AS subject, coalesce(lessons.level, entries.level) AS level, lesson_id,
+             entries.tutor_id, minutes, window_starts, window_ends, booking_id, turned_down, entries.created_at
+         FROM waitlist_entries AS entries LEFT JOIN lessons ON lessons.id = lesson_id
+             JOIN subjects ON subjects.id = coalesce(lessons.subject_id, entries.subject_id)
+         WHERE student_id = $1 ORDER BY entries.id DESC",
     ),
     (
         "tutor",

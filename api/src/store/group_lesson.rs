@@ -1,6 +1,6 @@
 //! Group lessons: those with room for several students, also while nobody is in them.
 
-use super::{conditions::Conditions, low_half};
+use super::{booking::Standing, conditions::Conditions, low_half};
 use ::entity::{
     id::{BookingId, LessonId, SubjectId, TutorId, UserId},
     lesson::{self, LessonStatus},
@@ -8,8 +8,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, FromQueryResult,
-    Statement, raw_sql,
+    ActiveEnum, ActiveValue::Set, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait,
+    FromQueryResult, Statement, raw_sql,
 };
 use uuid::Uuid;
 
@@ -94,7 +94,12 @@ pub struct GroupLesson {
     pub minimum: i16,
     pub decides_at: Option<DateTime<Utc>>,
     pub decided_at: Option<DateTime<Utc>>,
+    /// Also of those to whom a seat is offered.
     pub seats_taken: i64,
+    /// Of these, the ones that are only offered.
+    pub seats_offered: i64,
+    /// How many students wait for a seat.
+    pub waiting: i64,
     pub version: i32,
     pub created_at: DateTime<Utc>,
 }
@@ -159,13 +164,17 @@ const SELECT: &str = r"SELECT lessons.id, lessons.status, lessons.starts_at, les
        lessons.tutor_id, tutors.user_id AS tutor_user_id, tutor_users.name AS tutor_name,
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level, title, description,
-       capacity, minimum, decides_at, decided_at, seats_taken, lessons.version, lessons.created_at
+       capacity, minimum, decides_at, decided_at, seats_taken, seats_offered, waiting,
+       lessons.version, lessons.created_at
 FROM lessons
 JOIN tutors ON tutors.id = lessons.tutor_id
 JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
 JOIN subjects ON subjects.id = lessons.subject_id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS seats_taken FROM bookings WHERE lesson_id = lessons.id AND occupies) AS taken
+    SELECT count(*) AS seats_taken, count(*) FILTER (WHERE status = 'held') AS seats_offered
+    FROM bookings WHERE lesson_id = lessons.id AND occupies) AS taken
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting FROM waitlist_entries WHERE lesson_id = lessons.id AND status = 'waiting') AS who_wait
 WHERE capacity > 1 AND ";
 
 /// Group lessons by start, the earliest first.
@@ -273,7 +282,7 @@ pub async fn students(db: &impl ConnectionTrait, id: LessonId) -> Result<Vec<Use
     Ok(rows.into_iter().map(|row| row.student_id).collect())
 }
 
-/// Gives a student the first free seat of a lesson that is yet to begin, in a booking that is confirmed; none where there
+/// Gives a student the first free seat of a lesson that is yet to begin; none where there
 /// is no free seat. Who calls has locked the seats: else two might choose the same, and one of them fail.
 ///
 /// # Errors
@@ -282,17 +291,20 @@ pub async fn take_seat(
     txn: &impl ConnectionTrait,
     lesson_id: LessonId,
     student_id: UserId,
+    standing: Standing,
     now: DateTime<Utc>,
 ) -> Result<Option<BookingId>, DbErr> {
     let id = BookingId::generate();
+    let (status, expires_at) = (standing.status.to_value(), standing.expires_at);
+    let booked_at = standing.booked_at(now);
     let inserted = txn.execute_raw(raw_sql!(
         Postgres,
         r#"WITH lesson AS MATERIALIZED (
                SELECT id, starts_at, ends_at, capacity FROM lessons
                WHERE id = {lesson_id} AND capacity > 1 AND status = 'scheduled' AND starts_at > {now}
                FOR NO KEY UPDATE)
-           INSERT INTO bookings (id, lesson_id, student_id, seat, starts_at, ends_at, status, booked_at, created_at, updated_at)
-           SELECT {id}, lesson.id, {student_id}, free.seat, starts_at, ends_at, 'confirmed', {now}, {now}, {now}
+           INSERT INTO bookings (id, lesson_id, student_id, seat, starts_at, ends_at, status, expires_at, booked_at, created_at, updated_at)
+           SELECT {id}, lesson.id, {student_id}, free.seat, starts_at, ends_at, {status}, {expires_at}::timestamptz, {booked_at}::timestamptz, {now}, {now}
            FROM lesson, generate_series(1, capacity) AS free (seat)
            WHERE capacity > (SELECT count(*) FROM bookings WHERE lesson_id = lesson.id AND occupies)
              AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lesson.id AND occupies AND bookings.seat = free.seat)
@@ -375,8 +387,9 @@ pub async fn cancel(
 ) -> Result<(), DbErr> {
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
-               cancellation_consequence = 'free', cancellation_credit_minutes = 0, version = version + 1, updated_at = {now}
+        r#"UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
+               cancellation_consequence = CASE WHEN status <> 'held' THEN 'free' END,
+               cancellation_credit_minutes = CASE WHEN status <> 'held' THEN 0 END, version = version + 1, updated_at = {now}
            WHERE lesson_id = {id} AND occupies"#
     ))
     .await?;

@@ -21,6 +21,10 @@ pub enum Work {
     ReadBusyTime(TutorId),
     /// Tell Google that a grant is over.
     RevokeGrant(GrantId),
+    /// Offer free seats of a lesson to those who wait for one.
+    OfferSeats(LessonId),
+    /// Offer free time of a tutor to those who wait for it.
+    OfferTime(TutorId),
 }
 
 impl Work {
@@ -29,6 +33,8 @@ impl Work {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
             Self::RevokeGrant(_) => "revoke_grant",
+            Self::OfferSeats(_) => "offer_seats",
+            Self::OfferTime(_) => "offer_time",
         }
     }
 
@@ -40,8 +46,8 @@ impl Work {
     /// By what its row is found: kind and key.
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
-            Self::SyncLessonEvent(id) => id.0,
-            Self::ReadBusyTime(id) => id.0,
+            Self::SyncLessonEvent(id) | Self::OfferSeats(id) => id.0,
+            Self::ReadBusyTime(id) | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
@@ -53,6 +59,8 @@ impl Work {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
+            "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
+            "offer_time" => Some(Self::OfferTime(TutorId(key))),
             _ => None,
         }
     }
@@ -127,6 +135,8 @@ pub struct Leased {
     pub attempts: i32,
     /// When the first attempt failed; none if none has.
     pub failing_since: Option<DateTime<Utc>>,
+    /// From where on the run before left it to this one; none: from the first.
+    pub progress: Option<i64>,
     revision: i32,
     until: DateTime<Utc>,
 }
@@ -139,10 +149,11 @@ struct Row {
     revision: i32,
     attempts: i32,
     failing_since: Option<DateTime<Utc>>,
+    progress: Option<i64>,
 }
 
-/// Leases the job that has waited longest; reading busy time, of which there is always some to do, comes
-/// after what somebody waits for.
+/// Leases the job that has waited longest; reading busy time, of which there is always some to do, and looking whether
+/// there is something to do come after what somebody waits for.
 pub async fn lease(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -154,9 +165,9 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant')
-               ORDER BY kind = 'read_busy_time', run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING id, kind, key, revision, attempts, failing_since"#
+                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant', 'offer_seats', 'offer_time')
+               ORDER BY kind = 'read_busy_time', in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
     .one(db)
     .await?;
@@ -168,6 +179,7 @@ pub async fn lease(
             work,
             attempts: row.attempts,
             failing_since: row.failing_since,
+            progress: row.progress,
             revision: row.revision,
             until: leased_until,
         })
@@ -181,6 +193,8 @@ pub enum Settlement {
     Done,
     /// It is to run again at this time, as the first attempt.
     Again(DateTime<Utc>),
+    /// The rest, from here on, is for another run.
+    Further(i64),
     /// It failed and is to be tried again at this time.
     Retry { at: DateTime<Utc>, error: String },
     /// It failed for good.
@@ -197,6 +211,11 @@ pub async fn settle(
 ) -> Result<(), DbErr> {
     let (id, revision, leased_until) = (job.id, job.revision, job.until);
     let failing_since = Some(job.failing_since.unwrap_or(now));
+    let progress = match settlement {
+        Settlement::Further(progress) => Some(progress),
+        Settlement::Retry { .. } | Settlement::Dead { .. } => job.progress,
+        Settlement::Done | Settlement::Again(_) => None,
+    };
     let (run_at, attempts, failing_since, error, dead_at) = match settlement {
         Settlement::Done => {
             let deleted = db
@@ -212,12 +231,14 @@ pub async fn settle(
             (now, 0, None, None, None)
         }
         Settlement::Again(at) => (at, 0, None, None, None),
+        Settlement::Further(_) => (now, 0, None, None, None),
         Settlement::Retry { at, error } => (at, job.attempts, failing_since, Some(error), None),
         Settlement::Dead { error } => (now, job.attempts, failing_since, Some(error), Some(now)),
     };
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE jobs SET leased_until = NULL, last_error = {error},
+               progress = CASE WHEN revision = {revision} THEN {progress}::bigint END,
                attempts = CASE WHEN revision = {revision} THEN {attempts} ELSE 0 END,
                failing_since = CASE WHEN revision = {revision} THEN {failing_since}::timestamptz END,
                run_at = CASE WHEN revision = {revision} THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,

@@ -44,6 +44,7 @@ pub mod time_off;
 pub mod timetable;
 pub mod tutor;
 pub mod user;
+pub mod waitlist;
 pub mod weekly_rule;
 
 use ::entity::id::UserId;

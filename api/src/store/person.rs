@@ -62,14 +62,21 @@ pub async fn present(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashSe
 
 /// A user who is neither suspended nor erased.
 pub async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Person>, DbErr> {
+    Ok(find_all(db, &[id]).await?.pop())
+}
+
+/// Those of these users who are neither suspended nor erased. One query.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Person>, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let sql = format!(
-        "SELECT {COLUMNS} FROM users {JOINS} WHERE users.id = $1 AND users.suspended_at IS NULL AND users.erased_at IS NULL"
+        "SELECT {COLUMNS} FROM users {JOINS}
+         WHERE users.id = ANY($1) AND users.suspended_at IS NULL AND users.erased_at IS NULL"
     );
     Person::find_by_statement(Statement::from_sql_and_values(
         DatabaseBackend::Postgres,
         sql,
-        [id.into()],
+        [ids.into()],
     ))
-    .one(db)
+    .all(db)
     .await
 }

@@ -46,6 +46,8 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
             "{booking}",
             "{hold}",
             "{lesson}",
+            "{entry}",
+            "{offered}",
             "{requested}",
             "{begun}",
             "{series}",
@@ -249,6 +251,8 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
             let own = [
                 "{booking}",
                 "{hold}",
+                "{entry}",
+                "{offered}",
                 "{requested}",
                 "{begun}",
                 "{series}",

@@ -68,4 +68,5 @@ mod third_party_apps;
 mod time_off;
 mod tutors;
 mod users;
+mod waitlist;
 mod weekly_rules;

@@ -165,6 +165,15 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
         ),
         (
             "POST",
+            "/v1/waitlist",
+            json!({"wish": {
+                "subject": "mathematics", "level": "School", "minutes": 60,
+                "windows": [{"start": "2027-03-09T08:00:00Z", "end": "2027-03-09T12:00:00Z"}],
+            }}),
+        ),
+        ("POST", "/v1/waitlist-offers/accept", json!({"token": "x"})),
+        (
+            "POST",
             "/v1/series",
             json!({
                 "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School", "start": "2027-03-03T09:00",

@@ -17,4 +17,5 @@ mod refusals;
 mod slots;
 mod some;
 mod support;
+mod waitlist;
 mod weekly_rules;

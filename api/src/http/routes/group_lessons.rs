@@ -63,9 +63,12 @@ pub struct GroupLesson {
     /// How many students can be in it.
     #[schema(minimum = 2, maximum = 100, example = 8)]
     capacity: i16,
-    /// How many students are in it.
+    /// How many students are in it, or are offered a seat.
     #[schema(minimum = 0, maximum = 100, example = 5)]
     seats_taken: i64,
+    /// How many students wait for a seat.
+    #[schema(minimum = 0, example = 2)]
+    waiting: i64,
     /// So many students it takes.
     #[schema(minimum = 1, maximum = 100, example = 3)]
     minimum_students: i16,
@@ -105,6 +108,7 @@ impl From<group_lesson::GroupLesson> for GroupLesson {
             description: lesson.description,
             capacity: lesson.capacity,
             seats_taken: lesson.seats_taken,
+            waiting: lesson.waiting,
             minimum_students: lesson.minimum,
             decides_at: lesson.decides_at,
             created_at: lesson.created_at,
@@ -402,7 +406,7 @@ pub struct Joining {
     params(("id" = Uuid, Path, description = "Id of the lesson."), IdempotencyHeader),
     request_body = Joining,
     responses((status = 201, description = "Joined.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "All seats are taken (`full`), one of them by the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "All seats are taken (`full`) or about to be offered to those who wait (`waitlist_ahead`), one of them is the student's or offered to the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn join(

@@ -37,6 +37,7 @@ mod time_off;
 mod token;
 mod tutors;
 mod users;
+mod waitlist;
 mod weekly_rules;
 
 use crate::app::App;
@@ -151,6 +152,11 @@ fn lessons() -> OpenApiRouter<App> {
         .routes(routes!(holds::list, holds::create))
         .routes(routes!(holds::get, holds::release))
         .routes(routes!(holds::book))
+        .routes(routes!(waitlist::list, waitlist::join))
+        .routes(routes!(waitlist::get, waitlist::leave))
+        .routes(routes!(waitlist::accept))
+        .routes(routes!(waitlist::decline))
+        .routes(routes!(waitlist::accept_by_token))
         .routes(routes!(matchings::propose))
         .routes(routes!(matchings::book))
         .routes(routes!(reassignments::reassign))

@@ -192,7 +192,9 @@ async fn decide_one(app: &App, id: LessonId) -> Result<(), Error> {
         store::group_lesson::note_decided(txn, id, now).await?;
         // A lesson that has begun, because nobody decided in time, takes place.
         let may_cancel = check_step(&lesson, Step::Cancel, Actor::Clock, now).is_ok();
-        if may_cancel && lesson.seats_taken < lesson.minimum.into() {
+        // Who has only an offer may not come.
+        let coming = lesson.seats_taken - lesson.seats_offered;
+        if may_cancel && coming < lesson.minimum.into() {
             store::group_lesson::cancel(txn, id, (None, Some(TOO_FEW)), now).await?;
             store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
         }

@@ -6,8 +6,9 @@ use crate::{
     error::Error,
     service::{
         BookingId, LessonId, UserId,
-        booking::{self, check_taught, translate, turn, unavailable},
+        booking::{self, Taking, check_taught, translate, turn, unavailable},
         caller::Caller,
+        hold,
         idempotency::Reply,
         quota,
         slot::{About, Times},
@@ -25,7 +26,7 @@ use serde::Serialize;
 /// because the tutor has opened the lesson.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Conflict`] with `full`, `already_joined`, `already_cancelled`, `already_started`,
+/// [`Error::NotFound`]; [`Error::Conflict`] with `full`, `waitlist_ahead`, `already_joined`, `already_cancelled`, `already_started`,
 /// `own_lesson`, `tutor_suspended`, and with `slot_unavailable` and its reasons: the student has something else then, or
 /// it is too late by the tutor's notice; `quota_exceeded`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn join<A: Serialize + Send + Sync>(
@@ -43,7 +44,11 @@ pub async fn join<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         store::booking::expire(txn, &people, now).await?;
         let lesson = find(txn, caller, id).await?;
-        let booking = take_seat(app, txn, (caller, student), &lesson, now).await?;
+        let whose = (caller, student);
+        let booking = take_seat(app, txn, whose, &lesson, Taking::Book, now).await?;
+        if lesson.waiting > 0 {
+            store::waitlist::note_joined(txn, (id, student), booking, now).await?;
+        }
         store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
         let detail = booking::find(txn, caller, booking, now).await?;
         reply.keep(txn, detail).await
@@ -52,11 +57,13 @@ pub async fn join<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-async fn take_seat(
+/// Takes the first free seat for a student, in a transaction that has locked the seats and the time of both people.
+pub(in crate::service) async fn take_seat(
     app: &App,
     txn: &DatabaseTransaction,
     (caller, student): (&Caller, UserId),
     lesson: &GroupLesson,
+    taking: Taking,
     now: DateTime<Utc>,
 ) -> Result<BookingId, Error> {
     if caller.user_id() != Some(student) && !store::person::hold(txn, student).await? {
@@ -65,11 +72,19 @@ async fn take_seat(
     let span = time_of(lesson)?;
     // Whether it stands, and has not begun; then, whether a booking can come to be.
     check_step(lesson, Step::Cancel, Actor::Admin, now)?;
-    step::begin(caller, (student, None), Step::Confirm, span, None, now)?;
+    let standing = match taking {
+        Taking::Offer(lasting) => hold::offered(caller, student, lasting, span, now)?,
+        Taking::Book | Taking::Hold => {
+            step::begin(caller, (student, None), Step::Confirm, span, None, now)?
+        }
+    };
     let students = store::group_lesson::students(txn, lesson.id).await?;
     if students.contains(&student) {
-        let detail = "The student is in this lesson already.";
+        let detail = "The student is in this lesson already, or is offered a seat.";
         return Err(Error::conflict("already_joined", detail));
+    }
+    if taking == Taking::Book {
+        check_turn(txn, lesson, now).await?;
     }
     let times = Times::within(app, txn, (caller, Some(student)), lesson.tutor_id, span).await?;
     let (tutor, _) = times.only()?;
@@ -88,9 +103,29 @@ async fn take_seat(
     if quota::binds(caller, false, &tutor.timetable)? {
         quota::check(app, txn, student, span).await?;
     }
-    let taken = store::group_lesson::take_seat(txn, lesson.id, student, now).await;
+    let taken = store::group_lesson::take_seat(txn, lesson.id, student, standing, now).await;
     let taken = taken.map_err(translated)?;
     taken.ok_or_else(|| Error::conflict("full", "All seats of this lesson are taken."))
+}
+
+/// Free seats are first offered to those who wait.
+///
+/// # Errors
+/// [`Error::Conflict`] with `waitlist_ahead`, until that is done.
+async fn check_turn(
+    txn: &DatabaseTransaction,
+    lesson: &GroupLesson,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let has_room = lesson.seats_taken < lesson.capacity.into();
+    if lesson.waiting > 0
+        && has_room
+        && store::waitlist::are_seats_promised(txn, lesson.id, now).await?
+    {
+        let detail = "Others wait for this lesson, and are offered the free seats first.";
+        return Err(Error::conflict("waitlist_ahead", detail));
+    }
+    Ok(())
 }
 
 /// The constraints have the last word. Nobody takes a seat without the lock; should somebody, the next is taken.

@@ -20,6 +20,7 @@ fn kind(name: &str) -> &str {
         "student" | "other" | "guardian" | "suspended" => "user",
         "tutor" | "other_tutor" => "tutor",
         "booking" | "requested" | "begun" | "hold" => "booking",
+        "entry" | "offered" => "waitlist entry",
         other => other,
     }
 }

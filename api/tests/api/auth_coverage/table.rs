@@ -123,6 +123,7 @@ pub fn table(world: &World) -> Vec<Row> {
         credit(),
         holds(),
         group_lessons(),
+        waitlist(),
         series(),
         matchings(),
         calendar(),
@@ -551,6 +552,38 @@ fn group_lessons() -> Vec<Row> {
             .sent(Method::POST, json!({})),
         for_tutor("reschedule_lesson", "/v1/lessons/{lesson}/reschedule", 200)
             .sent(Method::POST, to),
+    ]
+}
+
+fn waitlist() -> Vec<Row> {
+    let wish = json!({
+        "subject": "mathematics", "level": "School", "minutes": 60,
+        "windows": [{"start": "2027-03-09T08:00:00Z", "end": "2027-03-09T12:00:00Z"}],
+    });
+    let wanted = json!({"student_id": "{student}", "wish": wish});
+    let with_key = [Who::Guardian, Who::Admin, Who::KeyWithScope];
+    let own =
+        |operation, path, status| Row::students_own(operation, path, status).but(status, &with_key);
+    vec![
+        Row::scoped("list_waitlist", "/v1/waitlist", 200),
+        own("join_waitlist", "/v1/waitlist", 201).sent(Method::POST, wanted),
+        own("get_waitlist_entry", "/v1/waitlist/{entry}", 200),
+        own("leave_waitlist", "/v1/waitlist/{entry}", 204).with(Method::DELETE),
+        own(
+            "accept_waitlist_offer",
+            "/v1/waitlist/{offered}/accept",
+            201,
+        )
+        .with(Method::POST),
+        own(
+            "decline_waitlist_offer",
+            "/v1/waitlist/{offered}/decline",
+            200,
+        )
+        .with(Method::POST),
+        // By the token alone.
+        Row::open("accept_offer", "/v1/waitlist-offers/accept", 422)
+            .sent(Method::POST, json!({"token": "made-up"})),
     ]
 }
 

@@ -156,6 +156,7 @@ impl World {
         let mut lesson = self.tutor.lesson("2027-03-04T08:00:00Z", 60);
         lesson["capacity"] = json!(8);
         let lesson = id(self.tutor.person.post("/v1/lessons", &lesson).await);
+        let (entry, offered) = self.waiting(student).await;
         let series = json!({
             "tutor_id": self.tutor.id.0, "subject": "mathematics", "level": "School",
             "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
@@ -182,6 +183,8 @@ impl World {
             ("booking", booked),
             ("hold", hold),
             ("lesson", lesson),
+            ("entry", entry),
+            ("offered", offered),
             ("requested", requested),
             ("begun", begun),
             ("series", series),
@@ -192,6 +195,23 @@ impl World {
             ("session", session),
             ("identity", identity),
         ]);
+    }
+
+    /// Entries of the student: one that waits, and one for which there is an offer.
+    async fn waiting(&self, student: &Person) -> (String, String) {
+        let wait = async |minutes: i16, window: Value| {
+            let wish = json!({
+                "tutor_id": self.tutor.id.0, "subject": "mathematics", "level": "School", "minutes": minutes,
+                "windows": [window],
+            });
+            id(student.post("/v1/waitlist", &json!({"wish": wish})).await)
+        };
+        let sunday = json!({"start": "2027-03-07T08:00:00Z", "end": "2027-03-07T12:00:00Z"});
+        let entry = wait(90, sunday).await;
+        let monday = json!({"start": "2027-03-08T09:00:00Z", "end": "2027-03-08T10:00:00Z"});
+        let offered = wait(60, monday).await;
+        self.test.run_jobs().await;
+        (entry, offered)
     }
 
     /// The same, on a copy of the database: what is done to it, this one does not see.

@@ -71,7 +71,11 @@ async fn without_any_lock_nobody_gets_a_seat_that_is_taken() {
         let student = ::entity::id::UserId(student.parse().unwrap());
         async move {
             let lesson = ::entity::id::LessonId(id);
-            api::store::group_lesson::take_seat(&db, lesson, student, now).await
+            let confirmed = api::store::booking::Standing {
+                status: ::entity::booking::BookingStatus::Confirmed,
+                expires_at: None,
+            };
+            api::store::group_lesson::take_seat(&db, lesson, student, confirmed, now).await
         }
     };
     let outcomes = join_all(ids.iter().map(take)).await;

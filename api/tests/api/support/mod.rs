@@ -285,6 +285,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
                 continuity: 2,
             },
             audit_days: 730,
+            waitlist_offer: TimeDelta::minutes(120),
         },
         jobs: Jobs {
             workers: 0,

@@ -56,6 +56,8 @@ fn of_queries() -> Vec<IdField> {
         ("list_bookings", bookings, "lesson_id", "lesson"),
         ("list_lessons", "/v1/lessons?", "tutor_id", "tutor"),
         ("list_holds", "/v1/holds?", "student_id", "student"),
+        ("list_waitlist", "/v1/waitlist?", "student_id", "student"),
+        ("list_waitlist", "/v1/waitlist?", "lesson_id", "lesson"),
         ("list_series", "/v1/series?", "student_id", "student"),
         ("list_series", "/v1/series?", "tutor_id", "tutor"),
         (
@@ -101,6 +103,9 @@ fn of_bodies() -> Vec<IdField> {
     group["capacity"] = json!(4);
     let join = ("join_lesson", "/v1/lessons/{lesson}/join");
     let joining = json!({"student_id": "{student}"});
+    let wait = ("join_waitlist", "/v1/waitlist");
+    let for_seat = json!({"lesson_id": "{lesson}"});
+    let for_seat_of = json!({"lesson_id": "{lesson}", "student_id": "{student}"});
     let repeat = ("create_series", "/v1/series");
     let series = json!({
         "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
@@ -143,6 +148,8 @@ fn of_bodies() -> Vec<IdField> {
         one(hold, &post, "student_id", "student", for_student),
         one(open, &post, "tutor_id", "tutor", group),
         one(join, &post, "student_id", "student", joining),
+        one(wait, &post, "lesson_id", "lesson", for_seat),
+        one(wait, &post, "student_id", "student", for_seat_of),
         one(repeat, &post, "tutor_id", "tutor", series),
         one(repeat, &post, "student_id", "student", series_for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
