@@ -59,6 +59,7 @@ impl Class {
             | "/v1/tutors/{id}/slots/explain"
             | "/v1/bookings/{id}/substitutes"
             | "/v1/matchings"
+            | "/v1/absences/{id}"
             | "/v1/me/export"
             | "/v1/users/{id}/export" => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,

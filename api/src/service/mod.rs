@@ -1,5 +1,6 @@
 //! The use cases: a transaction, the rules of `scheduling`, the store, the queue. No HTTP here.
 
+pub mod absence;
 pub mod app_key;
 pub mod audit_entry;
 pub mod booking;
@@ -43,6 +44,6 @@ pub mod user;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId, TimeOffId,
-    TutorId, UserId,
+    AbsenceId, BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId,
+    TimeOffId, TutorId, UserId,
 };

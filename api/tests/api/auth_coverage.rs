@@ -43,6 +43,7 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
             .replace("{guardian}/{student}", "{guardian_id}/{student_id}");
         let ids = [
             "{tutor}",
+            "{absence}",
             "{booking}",
             "{hold}",
             "{lesson}",
@@ -247,6 +248,7 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
                 ..row
             };
             let own = [
+                "{absence}",
                 "{booking}",
                 "{hold}",
                 "{requested}",

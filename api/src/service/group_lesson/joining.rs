@@ -76,9 +76,9 @@ async fn take_seat(
     check_taught(&tutor.profile, student)?;
     let mut obstacles = times.obstacles(&About::default(), span, now, false)?;
     let keeps_notice = step::acts_for(caller, student);
-    // The tutor's time is the lesson's already.
+    // The tutor's time is the lesson's already, unless the tutor is away.
     obstacles.retain(|obstacle| match obstacle.code {
-        "student_busy" => true,
+        "student_busy" | "time_off" => true,
         "notice" => keeps_notice,
         _ => false,
     });

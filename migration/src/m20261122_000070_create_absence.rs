@@ -1,0 +1,55 @@
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(UP).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(DOWN).await?;
+        Ok(())
+    }
+}
+
+const UP: &str = r"
+CREATE TABLE absences (
+    id uuid CONSTRAINT absences_pkey PRIMARY KEY,
+    tutor_id uuid NOT NULL CONSTRAINT absences_tutor_fkey REFERENCES tutors (id),
+    time_off_id uuid CONSTRAINT absences_time_off_fkey REFERENCES time_off (id) ON DELETE SET NULL,
+    reason text NOT NULL CONSTRAINT absences_reason_known CHECK (reason IN ('illness', 'family', 'travel', 'training', 'other')),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT absences_span_order CHECK (starts_at < ends_at)
+);
+COMMENT ON TABLE absences IS 'for the tutor and the centre, not for students';
+COMMENT ON COLUMN absences.time_off_id IS 'which closes the time; null: it is taken back';
+CREATE INDEX absences_tutor_idx ON absences (tutor_id, id);
+CREATE UNIQUE INDEX absences_time_off_key ON absences (time_off_id);
+
+-- The lesson and its beginning are those of then: where they are so no more, the booking needs nothing of the absence.
+CREATE TABLE absence_bookings (
+    booking_id uuid NOT NULL CONSTRAINT absence_bookings_booking_fkey REFERENCES bookings (id) ON DELETE CASCADE,
+    absence_id uuid NOT NULL CONSTRAINT absence_bookings_absence_fkey REFERENCES absences (id) ON DELETE CASCADE,
+    lesson_id uuid NOT NULL CONSTRAINT absence_bookings_lesson_fkey REFERENCES lessons (id) ON DELETE CASCADE,
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    offered_at timestamptz,
+    CONSTRAINT absence_bookings_pkey PRIMARY KEY (booking_id, absence_id)
+);
+COMMENT ON COLUMN absence_bookings.offered_at IS 'since when the student may take credit, or move it; null: the centre seeks another tutor';
+CREATE INDEX absence_bookings_absence_idx ON absence_bookings (absence_id);
+CREATE INDEX absence_bookings_lesson_idx ON absence_bookings (lesson_id);
+
+SELECT audit_table('absences', 'tutor', 'tutor_id', '{}');
+SELECT audit_table('absence_bookings', 'booking', 'booking_id', '{}');
+";
+
+const DOWN: &str = r"
+DROP TABLE absence_bookings, absences;
+";
