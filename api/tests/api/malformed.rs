@@ -213,7 +213,7 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
         (
             "POST",
             ABSENCE_OFFERS,
-            json!({"bookings": [uuid::Uuid::nil()]}),
+            json!({"booking_ids": [uuid::Uuid::nil()]}),
         ),
     ]
 }

@@ -53,14 +53,14 @@ pub struct NewReassignments {
     all: bool,
 }
 
-/// What is left to students: either of `bookings`, or `all`.
+/// What is left to students: either `booking_ids`, or `all`.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOffers {
     #[garde(custom(validate::items(0, 500)))]
     #[serde(default)]
     #[schema(max_items = 500)]
-    bookings: Vec<Uuid>,
+    booking_ids: Vec<Uuid>,
     /// All that are `open`.
     #[garde(skip)]
     #[serde(default)]
@@ -206,7 +206,7 @@ pub async fn offer(
     _: Query<NoQuery>,
     Json(new): Json<NewOffers>,
 ) -> Result<Response, Error> {
-    check(new.bookings.iter().copied(), new.all, "bookings")?;
+    check(new.booking_ids.iter().copied(), new.all, "booking_ids")?;
     let request = serde_json::json!(["offer_absence", id, &new]);
     let caller = Caller::Person(holder.person.clone());
     let work = |claim| Box::pin(leave(app.clone(), caller.clone(), id, new, claim));
@@ -220,7 +220,7 @@ async fn leave(
     new: NewOffers,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let bookings: Vec<BookingId> = new.bookings.into_iter().map(BookingId).collect();
+    let bookings: Vec<BookingId> = new.booking_ids.into_iter().map(BookingId).collect();
     let named = (!new.all).then_some(&bookings[..]);
     let answer = outcomes;
     let reply = Reply { answer, claim };

@@ -147,14 +147,14 @@ async fn what_can_not_be_handed_over_is_in_no_others_way() {
     // Meanwhile.
     book(&world.olga, &world.theo, FIRST).await;
     crate::support::lesson::cancel(&world.sam, &third).await;
-    let (theo, thea) = (world.theo.id.0, world.thea.id.0);
+    let (one, other) = (world.theo.id.0, world.thea.id.0);
     let wanted = assign(&[
-        (&first, theo),
-        (&second, theo),
-        (&third, theo),
-        (&seat, theo),
-        (&elsewhere, thea),
-        (&uuid::Uuid::now_v7().to_string(), thea),
+        (&first, one),
+        (&second, one),
+        (&third, one),
+        (&seat, one),
+        (&elsewhere, other),
+        (&uuid::Uuid::now_v7().to_string(), other),
     ]);
     let done = world.reassign(&absence, &wanted).await;
     assert_eq!(

@@ -138,7 +138,7 @@ pub fn absences() -> Vec<Case> {
     let neither = [("", "some_or_all")];
     for (path, field, some) in [
         (REASSIGNMENTS, "assignments", assignment),
-        (ABSENCE_OFFERS, "bookings", json!(id)),
+        (ABSENCE_OFFERS, "booking_ids", json!(id)),
     ] {
         cases.extend([
             fields("POST", path, &json!({}), &neither),
