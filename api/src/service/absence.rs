@@ -130,8 +130,8 @@ impl Refusal {
     }
 }
 
-/// Closes a tutor's time, lets go what is set aside in it, and notes whose lessons need another tutor: those that are not
-/// over. A dry run tells of them, and notes nothing.
+/// Closes a tutor's time, lets go what is set aside in it, and notes whose lessons need another tutor: those that have not
+/// begun. A dry run tells of them, and notes nothing.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can
@@ -220,7 +220,7 @@ async fn close(
     })
 }
 
-/// The bookings with a tutor in this time whose lessons are not over.
+/// The bookings with a tutor in this time whose lessons have not begun.
 async fn affected_in(
     db: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -234,7 +234,9 @@ async fn affected_in(
         limit: i64::try_from(MOST_AFFECTED + 1).unwrap_or(i64::MAX),
         ..Filter::all(Side::Tutor(tutor_id), false, now)
     };
-    let found = store::booking::list(db, filter).await?;
+    let mut found = store::booking::list(db, filter).await?;
+    // Somebody began to teach the others.
+    found.retain(|booking| booking.starts_at > now);
     if found.len() > MOST_AFFECTED {
         let detail =
             format!("more than {MOST_AFFECTED} bookings are affected: report less at once");

@@ -144,10 +144,11 @@ async fn quoted(
     now: DateTime<Utc>,
 ) -> Result<(Quote, i32), Error> {
     let by = step::actor(booking, caller);
-    let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
-    if bears_consequences && booking.absence_offered {
+    if booking.absence_offered {
+        // Whoever cancels it: so it was promised.
         return quoted_for_absence(db, booking).await;
     }
+    let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
     let policy = if bears_consequences {
         store::cancellation_policy::of_booking(db, booking.id).await?
     } else {

@@ -261,7 +261,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        bookings.cancelled_at, bookings.cancellation_reason,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
        bookings.series_id, bookings.recurrence_id,
-       bookings.status IN ('requested', 'confirmed') AND EXISTS (
+       bookings.status = 'confirmed' AND EXISTS (
            SELECT FROM absence_bookings AS affected JOIN absences ON absences.id = absence_id
            WHERE booking_id = bookings.id AND affected.lesson_id = bookings.lesson_id
              AND affected.starts_at = bookings.starts_at AND offered_at IS NOT NULL AND time_off_id IS NOT NULL) AS absence_offered,

@@ -41,7 +41,7 @@ struct Assignment {
 /// What is to be handed over: either `assignments`, or `all`.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewReassignments {
+pub struct NewAbsenceReassignments {
     #[garde(custom(validate::items(0, 500)), dive)]
     #[serde(default, deserialize_with = "object::list")]
     #[schema(max_items = 500)]
@@ -56,12 +56,12 @@ pub struct NewReassignments {
 /// What is left to students: either `booking_ids`, or `all`.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewOffers {
+pub struct NewAbsenceOffers {
     #[garde(custom(validate::items(0, 500)))]
     #[serde(default)]
     #[schema(max_items = 500)]
     booking_ids: Vec<Uuid>,
-    /// All that are `open`.
+    /// All that are `open`, and confirmed.
     #[garde(skip)]
     #[serde(default)]
     #[schema(default = false)]
@@ -91,7 +91,7 @@ struct AbsenceOutcome {
 #[derive(Serialize, ToSchema)]
 struct AbsenceRefusal {
     /// As `reassign_booking` refuses it; or `not_affected`, it is not of this absence; `settled`, something has become of
-    /// it; `no_substitute`, nobody is left for it; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
+    /// it; `only_requested`, which is the tutor's to answer, and not offered; `no_substitute`, nobody is left for it; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
     /// the tutor does not teach that; `unavailable`, which may be tried again.
     #[schema(value_type = String, example = "slot_unavailable")]
     code: &'static str,
@@ -145,7 +145,7 @@ fn check(named: impl Iterator<Item = Uuid>, all: bool, field: &str) -> Result<()
 #[utoipa::path(post, path = "/v1/absences/{id}/reassignments", tag = "absences", operation_id = "reassign_absence",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the absence."), IdempotencyHeader),
-    request_body(content = NewReassignments, example = json!({"all": true})),
+    request_body(content = NewAbsenceReassignments, example = json!({"all": true})),
     responses((status = 200, description = "What was handed over, and what was not.", body = AbsenceOutcomes),
         (status = 409, description = "The absence is taken back (`taken_back`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -156,7 +156,7 @@ pub async fn reassign(
     Path(id): Path<AbsenceId>,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewReassignments>,
+    Json(new): Json<NewAbsenceReassignments>,
 ) -> Result<Response, Error> {
     let named = new.assignments.iter().map(|it| it.booking_id);
     check(named, new.all, "assignments")?;
@@ -170,7 +170,7 @@ async fn hand_over(
     app: App,
     caller: Caller,
     id: AbsenceId,
-    new: NewReassignments,
+    new: NewAbsenceReassignments,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let assignments = new.assignments.iter().map(|it| absence::Assignment {
@@ -193,7 +193,7 @@ async fn hand_over(
 #[utoipa::path(post, path = "/v1/absences/{id}/offers", tag = "absences", operation_id = "offer_absence",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the absence."), IdempotencyHeader),
-    request_body(content = NewOffers, example = json!({"all": true})),
+    request_body(content = NewAbsenceOffers, example = json!({"all": true})),
     responses((status = 200, description = "What is left to students, and what is not.", body = AbsenceOutcomes),
         (status = 409, description = "The absence is taken back (`taken_back`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -204,7 +204,7 @@ pub async fn offer(
     Path(id): Path<AbsenceId>,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewOffers>,
+    Json(new): Json<NewAbsenceOffers>,
 ) -> Result<Response, Error> {
     check(new.booking_ids.iter().copied(), new.all, "booking_ids")?;
     let request = serde_json::json!(["offer_absence", id, &new]);
@@ -217,7 +217,7 @@ async fn leave(
     app: App,
     caller: Caller,
     id: AbsenceId,
-    new: NewOffers,
+    new: NewAbsenceOffers,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let bookings: Vec<BookingId> = new.booking_ids.into_iter().map(BookingId).collect();

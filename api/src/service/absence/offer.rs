@@ -1,15 +1,18 @@
 //! Leaving it to students what becomes of their lessons.
 
-use super::{Handled, Refusal, State, bookings_of, check_stands, find};
+use super::{AffectedBooking, Handled, Refusal, State, bookings_of, check_stands, find};
 use crate::{
     app::App,
     error::Error,
-    service::{AbsenceId, BookingId, caller::Caller, idempotency::Reply, transaction::transaction},
+    service::{
+        AbsenceId, BookingId, booking::BookingStatus, caller::Caller, idempotency::Reply,
+        transaction::transaction,
+    },
     store,
 };
 use serde::Serialize;
 
-/// Leaves it to the students of these bookings, or of all that are open, to take credit, or move the lesson; so also for
+/// Leaves it to the students of these bookings, or of all that are open and confirmed, to take credit, or move the lesson; so also for
 /// those to whom it is left already.
 ///
 /// # Errors
@@ -26,13 +29,17 @@ pub async fn offer<A: Serialize + Send + Sync>(
         let absence = find(txn, caller, id).await?;
         check_stands(&absence)?;
         let bookings = bookings_of(txn, &absence, now).await?;
-        let open = bookings.iter().filter(|it| it.state == State::Open);
+        let is_confirmed = |it: &AffectedBooking| it.booking.status == BookingStatus::Confirmed;
+        let open = bookings
+            .iter()
+            .filter(|it| it.state == State::Open && is_confirmed(it));
         let open: Vec<BookingId> = open.map(|it| it.booking.id).collect();
         let state_of = |id| bookings.iter().find(|it| it.booking.id == id);
         let handled = which.unwrap_or(&open).iter().map(|id| Handled {
             booking: *id,
-            outcome: match state_of(*id).map(|it| it.state) {
-                Some(state) if state.needs_tutor() => Ok(State::Offered),
+            outcome: match state_of(*id) {
+                Some(it) if it.state.needs_tutor() && is_confirmed(it) => Ok(State::Offered),
+                Some(it) if it.state.needs_tutor() => Err(Refusal::new("only_requested")),
                 Some(_) => Err(Refusal::new("settled")),
                 None => Err(Refusal::new("not_affected")),
             },

@@ -148,7 +148,16 @@ async fn the_tutor_comes_back_and_keeps_what_is_left() {
     let one = json!({"assignments": [{"booking_id": id_of(&first), "tutor_id": world.theo.id.0}]});
     world.reassign(&absence, &one).await;
     world.offer_all(&absence).await;
+    let offered = world.sam.get(&second).await.etag();
     world.tina.person.delete(&absence).await.expect(204);
+    // Who has read the offer does not act on it any more.
+    let cancel = format!("{second}/cancel");
+    let nothing = json!({});
+    let late = world
+        .sam
+        .edit(Method::POST, &cancel, &offered, &nothing)
+        .await;
+    late.expect_problem(412, "stale_etag");
     world.tina.person.delete(&absence).await.expect(204);
     assert_eq!(world.states(&absence).await, ["reassigned", "kept"]);
     let seen = world.sam.get(&second).await.expect(200);
@@ -170,6 +179,41 @@ async fn the_tutor_comes_back_and_keeps_what_is_left() {
         "completed"
     );
     assert_eq!(world.states(&absence).await, ["reassigned", "kept"]);
+}
+
+/// Who falls ill in a lesson has begun to teach it.
+#[tokio::test]
+async fn a_lesson_that_has_begun_is_not_touched() {
+    let world = World::new().await;
+    let begun = book(&world.sam, &world.tina, FIRST).await;
+    let next = book(&world.sam, &world.tina, SECOND).await;
+    let request = book(&world.olga, &world.tina, THIRD).await;
+    world
+        .test
+        .execute(&format!(
+            "UPDATE bookings SET status = 'requested', expires_at = '{THIRD}' WHERE id = '{}'",
+            id_of(&request)
+        ))
+        .await;
+    world
+        .test
+        .set_clock(crate::support::at("2027-03-02T08:50:00Z"));
+    let absence = world.report(DAY).await;
+    let bookings = world.bookings(&absence).await;
+    let ids: Vec<_> = bookings.iter().map(|it| text(&it["booking_id"])).collect();
+    assert_eq!(ids, [id_of(&next), id_of(&request)]);
+    // What is only requested is not offered; and what is offered is credit, whoever cancels.
+    assert_eq!(world.offer_all(&absence).await.len(), 1);
+    let path = format!("{absence}/offers");
+    let named = json!({"booking_ids": [id_of(&request)]});
+    let done = world.admin.post(&path, &named).await.expect(200);
+    assert_eq!(done["bookings"][0]["refusal"]["code"], "only_requested");
+    let cancel = format!("{next}/cancel");
+    let cancelled = world.admin.post(&cancel, &json!({})).await.expect(200);
+    assert_eq!(cancelled["cancellation"]["credit_minutes"], 60);
+    world.settle().await;
+    let seen = world.sam.get(&begun).await.expect(200);
+    assert_eq!(seen["status"], "confirmed");
 }
 
 #[tokio::test]
