@@ -70,12 +70,13 @@ impl State {
     fn of(absence: &Absence, then: &Affected, booking: &Detail) -> Self {
         use BookingStatus::{Cancelled, Completed, Declined, Expired, NoShow};
         match booking.status {
+            // What becomes of it later is no more of the absence.
+            _ if booking.tutor_id != absence.tutor_id => Self::Reassigned,
+            _ if booking.starts_at != then.starts_at => Self::Rescheduled,
             Cancelled if booking.cancellation_consequence.as_deref() == Some("credit") => {
                 Self::Credited
             }
             Cancelled | Declined | Expired => Self::Cancelled,
-            _ if booking.tutor_id != absence.tutor_id => Self::Reassigned,
-            _ if booking.starts_at != then.starts_at => Self::Rescheduled,
             Completed | NoShow => Self::Kept,
             _ if absence.time_off_id.is_none() => Self::Kept,
             _ if then.offered_at.is_some() => Self::Offered,
@@ -96,6 +97,8 @@ pub struct AffectedBooking {
     pub span: (DateTime<Utc>, DateTime<Utc>),
     pub booking: Detail,
     pub state: State,
+    /// Whether its lesson and people are told as they are now: not to a tutor who has it no more.
+    pub is_told: bool,
     /// Who could take it over, the best first; told to the centre only, and only while it needs somebody.
     pub substitutes: Vec<RankedTutor>,
 }
@@ -161,6 +164,7 @@ pub async fn report<A: Serialize + Send + Sync>(
         let bookings = bookings.into_iter().map(|booking| AffectedBooking {
             span: (booking.starts_at, booking.ends_at),
             state: State::Open,
+            is_told: true,
             // Who has booked this very moment is looked at later.
             substitutes: substitutes.get(&booking.id).cloned().unwrap_or_default(),
             booking,
@@ -284,6 +288,7 @@ pub async fn get(app: &App, caller: &Caller, id: AbsenceId) -> Result<Report, Er
     let needing = bookings.iter().filter(|it| it.state.needs_tutor());
     let mut found = substitutes(app, caller, needing.map(|it| &it.booking)).await?;
     for it in &mut bookings {
+        it.is_told = caller.is_admin() || it.state != State::Reassigned;
         it.substitutes = found.remove(&it.booking.id).unwrap_or_default();
     }
     Ok(Report { absence, bookings })
@@ -319,6 +324,7 @@ async fn bookings_of(
             span: (then.starts_at, then.ends_at),
             state: State::of(absence, &then, &booking),
             booking,
+            is_told: true,
             substitutes: Vec::new(),
         })
     });

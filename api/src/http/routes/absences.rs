@@ -123,17 +123,21 @@ impl From<absence::State> for AbsenceState {
 #[derive(Serialize, ToSchema)]
 struct AffectedLesson {
     booking_id: Uuid,
-    /// Of the tutor who has it now; those in one group lesson have the same.
-    lesson_id: Uuid,
+    /// Of the tutor who has it now; those in one group lesson have the same. Null for a tutor who has it no more.
+    #[schema(required)]
+    lesson_id: Option<Uuid>,
     state: AbsenceState,
     /// When it was to be.
     #[schema(example = "2026-11-23T15:00:00Z")]
     start: DateTime<Utc>,
     #[schema(example = "2026-11-23T16:00:00Z")]
     end: DateTime<Utc>,
-    student: Named,
-    /// Who has it now.
-    tutor: Named,
+    /// Null for a tutor who has it no more.
+    #[schema(required)]
+    student: Option<Named>,
+    /// Who has it now. Null for a tutor who has it no more.
+    #[schema(required)]
+    tutor: Option<Named>,
     subject: SubjectName,
     #[schema(example = "Bachelor")]
     level: String,
@@ -151,16 +155,18 @@ impl From<AffectedBooking> for AffectedLesson {
             span: (start, end),
             booking,
             state,
+            is_told,
             substitutes,
         } = affected;
+        let named = |id, name| is_told.then(|| Named::new(id, name));
         Self {
             booking_id: booking.id.0,
-            lesson_id: booking.lesson_id.0,
+            lesson_id: is_told.then_some(booking.lesson_id.0),
             state: state.into(),
             start,
             end,
-            student: Named::new(booking.student_id.0, booking.student_name),
-            tutor: Named::new(booking.tutor_id.0, booking.tutor_name),
+            student: named(booking.student_id.0, booking.student_name),
+            tutor: named(booking.tutor_id.0, booking.tutor_name),
             subject: SubjectName {
                 slug: booking.subject_slug,
                 name: booking.subject_name,

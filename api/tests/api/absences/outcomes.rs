@@ -169,6 +169,26 @@ async fn what_is_offered_and_then_handed_over_is_offered_no_more() {
     assert_eq!(seen["status"], "completed");
 }
 
+/// What becomes of a lesson with another tutor is not the absent one's to know, nor of the absence.
+#[tokio::test]
+async fn who_has_handed_a_lesson_over_learns_nothing_more_of_it() {
+    let world = World::new().await;
+    let booking = book(&world.sam, &world.tina, FIRST).await;
+    let absence = world.report(DAY).await;
+    world.reassign(&absence, &json!({"all": true})).await;
+    for _ in 0..2 {
+        assert_eq!(world.states(&absence).await, ["reassigned"]);
+        let seen = world.tina.person.get(&absence).await.expect(200);
+        for field in ["lesson_id", "student", "tutor"] {
+            assert_eq!(seen["bookings"][0][field], json!(null), "{field}");
+        }
+        assert!(world.bookings(&absence).await[0]["tutor"].is_object());
+        // And then once more, when it is cancelled.
+        let path = format!("{booking}/cancel");
+        world.sam.post(&path, &json!({})).await;
+    }
+}
+
 /// All who are in a group lesson get credit, and its calendar hears of it once.
 #[tokio::test]
 async fn a_group_lesson_without_its_tutor_is_called_off_for_all_in_it() {
