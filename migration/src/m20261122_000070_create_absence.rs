@@ -49,13 +49,18 @@ CREATE INDEX absence_bookings_lesson_idx ON absence_bookings (lesson_id);
 -- What is offered no more is another version of the booking: who read the offer must not act on it.
 CREATE FUNCTION absence_taken_back() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    UPDATE bookings SET version = version + 1
-    WHERE status = 'confirmed'
-      AND id IN (SELECT booking_id FROM absence_bookings WHERE absence_id = NEW.id AND offered_at IS NOT NULL);
-    RETURN NULL;
+    WITH offered AS (
+        SELECT id FROM bookings
+        WHERE status = 'confirmed'
+          AND id IN (SELECT booking_id FROM absence_bookings WHERE absence_id = OLD.id AND offered_at IS NOT NULL)
+        ORDER BY id FOR UPDATE)
+    UPDATE bookings SET version = version + 1 FROM offered WHERE bookings.id = offered.id;
+    RETURN OLD;
 END $$;
 CREATE TRIGGER absences_taken_back AFTER UPDATE OF time_off_id ON absences FOR EACH ROW
     WHEN (OLD.time_off_id IS NOT NULL AND NEW.time_off_id IS NULL) EXECUTE FUNCTION absence_taken_back();
+CREATE TRIGGER absences_deleted BEFORE DELETE ON absences FOR EACH ROW
+    WHEN (OLD.time_off_id IS NOT NULL) EXECUTE FUNCTION absence_taken_back();
 
 SELECT audit_table('absences', 'tutor', 'tutor_id', '{}');
 SELECT audit_table('absence_bookings', 'booking', 'booking_id', '{}');
