@@ -77,6 +77,16 @@ pub async fn find(
     .await
 }
 
+/// Locks an absence: it is not taken back before the end of this transaction.
+pub async fn lock(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM absences WHERE id = {id} FOR UPDATE"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Absences of a tutor, in the order in which they were reported.
 pub async fn of_tutor(
     db: &impl ConnectionTrait,

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     service::{
         AbsenceId, BookingId, booking::BookingStatus, caller::Caller, idempotency::Reply,
-        transaction::transaction,
+        transaction::transaction, tutor,
     },
     store,
 };
@@ -24,7 +24,12 @@ pub async fn offer<A: Serialize + Send + Sync>(
     which: Option<&[BookingId]>,
     reply: Reply<Vec<Handled>, A>,
 ) -> Result<A, Error> {
+    let tutor_id = find(&app.db, caller, id).await?.tutor_id;
+    let tutor = tutor::get(app, caller, tutor_id).await?.profile.user_id;
     transaction!(app.db, |txn| {
+        // Whoever changes one of these bookings, or takes the absence back, comes before or after.
+        store::lock_time_of(txn, &[tutor]).await?;
+        store::absence::lock(txn, id).await?;
         let now = app.clock.now();
         let absence = find(txn, caller, id).await?;
         check_stands(&absence)?;
