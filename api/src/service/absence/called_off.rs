@@ -11,7 +11,6 @@ use crate::{
     },
     store::{
         self,
-        absence::Due,
         booking::{Cancellation, Filter, row_status},
         job::Work,
     },
@@ -52,9 +51,10 @@ async fn call_off_one(app: &App, id: LessonId) -> Result<(), Error> {
         let people: Vec<UserId> = people.collect();
         store::lock_time_of(txn, &people).await?;
         let due = store::absence::due(txn, Some(id), now).await?;
+        // All who are in a group lesson are without its tutor, also who came into it after that was reported.
         let is_due = |it: &Detail| {
-            due.iter()
-                .any(|Due { booking_id, .. }| *booking_id == it.id)
+            let is_named = due.iter().any(|due| due.booking_id == it.id);
+            is_named || (it.capacity > 1 && !due.is_empty())
         };
         let bookings = confirmed(txn, id, now).await?;
         let bookings: Vec<Detail> = bookings.into_iter().filter(is_due).collect();
