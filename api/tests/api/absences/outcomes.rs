@@ -225,6 +225,32 @@ async fn a_group_lesson_without_its_tutor_is_called_off_for_all_in_it() {
     assert_eq!(seen["status"], "cancelled");
 }
 
+/// Also where the tutor cancels the lesson as a whole, or too few have joined it.
+#[tokio::test]
+async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
+    let world = World::new().await;
+    let mut lessons = Vec::new();
+    for (start, minimum) in [(FIRST, 1), (SECOND, 3)] {
+        let mut group = world.tina.lesson(start, 60);
+        group["capacity"] = json!(4);
+        group["minimum"] = json!(minimum);
+        group["decision_minutes"] = json!(60);
+        let opened = world.tina.person.post("/v1/lessons", &group).await;
+        let lesson = format!("/v1/lessons/{}", text(&opened.expect(201)["id"]));
+        let join = format!("{lesson}/join");
+        world.sam.post(&join, &json!({})).await.expect(201);
+        lessons.push(lesson);
+    }
+    let absence = world.report(DAY).await;
+    assert_eq!(codes(&world.offer_all(&absence).await), ["offered"; 2]);
+    cancel(&world.tina.person, &lessons[0]).await;
+    assert_eq!(world.credit(&world.sam).await, 60);
+    world.test.set_clock(at("2027-03-02T08:30:00Z"));
+    world.settle().await;
+    assert_eq!(world.states(&absence).await, ["credited"; 2]);
+    assert_eq!(world.credit(&world.sam).await, 120);
+}
+
 /// The server was down: what was over before anybody could call it off has still not taken place.
 #[tokio::test]
 async fn a_lesson_without_its_tutor_is_never_completed() {
