@@ -230,11 +230,13 @@ async fn a_group_lesson_without_its_tutor_is_called_off_for_all_in_it() {
 async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
     let world = World::new().await;
     let mut lessons = Vec::new();
-    for (start, minimum) in [(FIRST, 1), (SECOND, 3)] {
+    let decides_at = "2027-03-02T07:00:00Z";
+    let kinds = [(FIRST, json!({})), (SECOND, json!({"minimum_students": 3, "decides_at": decides_at}))];
+    for (start, minimum) in kinds {
         let mut group = world.tina.lesson(start, 60);
         group["capacity"] = json!(4);
-        group["minimum"] = json!(minimum);
-        group["decision_minutes"] = json!(60);
+        let minimum = minimum.as_object().unwrap().clone();
+        group.as_object_mut().unwrap().extend(minimum);
         let opened = world.tina.person.post("/v1/lessons", &group).await;
         let lesson = format!("/v1/lessons/{}", text(&opened.expect(201)["id"]));
         let join = format!("{lesson}/join");
@@ -245,7 +247,7 @@ async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
     assert_eq!(codes(&world.offer_all(&absence).await), ["offered"; 2]);
     cancel(&world.tina.person, &lessons[0]).await;
     assert_eq!(world.credit(&world.sam).await, 60);
-    world.test.set_clock(at("2027-03-02T08:30:00Z"));
+    world.test.set_clock(at(decides_at));
     world.settle().await;
     assert_eq!(world.states(&absence).await, ["credited"; 2]);
     assert_eq!(world.credit(&world.sam).await, 120);
