@@ -80,7 +80,8 @@ impl State {
             Cancelled | Declined | Expired => Self::Cancelled,
             Completed | NoShow => Self::Kept,
             _ if absence.time_off_id.is_none() => Self::Kept,
-            _ if then.offered_at.is_some() => Self::Offered,
+            // Be it by another absence of that time.
+            _ if booking.absence_offered => Self::Offered,
             _ => Self::Open,
         }
     }
@@ -164,7 +165,11 @@ pub async fn report<A: Serialize + Send + Sync>(
         store::absence::insert(txn, &absence, &ids).await?;
         let bookings = bookings.into_iter().map(|booking| AffectedBooking {
             span: (booking.starts_at, booking.ends_at),
-            state: State::Open,
+            state: if booking.absence_offered {
+                State::Offered
+            } else {
+                State::Open
+            },
             is_told: true,
             // Who has booked this very moment is looked at later.
             substitutes: substitutes.get(&booking.id).cloned().unwrap_or_default(),

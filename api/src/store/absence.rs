@@ -27,7 +27,8 @@ pub enum Viewer {
     Tutor(Option<TutorId>),
 }
 
-/// An absence, and the bookings that need another tutor because of it. Two statements.
+/// An absence, and the bookings that need another tutor because of it. What is offered already, because of another of the
+/// same time, stays so when that one is taken back. Two statements.
 pub async fn insert(
     txn: &impl ConnectionTrait,
     absence: &Absence,
@@ -51,8 +52,11 @@ pub async fn insert(
     let bookings: Vec<Uuid> = bookings.iter().map(|id| id.0).collect();
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"INSERT INTO absence_bookings (booking_id, absence_id, lesson_id, starts_at, ends_at)
-           SELECT bookings.id, {id}, lesson_id, bookings.starts_at, bookings.ends_at
+        r#"INSERT INTO absence_bookings (booking_id, absence_id, lesson_id, starts_at, ends_at, offered_at)
+           SELECT bookings.id, {id}, lesson_id, bookings.starts_at, bookings.ends_at,
+                  (SELECT min(offered_at) FROM absence_bookings AS other JOIN absences ON absences.id = absence_id
+                   WHERE booking_id = bookings.id AND other.lesson_id = bookings.lesson_id
+                     AND other.starts_at = bookings.starts_at AND time_off_id IS NOT NULL)
            FROM bookings WHERE bookings.id = ANY({bookings})"#
     ))
     .await
@@ -108,17 +112,15 @@ pub async fn of_tutor(
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Affected {
     pub booking_id: BookingId,
-    pub lesson_id: LessonId,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    pub offered_at: Option<DateTime<Utc>>,
 }
 
 /// All of an absence, by start.
 pub async fn affected(db: &impl ConnectionTrait, id: AbsenceId) -> Result<Vec<Affected>, DbErr> {
     Affected::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT booking_id, lesson_id, starts_at, ends_at, offered_at FROM absence_bookings
+        r#"SELECT booking_id, starts_at, ends_at FROM absence_bookings
            WHERE absence_id = {id} ORDER BY starts_at, booking_id"#
     ))
     .all(db)

@@ -189,6 +189,25 @@ async fn who_has_handed_a_lesson_over_learns_nothing_more_of_it() {
     }
 }
 
+/// A longer illness is reported anew: what was promised stays so, also when the first report is taken back.
+#[tokio::test]
+async fn what_is_offered_stays_so_when_another_absence_covers_it() {
+    let world = World::new().await;
+    strict(&world).await;
+    let booking = book(&world.sam, &world.tina, FIRST).await;
+    let first = world.report(DAY).await;
+    world.offer_all(&first).await;
+    let second = world.report(DAY).await;
+    for absence in [&first, &second] {
+        assert_eq!(world.states(absence).await, ["offered"]);
+    }
+    world.tina.person.delete(&first).await.expect(204);
+    assert_eq!(world.states(&second).await, ["offered"]);
+    assert_eq!(quote(&world.sam, &booking).await["consequence"], "credit");
+    world.tina.person.delete(&second).await.expect(204);
+    assert_eq!(quote(&world.sam, &booking).await["consequence"], "charged");
+}
+
 /// All who are in a group lesson get credit, and its calendar hears of it once.
 #[tokio::test]
 async fn a_group_lesson_without_its_tutor_is_called_off_for_all_in_it() {
