@@ -12,7 +12,7 @@ use super::{
     booking::{BookingStatus, Detail, Side, turn},
     caller::Caller,
     idempotency::Reply,
-    reassignment::substitutes_of,
+    reassignment::{Substitute, substitutes_of},
     slot_search::RankedTutor,
     step, time_off,
     transaction::transaction,
@@ -172,7 +172,7 @@ pub async fn report<A: Serialize + Send + Sync>(
             },
             is_told: true,
             // Who has booked this very moment is looked at later.
-            substitutes: substitutes.get(&booking.id).cloned().unwrap_or_default(),
+            substitutes: ranked(substitutes.get(&booking.id).cloned()),
             booking,
         });
         let bookings = bookings.collect();
@@ -260,7 +260,7 @@ async fn substitutes(
     app: &App,
     caller: &Caller,
     bookings: impl Iterator<Item = &Detail>,
-) -> Result<HashMap<super::BookingId, Vec<RankedTutor>>, Error> {
+) -> Result<HashMap<super::BookingId, Vec<Substitute>>, Error> {
     if !caller.is_admin() {
         return Ok(HashMap::new());
     }
@@ -272,6 +272,11 @@ async fn substitutes(
     let found = substitutes_of(app, caller, &bookings, MOST_SUBSTITUTES).await?;
     let ids = bookings.iter().map(|booking| booking.id);
     Ok(ids.zip(found).collect())
+}
+
+fn ranked(substitutes: Option<Vec<Substitute>>) -> Vec<RankedTutor> {
+    let substitutes = substitutes.into_iter().flatten();
+    substitutes.map(|substitute| substitute.ranked).collect()
 }
 
 /// Absences of a tutor, in the order in which they were reported.
@@ -295,7 +300,7 @@ pub async fn get(app: &App, caller: &Caller, id: AbsenceId) -> Result<Report, Er
     let mut found = substitutes(app, caller, needing.map(|it| &it.booking)).await?;
     for it in &mut bookings {
         it.is_told = caller.is_admin() || it.state != State::Reassigned;
-        it.substitutes = found.remove(&it.booking.id).unwrap_or_default();
+        it.substitutes = ranked(found.remove(&it.booking.id));
     }
     Ok(Report { absence, bookings })
 }

@@ -21,7 +21,12 @@ use crate::{
 };
 use ::entity::id::SubjectId;
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, lifecycle::Step, ranking::Standing, slots::Occupancy};
+use scheduling::{
+    interval::Span,
+    lifecycle::Step,
+    ranking::Standing,
+    slots::{Occupancy, Period, room},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use std::{
@@ -155,7 +160,16 @@ pub async fn substitutes(
     check_alone(&booking)?;
     step::take(&booking, caller, Step::Reschedule, app.clock.now())?;
     let found = substitutes_of(app, caller, &[&booking], limit).await?;
-    Ok(found.into_iter().next().unwrap_or_default())
+    let found = found.into_iter().flatten();
+    Ok(found.map(|substitute| substitute.ranked).collect())
+}
+
+/// Somebody to whom a booking can be handed over.
+#[derive(Clone, Debug)]
+pub(super) struct Substitute {
+    pub ranked: RankedTutor,
+    /// How many lessons more the tutor gives in the periods of this one.
+    pub room: Vec<(Period, u32)>,
 }
 
 /// For each of these bookings the tutors to whom it can be handed over right now, at most `limit`, the best first: who
@@ -169,7 +183,7 @@ pub(super) async fn substitutes_of(
     caller: &Caller,
     bookings: &[&Detail],
     limit: usize,
-) -> Result<Vec<Vec<RankedTutor>>, Error> {
+) -> Result<Vec<Vec<Substitute>>, Error> {
     let Some((window, longest)) = around_all(bookings)? else {
         return Ok(Vec::new());
     };
@@ -207,9 +221,9 @@ pub(super) async fn substitutes_of(
         let together = together.get(&booking.student_id);
         let mut ranked: Vec<_> = able
             .into_iter()
-            .map(|of| ranked(of, together, week))
+            .map(|of| (ranked(of, together, week), of.1))
             .collect();
-        ranked.sort_by_cached_key(|RankedTutor { tutor, standing }| {
+        ranked.sort_by_cached_key(|(RankedTutor { tutor, standing }, _)| {
             let lessons = lessons
                 .get(&key(tutor, booking))
                 .copied()
@@ -218,7 +232,14 @@ pub(super) async fn substitutes_of(
             (rank, tutor.profile.id)
         });
         ranked.truncate(limit);
-        Ok(ranked)
+        let substitutes = ranked.into_iter().map(|(ranked, occupancy)| Substitute {
+            room: room(
+                &times.schedule(&ranked.tutor, occupancy, &[]),
+                booking.starts_at,
+            ),
+            ranked,
+        });
+        Ok(substitutes.collect())
     });
     ranked.collect()
 }

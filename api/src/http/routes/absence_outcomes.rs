@@ -46,7 +46,7 @@ pub struct NewAbsenceReassignments {
     #[serde(default, deserialize_with = "object::list")]
     #[schema(max_items = 500)]
     assignments: Vec<Assignment>,
-    /// To the best substitutes together, all that are `open`.
+    /// To the best substitutes together, all that are `open`; those that are `reassigned` are told too.
     #[garde(skip)]
     #[serde(default)]
     #[schema(default = false)]
@@ -140,8 +140,9 @@ fn check(named: impl Iterator<Item = Uuid>, all: bool, field: &str) -> Result<()
 /// Find other tutors for the lessons of an absence.
 ///
 /// For admins. Each booking is handed over as by `reassign_booking`, in a transaction of its own: what is refused touches
-/// no other, so read `bookings`. With `all`, the substitutes are chosen together, so that the most lessons are taken over, nobody has two at once, and a student's lessons go
-/// to one tutor where that is possible. What a tutor has already counts as done, so it is safe to repeat.
+/// no other, so read `bookings`. With `all`, the substitutes are chosen together, so that the most lessons are taken over, nobody has
+/// two at once or more than they give in a day or week, and a student's lessons go to one tutor where that is possible;
+/// where somebody else was faster with one of them, the next is asked. What a tutor has already counts as done, so it is safe to repeat.
 #[utoipa::path(post, path = "/v1/absences/{id}/reassignments", tag = "absences", operation_id = "reassign_absence",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the absence."), IdempotencyHeader),

@@ -7,22 +7,18 @@ use crate::{
     app::App,
     error::Error,
     service::{
-        AbsenceId, BookingId, TutorId, UserId,
+        AbsenceId, BookingId, TutorId,
         booking::{Detail, time_of},
         caller::Caller,
         idempotency::Reply,
-        reassignment,
-        slot_search::RankedTutor,
+        matching::{self, Limits, People},
+        reassignment::{self, Substitute},
         transaction::transaction,
     },
 };
-use chrono::TimeDelta;
-use scheduling::{
-    interval::Span,
-    matching::{Candidate, Problem, solve},
-};
+use scheduling::matching::{Candidate, Problem};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::{collections::HashMap, iter::zip};
 
 /// Who is to take a booking over.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +26,9 @@ pub struct Assignment {
     pub booking: BookingId,
     pub tutor: TutorId,
 }
+
+/// A booking, and who is to take it over: the best first, then who could where that fails.
+type Wanted = (BookingId, Vec<TutorId>);
 
 /// Hands over these bookings, or all that are open, to the best substitutes together; each in a transaction of its own, as
 /// one is handed over, so that one that can't be is in nobody's way. One that its tutor has already counts as done: so a
@@ -47,18 +46,34 @@ pub async fn reassign<A: Serialize + Send + Sync>(
     let absence = find(&app.db, caller, id).await?;
     check_stands(&absence)?;
     let bookings = bookings_of(&app.db, &absence, app.clock.now()).await?;
-    let wanted = match assignments {
+    let wanted: Vec<Wanted> = match assignments {
         Some(named) => named
             .iter()
-            .map(|it| (it.booking, Some(it.tutor)))
+            .map(|it| (it.booking, vec![it.tutor]))
             .collect(),
         None => best(app, caller, &bookings).await?,
     };
+    let affected = |id| bookings.iter().find(|it| it.booking.id == id);
     let mut handled = Vec::with_capacity(wanted.len());
-    for (booking, tutor) in wanted {
-        let affected = bookings.iter().find(|it| it.booking.id == booking);
-        let outcome = hand_over(app, caller, affected, tutor).await;
+    for (booking, tutors) in &wanted {
+        let (booking, best) = (*booking, tutors.first().copied());
+        let outcome = hand_over(app, caller, affected(booking), best).await;
         handled.push(Handled { booking, outcome });
+    }
+    // Whoever is chosen for a lesson comes before those who stand in for whom somebody else was faster.
+    for (Handled { booking, outcome }, (_, tutors)) in zip(&mut handled, &wanted) {
+        for other in tutors.iter().skip(1) {
+            if !matches!(
+                outcome,
+                Err(Refusal {
+                    code: "slot_unavailable",
+                    ..
+                })
+            ) {
+                break;
+            }
+            *outcome = hand_over(app, caller, affected(*booking), Some(*other)).await;
+        }
     }
     // Of its own, since what was handed over has transactions of its own.
     transaction!(app.db, |txn| reply.keep(txn, handled.clone()).await)
@@ -108,66 +123,70 @@ fn refusal(error: Error) -> Refusal {
     }
 }
 
-/// So much effort goes into choosing: a fraction of a second.
-const EFFORT: u64 = 2_000_000;
-
-/// For all that are open the best substitutes, such that the most are taken over and nobody has two at once.
+/// For all that are open the best substitutes, such that the most are taken over, nobody has two at once, and nobody more
+/// than they give; after each, who else could take it over. What another tutor has already, that tutor is to have.
 async fn best(
     app: &App,
     caller: &Caller,
     bookings: &[AffectedBooking],
-) -> Result<Vec<(BookingId, Option<TutorId>)>, Error> {
+) -> Result<Vec<Wanted>, Error> {
     let open = bookings.iter().filter(|it| it.state == State::Open);
     let open: Vec<&Detail> = open.map(|it| &it.booking).collect();
     let mut found = substitutes(app, caller, open.iter().copied()).await?;
     let able = open.iter().map(|booking| found.remove(&booking.id));
     let able: Vec<_> = able.map(Option::unwrap_or_default).collect();
     let (problem, tutors) = problem(&open, &able)?;
-    let solved = tokio::task::spawn_blocking(move || solve(&problem, EFFORT, &|| false));
-    let chosen = solved.await.map_err(Error::internal)?.chosen;
-    let chosen = chosen.into_iter().map(|place| place.map(|at| tutors[at]));
-    Ok(open.iter().map(|booking| booking.id).zip(chosen).collect())
+    let chosen = matching::solved(problem).await?.chosen;
+    let in_order = zip(chosen, &able).map(|(place, able)| {
+        let Some(best) = place.map(|place| tutors[place]) else {
+            return Vec::new();
+        };
+        let able = able.iter().map(|it| it.ranked.tutor.profile.id);
+        let others = able.filter(|id| *id != best);
+        std::iter::once(best).chain(others).collect()
+    });
+    let mut of_open: HashMap<BookingId, Vec<TutorId>> =
+        zip(open.iter().map(|booking| booking.id), in_order).collect();
+    let wanted = bookings.iter().filter_map(|it| {
+        let tutors = match it.state {
+            State::Open => of_open.remove(&it.booking.id)?,
+            State::Reassigned => vec![it.booking.tutor_id],
+            _ => return None,
+        };
+        Some((it.booking.id, tutors))
+    });
+    Ok(wanted.collect())
 }
 
-/// What cannot be taken over together, with the tutor of each candidate. Caps are left to the handing over.
+/// What cannot be taken over together, with the tutor of each candidate.
 fn problem(
     bookings: &[&Detail],
-    able: &[Vec<RankedTutor>],
+    able: &[Vec<Substitute>],
 ) -> Result<(Problem, Vec<TutorId>), Error> {
-    let mut numbers: HashMap<UserId, usize> = HashMap::new();
-    let mut number = |id: UserId| {
-        let next = numbers.len();
-        *numbers.entry(id).or_insert(next)
-    };
+    let tutors = able.iter().flatten().map(|it| &*it.ranked.tutor);
+    let mut people = People::new(tutors);
+    let mut limits = Vec::new();
+    let mut limits_of: HashMap<TutorId, Limits> = HashMap::new();
     let (mut candidates, mut tutors) = (Vec::new(), Vec::new());
     for (wish, (booking, able)) in bookings.iter().zip(able).enumerate() {
         let span = time_of(booking)?;
-        for (cost, RankedTutor { tutor, .. }) in (0..).zip(able) {
+        for (cost, Substitute { ranked, room }) in (0..).zip(able) {
+            let tutor = &ranked.tutor.profile;
+            let limits_of = limits_of.entry(tutor.id).or_default();
             candidates.push(Candidate {
                 wish,
-                tutor: (
-                    number(tutor.profile.user_id),
-                    with_break(span, &tutor.timetable.policy),
-                ),
-                student: (number(booking.student_id), span),
-                limits: Vec::new(),
+                tutor: people.takes(tutor.user_id, span),
+                student: people.takes(booking.student_id, span),
+                limits: limits_of.of(span.start(), &mut limits, || room.clone()),
                 cost,
             });
-            tutors.push(tutor.profile.id);
+            tutors.push(tutor.id);
         }
     }
     let problem = Problem {
         wishes: bookings.len(),
-        limits: Vec::new(),
+        limits,
         candidates,
     };
     Ok((problem, tutors))
-}
-
-/// The time that a lesson takes of a tutor.
-fn with_break(span: Span, policy: &scheduling::policy::Policy) -> Span {
-    let longer = policy.buffer_before.max(policy.buffer_after);
-    let end = span.end().checked_add_signed(longer.max(TimeDelta::zero()));
-    end.and_then(|end| Span::new(span.start(), end))
-        .unwrap_or(span)
 }

@@ -250,7 +250,13 @@ async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
     let world = World::new().await;
     let mut lessons = Vec::new();
     let decides_at = "2027-03-02T07:00:00Z";
-    let kinds = [(FIRST, json!({})), (SECOND, json!({"minimum_students": 3, "decides_at": decides_at}))];
+    let kinds = [
+        (FIRST, json!({})),
+        (
+            SECOND,
+            json!({"minimum_students": 3, "decides_at": decides_at}),
+        ),
+    ];
     for (start, minimum) in kinds {
         let mut group = world.tina.lesson(start, 60);
         group["capacity"] = json!(4);

@@ -51,13 +51,13 @@ async fn some_are_handed_over_then_all_and_each_calendar_hears_once_of_each() {
     let done = send().await.expect(200);
     assert_eq!(
         codes(done["bookings"].as_array().unwrap()),
-        ["reassigned"; 2]
+        ["reassigned"; 3]
     );
     world.test.run_jobs().await;
     assert_eq!(send().await.expect(200), done);
     assert_eq!(
         codes(&world.reassign(&absence, &json!({"all": true})).await),
-        [""; 0]
+        ["reassigned"; 3]
     );
     world.test.run_jobs().await;
     assert_eq!(world.states(&absence).await, ["reassigned"; 3]);
@@ -100,6 +100,24 @@ async fn a_students_lessons_go_to_one_tutor_and_nobody_gets_two_at_once() {
     assert_eq!(codes(&done), ["reassigned"; 2]);
     let bookings = world.bookings(&absence).await;
     assert!(bookings.iter().all(|it| it["tutor"]["name"] == "Thea"));
+}
+
+/// Both would best go to one tutor, who gives one a day.
+#[tokio::test]
+async fn nobody_is_chosen_for_more_than_they_give() {
+    let world = World::new().await;
+    let policy = json!({"max_lessons_per_day": 1});
+    for tutor in [&world.theo, &world.thea] {
+        tutor.edit(Method::PUT, "/policy", &policy).await.expect(200);
+    }
+    for start in [FIRST, SECOND, THIRD] {
+        book(&world.sam, &world.tina, start).await;
+    }
+    let absence = world.report(DAY).await;
+    let done = world.reassign(&absence, &json!({"all": true})).await;
+    let mut done = codes(&done);
+    done.sort_unstable();
+    assert_eq!(done, ["no_substitute", "reassigned", "reassigned"]);
 }
 
 #[tokio::test]
