@@ -159,7 +159,7 @@ pub async fn report<A: Serialize + Send + Sync>(
         store::lock_time_of(txn, &[user_id]).await?;
         let now = app.clock.now();
         store::booking::expire(txn, &[user_id], now).await?;
-        let absence = close(app, txn, tutor_id, (time, span), reason).await?;
+        let (absence, span) = close(app, txn, tutor_id, time, reason).await?;
         let bookings = affected_in(txn, tutor_id, span, now).await?;
         let ids: Vec<_> = bookings.iter().map(|booking| booking.id).collect();
         store::absence::insert(txn, &absence, &ids).await?;
@@ -201,25 +201,28 @@ fn span_of(
     Ok(span)
 }
 
-/// Closes the time of a tutor, which is locked.
+/// Closes the time of a tutor, which is locked: that which these dates are now, should the tutor's zone change later.
 async fn close(
     app: &App,
     txn: &DatabaseTransaction,
     tutor_id: TutorId,
-    (time, span): (availability::TimeOff, Span),
+    time: availability::TimeOff,
     reason: &str,
-) -> Result<Absence, Error> {
+) -> Result<(Absence, Span), Error> {
     let now = app.clock.now();
     begin_addition(app, txn, tutor_id).await?;
+    let tutor = store::tutor::load(txn, &[tutor_id], now).await?;
+    let tutor = tutor.get(&tutor_id).ok_or(Error::not_found("tutor"))?;
+    let span = span_of(time, tutor.timetable.zone, now)?;
     time_off::room(txn, tutor_id).await?;
     let time_off = time_off::TimeOff {
         id: TimeOffId::generate(),
-        time,
+        time: availability::TimeOff::Span(span),
         note: String::new(),
     };
     store::time_off::insert(txn, tutor_id, &time_off, now).await?;
     store::absence::drop_holds(txn, tutor_id, span, now).await?;
-    Ok(Absence {
+    let absence = Absence {
         id: AbsenceId::generate(),
         tutor_id,
         time_off_id: Some(time_off.id),
@@ -227,7 +230,8 @@ async fn close(
         starts_at: span.start(),
         ends_at: span.end(),
         created_at: now,
-    })
+    };
+    Ok((absence, span))
 }
 
 /// The bookings with a tutor in this time whose lessons have not begun.

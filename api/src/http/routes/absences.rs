@@ -206,7 +206,7 @@ pub struct NewAbsence {
     #[garde(custom(validate::optional_instant))]
     #[schema(example = "2026-12-01T15:00:00Z")]
     end: Option<DateTime<Utc>>,
-    /// In the tutor's time zone.
+    /// In the tutor's time zone, as it is now: should it change, the absence does not move.
     #[garde(custom(validate::optional_date))]
     first_date: Option<NaiveDate>,
     /// In the tutor's time zone; this day too.

@@ -228,6 +228,21 @@ async fn to_delete_the_time_off_takes_the_absence_back() {
     assert_eq!(seen["taken_back"], true);
 }
 
+/// The lessons of those days are the absence's, so what is closed stays with them.
+#[tokio::test]
+async fn an_absence_stays_when_its_tutor_moves_to_another_zone() {
+    let world = World::new().await;
+    let absence = world.report(DAY).await;
+    let zone = json!({"time_zone": "Asia/Tokyo"});
+    world.tina.edit(Method::PATCH, "", &zone).await.expect(200);
+    let seen = world.tina.person.get(&absence).await.expect(200);
+    let off = world.tina.person.get(&world.tina.path("/time-off")).await;
+    let off = &off.expect(200)["items"][0];
+    for field in ["start", "end"] {
+        assert_eq!(off[field], seen[field], "{field}");
+    }
+}
+
 /// A report of a dozen lessons, and a look at it, take as many statements as of two.
 #[tokio::test]
 async fn a_dozen_lessons_take_as_many_statements_as_two() {
