@@ -89,12 +89,15 @@ pub struct Booking {
 
 /// The tutor is absent. To cancel the booking gives credit for all of it, whatever the cancellation policy says, and to
 /// reschedule it is not too late; with another tutor, a lesson can be booked for the credit. Who chooses nothing until
-/// `expires_at` gets the credit.
+/// `expires_at` gets the credit. The API tells nobody of the offer: who reads the booking tells its student.
 #[derive(Serialize, ToSchema)]
 struct AbsenceOffer {
     /// The start of the lesson.
     #[schema(example = "2026-11-23T15:00:00Z")]
     expires_at: DateTime<Utc>,
+    /// Whether its student can reschedule it: not alone, where others learn with them. Where the tutor approves what is
+    /// booked, `reschedule_booking` refuses it with `approval_needed`.
+    may_reschedule: bool,
 }
 
 /// With what a booking is paid for: `credit` of the student for the subject.
@@ -213,6 +216,7 @@ impl From<Detail> for Booking {
             paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
             absence_offer: detail.absence_offered.then_some(AbsenceOffer {
                 expires_at: detail.starts_at,
+                may_reschedule: detail.capacity == 1,
             }),
             series_id: detail.series_id.map(|id| id.0),
             recurrence_id: detail.recurrence_id,
