@@ -46,6 +46,15 @@ COMMENT ON COLUMN absence_bookings.offered_at IS 'since when the student may tak
 CREATE INDEX absence_bookings_absence_idx ON absence_bookings (absence_id);
 CREATE INDEX absence_bookings_lesson_idx ON absence_bookings (lesson_id);
 
+-- The one place that says so, for all who ask: the booking is still that of then, and the absence stands.
+CREATE VIEW absent_bookings AS
+SELECT booking_id, offered_at
+FROM absence_bookings AS affected
+JOIN absences ON absences.id = affected.absence_id
+JOIN bookings ON bookings.id = affected.booking_id
+WHERE bookings.lesson_id = affected.lesson_id AND bookings.starts_at = affected.starts_at AND time_off_id IS NOT NULL;
+COMMENT ON VIEW absent_bookings IS 'bookings whose tutor is absent; one may be absent by two reports';
+
 -- What is offered no more is another version of the booking: who read the offer must not act on it.
 CREATE FUNCTION absence_taken_back() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -67,6 +76,7 @@ SELECT audit_table('absence_bookings', 'booking', 'booking_id', '{}');
 ";
 
 const DOWN: &str = r"
+DROP VIEW absent_bookings;
 DROP TABLE absence_bookings, absences;
 DROP FUNCTION absence_taken_back;
 ";

@@ -54,9 +54,7 @@ pub async fn insert(
         Postgres,
         r#"INSERT INTO absence_bookings (booking_id, absence_id, lesson_id, starts_at, ends_at, offered_at)
            SELECT bookings.id, {id}, lesson_id, bookings.starts_at, bookings.ends_at,
-                  (SELECT min(offered_at) FROM absence_bookings AS other JOIN absences ON absences.id = absence_id
-                   WHERE booking_id = bookings.id AND other.lesson_id = bookings.lesson_id
-                     AND other.starts_at = bookings.starts_at AND time_off_id IS NOT NULL)
+                  (SELECT min(offered_at) FROM absent_bookings WHERE booking_id = bookings.id)
            FROM bookings WHERE bookings.id = ANY({bookings})"#
     ))
     .await
@@ -190,10 +188,7 @@ pub async fn due(
         r#"SELECT bookings.id AS booking_id, bookings.lesson_id FROM bookings
            WHERE status = 'confirmed' AND starts_at <= {now} AND ends_at <= {now}::timestamptz + interval '8 hours'
              AND ({lesson_id}::uuid IS NULL OR lesson_id = {lesson_id})
-             AND EXISTS (
-                 SELECT FROM absence_bookings AS affected JOIN absences ON absences.id = absence_id
-                 WHERE booking_id = bookings.id AND affected.lesson_id = bookings.lesson_id
-                   AND affected.starts_at = bookings.starts_at AND time_off_id IS NOT NULL)
+             AND EXISTS (SELECT FROM absent_bookings WHERE booking_id = bookings.id)
            ORDER BY ends_at LIMIT 500"#
     ))
     .all(db)

@@ -262,9 +262,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
        bookings.series_id, bookings.recurrence_id,
        bookings.status = 'confirmed' AND EXISTS (
-           SELECT FROM absence_bookings AS affected JOIN absences ON absences.id = absence_id
-           WHERE booking_id = bookings.id AND affected.lesson_id = bookings.lesson_id
-             AND affected.starts_at = bookings.starts_at AND offered_at IS NOT NULL AND time_off_id IS NOT NULL) AS absence_offered,
+           SELECT FROM absent_bookings WHERE booking_id = bookings.id AND offered_at IS NOT NULL) AS absence_offered,
        bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
@@ -479,10 +477,7 @@ pub async fn complete_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Resu
         r#"UPDATE bookings SET status = 'completed', version = version + 1, updated_at = {now}
            WHERE id IN (
                SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now}
-                 AND NOT EXISTS (
-                     SELECT FROM absence_bookings AS affected JOIN absences ON absences.id = absence_id
-                     WHERE booking_id = bookings.id AND affected.lesson_id = bookings.lesson_id
-                       AND affected.starts_at = bookings.starts_at AND time_off_id IS NOT NULL)
+                 AND NOT EXISTS (SELECT FROM absent_bookings WHERE booking_id = bookings.id)
                ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
     ));
     Ok(updated.await?.rows_affected())

@@ -49,7 +49,10 @@ async fn a_student_takes_credit_moves_it_or_does_nothing_whatever_the_policy_say
     let offered = ["offered", "offered", "offered", "open"];
     assert_eq!(world.states(&absence).await, offered);
     let seen = world.sam.get(&takes).await.expect(200);
-    assert_eq!(seen["absence_offer"], json!({"expires_at": FIRST, "may_reschedule": true}));
+    assert_eq!(
+        seen["absence_offer"],
+        json!({"expires_at": FIRST, "may_reschedule": true})
+    );
 
     let quoted = quote(&world.sam, &takes).await;
     assert_eq!(quoted["consequence"], "credit");

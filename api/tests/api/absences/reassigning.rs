@@ -108,7 +108,10 @@ async fn nobody_is_chosen_for_more_than_they_give() {
     let world = World::new().await;
     let policy = json!({"max_lessons_per_day": 1});
     for tutor in [&world.theo, &world.thea] {
-        tutor.edit(Method::PUT, "/policy", &policy).await.expect(200);
+        tutor
+            .edit(Method::PUT, "/policy", &policy)
+            .await
+            .expect(200);
     }
     for start in [FIRST, SECOND, THIRD] {
         book(&world.sam, &world.tina, start).await;
