@@ -40,6 +40,7 @@ BEYOND_THE_SCHEMA = {
     "same_person",
     "skip_or_times",
     "skipped",
+    "some_or_all",
     "span_or_dates",
     "taken",
     "too_many",

@@ -77,6 +77,10 @@ id!(
     TimeOffId
 );
 id!(
+    /// A tutor's report of being absent.
+    AbsenceId
+);
+id!(
     /// Holidays that belong together.
     HolidayCalendarId
 );

@@ -53,6 +53,7 @@ mod m20261121_000062_create_quota;
 mod m20261121_000064_create_series;
 mod m20261122_000066_lighten_booking;
 mod m20261122_000068_create_waitlist_entry;
+mod m20261122_000070_create_absence;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -108,6 +109,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000064_create_series::Migration),
             Box::new(m20261122_000066_lighten_booking::Migration),
             Box::new(m20261122_000068_create_waitlist_entry::Migration),
+            Box::new(m20261122_000070_create_absence::Migration),
         ]
     }
 }

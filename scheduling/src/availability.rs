@@ -111,6 +111,16 @@ pub enum TimeOff {
     Dates(DateRange),
 }
 
+impl TimeOff {
+    /// From its first instant to its last on the wall clock of `zone`; none where that skips all of its dates.
+    pub fn span_in(self, zone: Tz) -> Option<Span> {
+        match self {
+            Self::Span(span) => Some(span),
+            Self::Dates(dates) => hours::span_of(dates, zone),
+        }
+    }
+}
+
 /// When a tutor is there. By default, never.
 #[derive(Clone, Copy, Debug)]
 pub struct Availability<'a> {

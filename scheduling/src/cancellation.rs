@@ -152,6 +152,15 @@ pub struct Quote {
     pub change: Option<(DateTime<Utc>, Outcome)>,
 }
 
+/// What it leads to, whenever that is, when nothing becomes of a booking because its tutor is absent: the lesson is owed
+/// to the student.
+pub fn quote_of_absence(booking: &Booking) -> Quote {
+    Quote {
+        outcome: booking.outcome(Consequence::Credit),
+        change: None,
+    }
+}
+
 /// What it leads to when `by` cancels a booking at `now`. Only students bear consequences.
 pub fn quote(policy: &Policy, by: Actor, booking: &Booking, now: DateTime<Utc>) -> Quote {
     if by != Actor::Student {

@@ -73,6 +73,8 @@ pub enum Step {
     Reschedule,
     /// Give the place back.
     Cancel,
+    /// Let nothing become of a lesson whose tutor is absent.
+    CallOff,
     /// Let the lesson be over.
     Complete,
     /// Say that the student was there after all.
@@ -130,7 +132,7 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 24] = {
+pub const RULES: [Rule; 25] = {
     use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
@@ -240,6 +242,14 @@ pub const RULES: [Rule; 24] = {
             Step::Cancel,
             &[Clock],
             BeforeStart,
+            Cancelled,
+        ),
+        // The tutor is absent, and nobody found another.
+        rule(
+            Some(Confirmed),
+            Step::CallOff,
+            &[Clock],
+            AfterStart,
             Cancelled,
         ),
         rule(

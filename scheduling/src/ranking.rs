@@ -1,6 +1,7 @@
 //! Which of several tutors are offered first, and slots of several tutors in one list.
 
 use chrono::TimeDelta;
+use std::cmp::Reverse;
 
 use crate::interval::Span;
 
@@ -31,6 +32,12 @@ impl Weights {
         let lessons = standing.lessons_together.min(MOST_LESSONS_TOGETHER);
         let lost = standing.load.num_minutes().saturating_mul(self.load.into());
         lost.saturating_sub(i64::from(lessons) * i64::from(self.continuity) * 60)
+    }
+
+    /// The place of somebody who could take over `lessons` of those of one student that need another tutor: the least is
+    /// the best. One who takes all of them comes before two who take some each, and then it is as in [`Weights::rank`].
+    pub fn rank_substitute(self, lessons: usize, standing: Standing) -> (Reverse<usize>, i64) {
+        (Reverse(lessons), self.rank(standing))
     }
 }
 
@@ -124,5 +131,24 @@ mod tests {
         assert!(rank(1, 1) < rank(1, 0));
         assert_eq!(rank(2, 1), rank(0, 0));
         assert_eq!(rank(0, MOST_LESSONS_TOGETHER), rank(0, u32::MAX));
+    }
+
+    #[test]
+    fn who_takes_over_more_of_a_students_lessons_comes_first_whatever_the_load() {
+        let weights = Weights {
+            load: 1,
+            continuity: 2,
+        };
+        let rank = |lessons, hours, lessons_together| {
+            let load = TimeDelta::hours(hours);
+            let standing = Standing {
+                load,
+                lessons_together,
+            };
+            weights.rank_substitute(lessons, standing)
+        };
+        assert!(rank(2, 40, 0) < rank(1, 0, 9));
+        assert!(rank(2, 1, 0) < rank(2, 2, 0));
+        assert!(rank(2, 2, 1) < rank(2, 2, 0));
     }
 }

@@ -4,7 +4,7 @@ use super::validate;
 use crate::{
     error::Error,
     service::{
-        BookingId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
+        AbsenceId, BookingId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
         waitlist::WaitlistEntryId,
@@ -48,6 +48,7 @@ macro_rules! any_is_possible {
 }
 
 any_is_possible!(
+    AbsenceId,
     AppId,
     AppKeyId,
     HolidayCalendarId,

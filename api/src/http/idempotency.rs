@@ -103,6 +103,14 @@ impl<T> Kept<T> {
         }
     }
 
+    /// What was noted, which nobody edits, and where it is.
+    pub fn noted(location: String, body: T) -> Self {
+        Self {
+            etag: None,
+            ..Self::created(location, 0, body)
+        }
+    }
+
     /// What was created, and where it is.
     pub fn created(location: String, version: i32, body: T) -> Self {
         Self {

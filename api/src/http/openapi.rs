@@ -33,7 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_yours_to_decide`, `not_an_admin`, `not_a_tutor`, `email_not_authoritative` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
             | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `same_time`, `too_many_holds`, `only_requested`, `already_confirmed`, `already_declined`, `already_cancelled`, \
-            `already_completed`, `already_no_show`, `already_started`, `not_started`, `expired`, `attendance_window_over`, `approval_needed`, `tutor_changed`, `too_late_to_move`, `full`, `waitlist_ahead`, `already_joined`, `already_waiting`, `too_many_waiting`, `no_offer`, `already_accepted`, `already_ended`, `seats_taken`, `group_lesson`, `quota_exceeded`, `insufficient_credit`, `paid_with_credit`, `series_unavailable`, `nothing_to_book`, `nothing_ahead`, `request_in_progress`, \
+            `already_completed`, `already_no_show`, `already_started`, `not_started`, `expired`, `attendance_window_over`, `approval_needed`, `tutor_changed`, `too_late_to_move`, `full`, `waitlist_ahead`, `already_joined`, `already_waiting`, `too_many_waiting`, `no_offer`, `already_accepted`, `already_ended`, `seats_taken`, `group_lesson`, `quota_exceeded`, `insufficient_credit`, `paid_with_credit`, `series_unavailable`, `nothing_to_book`, `nothing_ahead`, `taken_back`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
             `too_many_invitations`, `too_many_keys`, `no_calendars`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
@@ -43,7 +43,7 @@ use utoipa_axum::router::OpenApiRouter;
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `unknown_provider`, `not_allowed`, `not_a_challenge`, `invalid_grant`, `not_a_language`, `not_an_email`, `not_a_local_path`, `not_after_from`, `not_after_start`, `not_ahead`, `not_whole_minutes`, `not_before_start`, `more_than_capacity`, `needs_deadline`, `needs_minimum`, `out_of_order`, `needs_policy`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
-            `not_a_divisor`, `span_or_dates`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_a_calendar`, \
+            `not_a_divisor`, `span_or_dates`, `some_or_all`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `malformed`, `unsupported`, `unbounded`, `beyond_two_years`, `ends_before_start`, `not_on_rule`, `skipped`, `skip_or_times`, `lesson_or_wish`, `needs_occurrence`, `unknown_occurrence`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",
@@ -64,6 +64,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "holds", description = "Slots set aside for some minutes."),
         (name = "waitlist", description = "Students who wait for room, and offers of it."),
         (name = "matchings", description = "Many lessons at once."),
+        (name = "absences", description = "Tutors who can't teach for a while."),
         (name = "calendar", description = "The tutor's Google Calendar."),
         (name = "audit", description = "Who changed what."),
         (name = "health", description = "For probes."),

@@ -59,8 +59,12 @@ impl Class {
             | "/v1/tutors/{id}/slots/explain"
             | "/v1/bookings/{id}/substitutes"
             | "/v1/matchings"
+            | "/v1/absences/{id}"
+            | "/v1/absences/{id}/reassignments"
             | "/v1/me/export"
             | "/v1/users/{id}/export" => Some(Self::Search),
+            // Whoever reports one is told who could take the lessons over.
+            "/v1/tutors/{id}/absences" if !method.is_safe() => Some(Self::Search),
             _ if !route.starts_with("/v1/") => None,
             _ if method.is_safe() => Some(Self::Read),
             _ => Some(Self::Write),

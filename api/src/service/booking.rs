@@ -1,7 +1,7 @@
 //! Booking a lesson and giving it up again.
 
 use super::{
-    BookingId, LessonId, TutorId, UserId, busy_time,
+    BookingId, LessonId, TutorId, UserId, absence, busy_time,
     caller::Caller,
     credit, group_lesson, hold,
     idempotency::Reply,
@@ -471,12 +471,13 @@ pub(super) fn not_offered() -> Error {
 /// For so long a hold that came to nothing is kept, in case somebody asks what became of it.
 const HOLDS_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// Writes down what time has done: what has expired, which lessons are over, and which group lessons have too few
-/// students. Nobody waits for that: what has expired
+/// Writes down what time has done: what has expired, which lessons are over, which group lessons have too few
+/// students, and which lessons have begun without their tutor. Nobody waits for that: what has expired
 /// takes nobody's time anyway. Whether there may be more.
 pub async fn settle(app: &App) -> Result<bool, Error> {
     let now = app.clock.now();
     let decided = group_lesson::decide(app).await?;
+    let called_off = absence::call_off(app).await?;
     let expired = transaction!(
         app.db,
         |txn| Ok(store::booking::expire_any(txn, now).await?)
@@ -488,7 +489,7 @@ pub async fn settle(app: &App) -> Result<bool, Error> {
     let forgotten = transaction!(app.db, |txn| Ok(
         store::booking::forget_holds(txn, before).await?
     ))?;
-    Ok(decided || expired + completed + forgotten > 0)
+    Ok(decided || called_off || expired + completed + forgotten > 0)
 }
 
 /// How the booking stands in the tutor's calendar.

@@ -52,6 +52,9 @@ pub(super) async fn check_movable(
     booking: &Detail,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    if booking.absence_offered {
+        return Ok(());
+    }
     let (quote, _) = quoted(txn, caller, booking, now).await?;
     if quote.outcome.consequence == Consequence::Free {
         return Ok(());
@@ -73,21 +76,63 @@ pub(super) async fn settle(
         return Ok(None);
     }
     let (Quote { outcome, .. }, credit_days) = quoted(txn, caller, booking, now).await?;
-    if outcome.credit_minutes == 0 {
-        return Ok(Some(outcome));
+    let at_own_risk = step::actor(booking, caller) == Actor::Student && !booking.absence_offered;
+    let at_least = (!at_own_risk).then_some(GOOD_FOR_DAYS);
+    give(
+        txn,
+        booking,
+        outcome.credit_minutes,
+        (at_least, credit_days),
+        now,
+    )
+    .await?;
+    Ok(Some(outcome))
+}
+
+/// Does what follows from nothing becoming of a lesson because its tutor is absent; what that is.
+pub(super) async fn settle_absence(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Error> {
+    let (Quote { outcome, .. }, credit_days) = quoted_for_absence(txn, booking).await?;
+    let good_for = (Some(GOOD_FOR_DAYS), credit_days);
+    give(txn, booking, outcome.credit_minutes, good_for, now).await?;
+    Ok(outcome)
+}
+
+/// Gives the student credit, which is good for `credit_days`, or gives that back which paid, which is good for
+/// `at_least` days.
+async fn give(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    minutes: i32,
+    (at_least, credit_days): (Option<i32>, i32),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if minutes == 0 {
+        return Ok(());
     }
     if booking.paid_credit_minutes > 0 {
-        let is_student = step::actor(booking, caller) == Actor::Student;
-        let at_least = (!is_student).then_some(GOOD_FOR_DAYS);
         store::credit::give_back(txn, booking.id, at_least, now).await?;
-    } else {
-        let subject = store::credit::subject_of(txn, booking.id).await?;
-        let expires_at = now + TimeDelta::days(credit_days.into());
-        let what = (outcome.credit_minutes, expires_at);
-        let why = (Some(booking.id), None);
-        store::credit::issue(txn, (booking.student_id, subject), what, why, now).await?;
+        return Ok(());
     }
-    Ok(Some(outcome))
+    let subject = store::credit::subject_of(txn, booking.id).await?;
+    let expires_at = now + TimeDelta::days(credit_days.into());
+    let why = (Some(booking.id), None);
+    let whose = (booking.student_id, subject);
+    Ok(store::credit::issue(txn, whose, (minutes, expires_at), why, now).await?)
+}
+
+/// What nothing becoming of a lesson leads to whose tutor is absent, and for how many days credit is good.
+async fn quoted_for_absence(
+    db: &impl ConnectionTrait,
+    booking: &Detail,
+) -> Result<(Quote, i32), Error> {
+    let policy = store::cancellation_policy::of_booking(db, booking.id).await?;
+    let paid = booking.paid_credit_minutes;
+    let known = known(booking, (paid > 0).then_some(paid))?;
+    Ok((cancellation::quote_of_absence(&known), policy.credit_days))
 }
 
 /// What the caller's cancelling leads to, and for how many days credit is good that it gives. Only for students who cancel
@@ -99,6 +144,10 @@ async fn quoted(
     now: DateTime<Utc>,
 ) -> Result<(Quote, i32), Error> {
     let by = step::actor(booking, caller);
+    if booking.absence_offered {
+        // Whoever cancels it: so it was promised.
+        return quoted_for_absence(db, booking).await;
+    }
     let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
     let policy = if bears_consequences {
         store::cancellation_policy::of_booking(db, booking.id).await?
@@ -113,15 +162,19 @@ async fn quoted(
         _ if by == Actor::Student => Some(store::credit::still_good(db, booking.id, now).await?),
         paid => Some(paid),
     };
+    let quote = cancellation::quote(&policy.rules, by, &known(booking, paid)?, now);
+    Ok((quote, policy.credit_days))
+}
+
+/// A booking as the rules know it, of which so many minutes of credit can come back.
+fn known(booking: &Detail, paid: Option<i32>) -> Result<Booking, Error> {
     let minutes = booking::time_of(booking)?.duration().num_minutes();
-    let booking = Booking {
+    Ok(Booking {
         starts_at: booking.starts_at,
         booked_at: booking.booked_at.unwrap_or(booking.created_at),
         minutes: i32::try_from(minutes).unwrap_or_default(),
         paid,
-    };
-    let quote = cancellation::quote(&policy.rules, by, &booking, now);
-    Ok((quote, policy.credit_days))
+    })
 }
 
 /// Whose policy is asked for: of the centre, where nothing is named.

@@ -3,6 +3,7 @@
 //! A proposal keeps nothing and promises nothing. What is made of it is decided when it is booked, student by student,
 //! by the rules by which everything is booked.
 
+mod bounds;
 mod candidates;
 mod whole_booking;
 
@@ -19,7 +20,10 @@ use crate::{
 };
 use candidates::Centre;
 use chrono::TimeDelta;
-use scheduling::{interval::Span, matching};
+use scheduling::{
+    interval::Span,
+    matching::{self, Matching, Problem},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -30,6 +34,7 @@ use tokio::{
     time::timeout,
 };
 
+pub(super) use bounds::{Limits, People};
 pub use whole_booking::{Assignment, Booked, Refusal, book};
 
 /// So many can be matched at once.
@@ -110,6 +115,22 @@ pub async fn propose(app: &App, caller: &Caller, wishes: Vec<Wish>) -> Result<Pr
     let work = move || {
         let _room = room;
         solve(&centre, &wishes)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)
+}
+
+/// Solves a problem, as there is room for it.
+///
+/// # Errors
+/// [`Error::Unavailable`] where others are before it for too long.
+pub(super) async fn solved(problem: Problem) -> Result<Matching, Error> {
+    let room = room().await?;
+    let work = move || {
+        let _room = room;
+        let begun = Instant::now();
+        matching::solve(&problem, EFFORT, &|| begun.elapsed() > LONGEST)
     };
     tokio::task::spawn_blocking(work)
         .await

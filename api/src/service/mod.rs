@@ -1,5 +1,6 @@
 //! The use cases: a transaction, the rules of `scheduling`, the store, the queue. No HTTP here.
 
+pub mod absence;
 pub mod app_key;
 pub mod audit_entry;
 pub mod booking;
@@ -44,6 +45,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId, TimeOffId,
-    TutorId, UserId,
+    AbsenceId, BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId,
+    TimeOffId, TutorId, UserId,
 };

@@ -1,7 +1,7 @@
 //! Finding another tutor for a lesson that is booked.
 
 use super::{
-    BookingId, TutorId,
+    BookingId, TutorId, UserId,
     booking::{
         Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered,
         time_of, translate, turn, unavailable,
@@ -21,11 +21,16 @@ use crate::{
 };
 use ::entity::id::SubjectId;
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, lifecycle::Step, ranking::Standing, slots::Occupancy};
+use scheduling::{
+    interval::Span,
+    lifecycle::Step,
+    ranking::Standing,
+    slots::{Occupancy, Period, room},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -141,8 +146,7 @@ const MOST_TUTORS: i64 = 5000;
 /// The time around the start of a lesson whose load decides who is better, to either side.
 const LOAD_WITHIN: TimeDelta = TimeDelta::hours(84);
 
-/// The tutors to whom a booking can be handed over right now, the best first, as a search ranks them: at most `limit`. A
-/// fixed number of queries, whatever the number of tutors.
+/// The tutors to whom a booking can be handed over right now, the best first, as a search ranks them: at most `limit`.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a booking that there is not; [`Error::Conflict`] for one that can't be reassigned.
@@ -154,32 +158,131 @@ pub async fn substitutes(
 ) -> Result<Vec<RankedTutor>, Error> {
     let booking = get(app, caller, id).await?;
     check_alone(&booking)?;
-    let now = app.clock.now();
-    step::take(&booking, caller, Step::Reschedule, now)?;
-    let filter = Filter {
-        hidden: true,
-        subject: Some(booking.subject_slug.clone()),
-        level: Some(booking.level.clone()),
-        limit: MOST_TUTORS,
-        ..Filter::default()
+    step::take(&booking, caller, Step::Reschedule, app.clock.now())?;
+    let found = substitutes_of(app, caller, &[&booking], limit).await?;
+    let found = found.into_iter().flatten();
+    Ok(found.map(|substitute| substitute.ranked).collect())
+}
+
+/// Somebody to whom a booking can be handed over.
+#[derive(Clone, Debug)]
+pub(super) struct Substitute {
+    pub ranked: RankedTutor,
+    /// How many lessons more the tutor gives in the periods of this one.
+    pub room: Vec<(Period, u32)>,
+}
+
+/// For each of these bookings the tutors to whom it can be handed over right now, at most `limit`, the best first: who
+/// could take over most of what its student has among them, and then as a search ranks them. A fixed number of queries,
+/// whatever the number of bookings and tutors.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(super) async fn substitutes_of(
+    app: &App,
+    caller: &Caller,
+    bookings: &[&Detail],
+    limit: usize,
+) -> Result<Vec<Vec<Substitute>>, Error> {
+    let Some((window, longest)) = around_all(bookings)? else {
+        return Ok(Vec::new());
     };
-    let ids = app.cache.found(filter).await?;
+    let now = app.clock.now();
+    let ids = teaching_any(app, bookings).await?;
     let still_tutors = store::tutor::still_tutors(&app.db, &ids).await?;
-    let student = booking.student_id;
-    let revisions = app.cache.revisions(&ids, Some(student));
+    let revisions = app.cache.revisions(&ids, None);
     let tutors = app.cache.tutors(&revisions, &ids).await?;
-    let together = app.cache.lessons_together(&revisions, student).await?;
-    let week = around(booking.starts_at)?;
-    let needed = (week, time_of(&booking)?.duration());
+    let students: BTreeSet<UserId> = bookings.iter().map(|booking| booking.student_id).collect();
+    let students: Vec<UserId> = students.into_iter().collect();
+    let together = app
+        .cache
+        .of_students(&students, window)
+        .await?
+        .lessons_together;
     // As when it is done: the student is there.
-    let times = Times::load(app, &revisions, tutors, (caller, None), needed).await?;
-    let able = |of: &(&Arc<Tutor>, &Occupancy)| check(&times, *of, &still_tutors, &booking, now);
-    let able = times.tutors().filter(|of| able(of).is_ok());
-    let mut ranked: Vec<_> = able.map(|of| ranked(of, &together, week)).collect();
+    let times = Times::load(app, &revisions, tutors, (caller, None), (window, longest)).await?;
+    let mut able = Vec::with_capacity(bookings.len());
+    let mut lessons: HashMap<_, usize> = HashMap::new();
+    for booking in bookings {
+        let able_for = |of: &(&Arc<Tutor>, &Occupancy)| {
+            teaches(of.0, booking) && check(&times, *of, &still_tutors, booking, now).is_ok()
+        };
+        let able_for: Vec<_> = times.tutors().filter(able_for).collect();
+        for (tutor, _) in &able_for {
+            *lessons.entry(key(tutor, booking)).or_default() += 1;
+        }
+        able.push(able_for);
+        // Many lessons and many tutors are more work than others should wait for.
+        tokio::task::yield_now().await;
+    }
     let weights = app.config.centre.ranking;
-    ranked.sort_by_key(|ranked| (weights.rank(ranked.standing), ranked.tutor.profile.id));
-    ranked.truncate(limit);
-    Ok(ranked)
+    let ranked = bookings.iter().zip(able).map(|(booking, able)| {
+        let week = around(booking.starts_at)?;
+        let together = together.get(&booking.student_id);
+        let mut ranked: Vec<_> = able
+            .into_iter()
+            .map(|of| (ranked(of, together, week), of.1))
+            .collect();
+        ranked.sort_by_cached_key(|(RankedTutor { tutor, standing }, _)| {
+            let lessons = lessons
+                .get(&key(tutor, booking))
+                .copied()
+                .unwrap_or_default();
+            let rank = weights.rank_substitute(lessons, *standing);
+            (rank, tutor.profile.id)
+        });
+        ranked.truncate(limit);
+        let substitutes = ranked.into_iter().map(|(ranked, occupancy)| Substitute {
+            room: room(
+                &times.schedule(&ranked.tutor, occupancy, &[]),
+                booking.starts_at,
+            ),
+            ranked,
+        });
+        Ok(substitutes.collect())
+    });
+    ranked.collect()
+}
+
+/// What one tutor could do for one student.
+fn key<'a>(tutor: &Tutor, booking: &'a Detail) -> (TutorId, UserId, &'a str, &'a str) {
+    let about = (&booking.subject_slug, &booking.level);
+    (tutor.profile.id, booking.student_id, about.0, about.1)
+}
+
+fn teaches(tutor: &Tutor, booking: &Detail) -> bool {
+    let (subject, level) = (&booking.subject_slug, &booking.level);
+    let mut offers = tutor.offers.iter();
+    offers.any(|offer| offer.slug == *subject && offer.level == *level)
+}
+
+/// Whoever teaches what any of these bookings is about.
+async fn teaching_any(app: &App, bookings: &[&Detail]) -> Result<Vec<TutorId>, Error> {
+    let about = bookings.iter().map(|it| (&it.subject_slug, &it.level));
+    let mut teaching = BTreeSet::new();
+    for (subject, level) in about.collect::<BTreeSet<_>>() {
+        let filter = Filter {
+            hidden: true,
+            subject: Some(subject.clone()),
+            level: Some(level.clone()),
+            limit: MOST_TUTORS,
+            ..Filter::default()
+        };
+        teaching.extend(app.cache.found(filter).await?.iter().copied());
+    }
+    Ok(teaching.into_iter().collect())
+}
+
+/// From the first of the weeks around these bookings to the last, and the longest of the lessons.
+fn around_all(bookings: &[&Detail]) -> Result<Option<(Span, TimeDelta)>, Error> {
+    let mut all: Option<(Span, TimeDelta)> = None;
+    for booking in bookings {
+        let (week, length) = (around(booking.starts_at)?, time_of(booking)?.duration());
+        let (span, longest) = all.unwrap_or((week, length));
+        let (start, end) = (span.start().min(week.start()), span.end().max(week.end()));
+        all = Some((Span::new(start, end).unwrap_or(span), longest.max(length)));
+    }
+    Ok(all)
 }
 
 fn around(start: DateTime<Utc>) -> Result<Span, Error> {
@@ -190,7 +293,7 @@ fn around(start: DateTime<Utc>) -> Result<Span, Error> {
 
 fn ranked(
     (tutor, occupancy): (&Arc<Tutor>, &Occupancy),
-    together: &HashMap<TutorId, u32>,
+    together: Option<&HashMap<TutorId, u32>>,
     week: Span,
 ) -> RankedTutor {
     let id = &tutor.profile.id;
@@ -198,7 +301,10 @@ fn ranked(
         tutor: Arc::clone(tutor),
         standing: Standing {
             load: occupancy.taught_in(week),
-            lessons_together: together.get(id).copied().unwrap_or_default(),
+            lessons_together: together
+                .and_then(|it| it.get(id))
+                .copied()
+                .unwrap_or_default(),
         },
     }
 }

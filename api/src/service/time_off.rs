@@ -80,7 +80,7 @@ pub async fn check_room(app: &App, id: TutorId) -> Result<(), Error> {
     room(&app.db, id).await
 }
 
-async fn room(db: &impl ConnectionTrait, id: TutorId) -> Result<(), Error> {
+pub(super) async fn room(db: &impl ConnectionTrait, id: TutorId) -> Result<(), Error> {
     if store::time_off::count(db, id).await? < MOST_TIME_OFF {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use super::conditions::Conditions;
 use ::entity::{
     booking::{self, BookingStatus},
     google_grant::GrantState,
-    id::{BookingId, LessonId, SeriesId, TutorId, UserId},
+    id::{AbsenceId, BookingId, LessonId, SeriesId, TutorId, UserId},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, lifecycle};
@@ -63,6 +63,8 @@ pub struct Detail {
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series.
     pub recurrence_id: Option<NaiveDateTime>,
+    /// Whether the tutor is absent, and the student may take credit for it, or move it.
+    pub absence_offered: bool,
     pub version: i32,
     pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -154,6 +156,8 @@ pub struct Filter {
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
     pub series: Option<SeriesId>,
+    /// Only those whose tutor was absent by this report.
+    pub absence: Option<AbsenceId>,
     pub status: Option<Vec<BookingStatus>>,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
@@ -175,7 +179,10 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
-       bookings.series_id, bookings.recurrence_id, bookings.version, bookings.booked_at, bookings.created_at
+       bookings.series_id, bookings.recurrence_id,
+       bookings.status = 'confirmed' AND EXISTS (
+           SELECT FROM absent_bookings WHERE booking_id = bookings.id AND offered_at IS NOT NULL) AS absence_offered,
+       bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -197,6 +204,7 @@ impl Filter {
             needs_tutor: None,
             id: None,
             series: None,
+            absence: None,
             status: None,
             from: None,
             until: None,
@@ -235,6 +243,11 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     }
     if let Some(id) = filter.series {
         conditions.add("bookings.series_id = ?", [id.into()]);
+    }
+    if let Some(id) = filter.absence {
+        let condition =
+            "bookings.id IN (SELECT booking_id FROM absence_bookings WHERE absence_id = ?)";
+        conditions.add(condition, [id.into()]);
     }
     if let Some(statuses) = filter.status {
         let statuses = statuses.iter().map(ActiveEnum::to_value);
@@ -379,13 +392,14 @@ pub async fn expire_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result
     Ok(updated.await?.rows_affected())
 }
 
-/// Completes what is confirmed and over, a bounded number at a time; how many there were.
+/// Completes what is confirmed and over, unless its tutor was absent, a bounded number at a time; how many there were.
 pub async fn complete_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let updated = db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'completed', version = version + 1, updated_at = {now}
            WHERE id IN (
                SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now}
+                 AND NOT EXISTS (SELECT FROM absent_bookings WHERE booking_id = bookings.id)
                ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
     ));
     Ok(updated.await?.rows_affected())

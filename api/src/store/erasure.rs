@@ -168,6 +168,10 @@ pub async fn empty_tutor(
         ),
         raw_sql!(
             Postgres,
+            r#"DELETE FROM absences WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
             r#"DELETE FROM time_off WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
         ),
         raw_sql!(

@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 22] = [
+pub const LISTS: [(&str, &str); 24] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -112,6 +112,17 @@ pub const LISTS: [(&str, &str); 22] = [
         "time_off",
         "SELECT time_off.id, starts_at, ends_at, first_date, last_date, note, time_off.created_at
          FROM time_off JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY time_off.id DESC",
+    ),
+    (
+        "absences",
+        "SELECT absences.id, reason, starts_at, ends_at, time_off_id IS NULL AS taken_back, absences.created_at
+         FROM absences JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY absences.id DESC",
+    ),
+    (
+        "absence_offers",
+        "SELECT booking_id, offered.starts_at, offered.ends_at, offered_at
+         FROM absence_bookings AS offered JOIN bookings ON bookings.id = booking_id
+         WHERE student_id = $1 AND offered_at IS NOT NULL ORDER BY offered.starts_at DESC, booking_id",
     ),
     (
         "google_connection",

@@ -1,5 +1,6 @@
 //! The only queries. Every function takes the connection or the transaction on which it runs.
 
+pub mod absence;
 pub mod account;
 pub mod app_key;
 pub mod audit_entry;

@@ -43,6 +43,7 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
             .replace("{guardian}/{student}", "{guardian_id}/{student_id}");
         let ids = [
             "{tutor}",
+            "{absence}",
             "{booking}",
             "{hold}",
             "{lesson}",
@@ -249,6 +250,7 @@ async fn what_is_not_ones_own_is_answered_like_what_does_not_exist() {
                 ..row
             };
             let own = [
+                "{absence}",
                 "{booking}",
                 "{hold}",
                 "{entry}",
@@ -305,7 +307,7 @@ async fn a_hidden_tutor_is_answered_like_one_that_does_not_exist() {
         assert_eq!(answers[0], answers[1], "{}", row.operation);
         count += 1;
     }
-    assert_eq!(count, 21);
+    assert_eq!(count, 23);
     let mut wanted = world.tutor.lesson("2027-03-03T08:00:00Z", 60);
     let hidden = other.post("/v1/bookings", &wanted).await;
     wanted["tutor_id"] = json!(nowhere);

@@ -1,6 +1,7 @@
 //! The API as people use it: over HTTP, against a real Postgres and the stand-in for Google.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod absences;
 mod attacks;
 mod audit;
 mod audit_entries;

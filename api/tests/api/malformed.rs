@@ -131,6 +131,9 @@ const CONNECTION: &str = "/v1/calendar/connection";
 const IDENTITIES: &str = "/v1/me/identities";
 const OVERRIDE: &str = "/v1/tutors/{tutor}/overrides/2027-03-02";
 const TIME_OFF: &str = "/v1/tutors/{tutor}/time-off";
+const ABSENCES: &str = "/v1/tutors/{tutor}/absences";
+const REASSIGNMENTS: &str = "/v1/absences/{absence}/reassignments";
+const ABSENCE_OFFERS: &str = "/v1/absences/{absence}/offers";
 const POLICY: &str = "/v1/tutors/{tutor}/policy";
 const FOLLOWED: &str = "/v1/tutors/{tutor}/holiday-calendars";
 const CENTRE: &str = "/v1/centre/policy";
@@ -205,6 +208,21 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
                 "id": "x", "student_id": tutor.id.0, "tutor_id": tutor.id.0, "subject": "mathematics",
                 "level": "School", "start": "2027-03-03T08:00:00Z", "end": "2027-03-03T09:00:00Z",
             }]}),
+        ),
+        (
+            "POST",
+            ABSENCES,
+            json!({"first_date": "2027-04-02", "last_date": "2027-04-02", "reason": "illness"}),
+        ),
+        (
+            "POST",
+            REASSIGNMENTS,
+            json!({"assignments": [{"booking_id": uuid::Uuid::nil(), "tutor_id": tutor.id.0}]}),
+        ),
+        (
+            "POST",
+            ABSENCE_OFFERS,
+            json!({"booking_ids": [uuid::Uuid::nil()]}),
         ),
     ]
 }
@@ -347,7 +365,8 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What only admins may stands in such paths.
-const OF_ADMINS: [&str; 11] = [
+const OF_ADMINS: [&str; 12] = [
+    "/v1/absences",
     "/cancellation-policy",
     "/v1/credits",
     "/v1/quota",
@@ -367,6 +386,7 @@ struct World {
     tutor: TutorAtCentre,
     student: Person,
     admin: Person,
+    absence: String,
     booking: String,
     lesson: String,
     series: String,
@@ -395,6 +415,10 @@ impl World {
             "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
         });
         let series = student.post("/v1/series", &series).await.expect(201);
+        let day =
+            json!({"first_date": "2027-04-03", "last_date": "2027-04-03", "reason": "family"});
+        let absence = tutor.person.post(&tutor.path("/absences"), &day).await;
+        let absence = absence.expect(201);
         let admin = test.admin("Ada").await;
         let other = test.student("Olga").await.id().await;
         let app = admin
@@ -408,6 +432,7 @@ impl World {
             tutor,
             student,
             admin,
+            absence: absence["id"].as_str().unwrap().to_owned(),
             booking,
             lesson,
             series: series["id"].as_str().unwrap().to_owned(),
@@ -420,6 +445,7 @@ impl World {
     fn fill(&self, target: &str) -> String {
         target
             .replace("{tutor}", &self.tutor.id.to_string())
+            .replace("{absence}", &self.absence)
             .replace("{booking}", &self.booking)
             .replace("{lesson}", &self.lesson)
             .replace("{series}", &self.series)
@@ -600,6 +626,7 @@ async fn a_tutors_time_is_not_changed_to_what_can_not_be() {
     let world = World::new().await;
     world.refuses(&time::overrides()).await;
     world.refuses(&time::time_off()).await;
+    world.refuses(&time::absences()).await;
     world.refuses(&time::policies()).await;
     world.refuses(&time::holidays()).await;
     world.refuses(&time::calendars()).await;

@@ -16,7 +16,7 @@ const ACTORS: [Actor; 5] = [
     Actor::Clock,
 ];
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Hold,
     Step::Request,
     Step::Confirm,
@@ -24,6 +24,7 @@ const STEPS: [Step; 10] = [
     Step::Expire,
     Step::Reschedule,
     Step::Cancel,
+    Step::CallOff,
     Step::Complete,
     Step::RecordAttendance,
     Step::RecordNoShow,

@@ -63,7 +63,7 @@ pub struct Booking {
     #[schema(required)]
     cancelled_at: Option<DateTime<Utc>>,
     /// Why it was cancelled or declined, if anybody said; `too_few`, without anybody, where too few students had joined a
-    /// group lesson at its deadline.
+    /// group lesson at its deadline, and `tutor_absent` where the lesson began without its tutor.
     #[schema(required)]
     cancellation_reason: Option<String>,
     /// What it meant for the student that it was cancelled or declined; null where it was not, or that was decided by
@@ -73,6 +73,9 @@ pub struct Booking {
     /// How it was paid for; null: not here.
     #[schema(required)]
     paid_with: Option<PayWith>,
+    /// Set while the tutor is absent, and it is left to the student what becomes of it; null otherwise.
+    #[schema(required)]
+    absence_offer: Option<AbsenceOffer>,
     /// The series with which it was booked; null for single bookings.
     #[schema(required)]
     series_id: Option<Uuid>,
@@ -82,6 +85,19 @@ pub struct Booking {
     #[schema(required, value_type = Option<String>, pattern = "^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]$", example = "2027-01-11T16:00")]
     recurrence_id: Option<NaiveDateTime>,
     created_at: DateTime<Utc>,
+}
+
+/// The tutor is absent. To cancel the booking gives credit for all of it, whatever the cancellation policy says, and to
+/// reschedule it is not too late; with another tutor, a lesson can be booked for the credit. Who chooses nothing until
+/// `expires_at` gets the credit. The API tells nobody of the offer: who reads the booking tells its student.
+#[derive(Serialize, ToSchema)]
+struct AbsenceOffer {
+    /// The start of the lesson.
+    #[schema(example = "2026-11-23T15:00:00Z")]
+    expires_at: DateTime<Utc>,
+    /// Whether its student can reschedule it: not alone, where others learn with them. Where the tutor approves what is
+    /// booked, `reschedule_booking` refuses it with `approval_needed`.
+    may_reschedule: bool,
 }
 
 /// With what a booking is paid for: `credit` of the student for the subject.
@@ -198,6 +214,10 @@ impl From<Detail> for Booking {
             cancellation_reason: detail.cancellation_reason,
             cancellation,
             paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
+            absence_offer: detail.absence_offered.then_some(AbsenceOffer {
+                expires_at: detail.starts_at,
+                may_reschedule: detail.capacity == 1,
+            }),
             series_id: detail.series_id.map(|id| id.0),
             recurrence_id: detail.recurrence_id,
             created_at: detail.created_at,

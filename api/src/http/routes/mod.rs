@@ -1,5 +1,7 @@
 //! The operations, one file per resource.
 
+mod absence_outcomes;
+mod absences;
 mod app_keys;
 mod audit_entries;
 mod auth;
@@ -92,6 +94,10 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(overrides::get, overrides::put, overrides::delete))
         .routes(routes!(time_off::list, time_off::create))
         .routes(routes!(time_off::get, time_off::delete))
+        .routes(routes!(absences::list, absences::report))
+        .routes(routes!(absences::get, absences::take_back))
+        .routes(routes!(absence_outcomes::reassign))
+        .routes(routes!(absence_outcomes::offer))
         .routes(routes!(policy::get_tutor, policy::replace_tutor))
         .routes(routes!(policy::get_centre, policy::replace_centre))
         .routes(routes!(

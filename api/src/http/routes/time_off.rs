@@ -148,19 +148,27 @@ pub struct NewTimeOff {
 
 impl NewTimeOff {
     fn time(&self) -> Result<availability::TimeOff, Error> {
-        match (self.start, self.end, self.first_date, self.last_date) {
-            (Some(start), Some(end), None, None) => Span::new(start, end)
-                .map(availability::TimeOff::Span)
-                .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start")),
-            (None, None, Some(first), Some(last)) => {
-                local_time::dates(first, last, "last_date").map(availability::TimeOff::Dates)
-            }
-            _ => Err(Error::invalid(
-                "",
-                "span_or_dates",
-                "give either start and end, or first_date and last_date",
-            )),
+        time_of((self.start, self.end), (self.first_date, self.last_date))
+    }
+}
+
+/// Time that is given either as a span or as whole days.
+pub(super) fn time_of(
+    span: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    dates: (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<availability::TimeOff, Error> {
+    match (span, dates) {
+        ((Some(start), Some(end)), (None, None)) => Span::new(start, end)
+            .map(availability::TimeOff::Span)
+            .ok_or_else(|| Error::invalid("end", "not_after_start", "must be after start")),
+        ((None, None), (Some(first), Some(last))) => {
+            local_time::dates(first, last, "last_date").map(availability::TimeOff::Dates)
         }
+        _ => Err(Error::invalid(
+            "",
+            "span_or_dates",
+            "give either start and end, or first_date and last_date",
+        )),
     }
 }
 

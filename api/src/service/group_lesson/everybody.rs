@@ -8,7 +8,7 @@ use crate::{
     app::App,
     error::{Error, Obstacle},
     service::{
-        LessonId, UserId,
+        LessonId, UserId, absence,
         booking::{span, translate, turn, unavailable},
         caller::Caller,
         idempotency::Reply,
@@ -76,6 +76,7 @@ pub async fn cancel<A: Serialize + Send + Sync>(
         check_version(&lesson, versions.as_deref())?;
         check_step(&lesson, Step::Cancel, actor(caller, &lesson), now)?;
         let by = caller.user_id();
+        absence::keep_offers(txn, id, (by, reason), now).await?;
         store::group_lesson::cancel(txn, id, (by, reason), now).await?;
         store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
         reply.keep(txn, find(txn, caller, id).await?).await
@@ -195,7 +196,9 @@ async fn decide_one(app: &App, id: LessonId) -> Result<(), Error> {
         // Who has only an offer may not come.
         let coming = lesson.seats_taken - lesson.seats_offered;
         if may_cancel && coming < lesson.minimum.into() {
-            store::group_lesson::cancel(txn, id, (None, Some(TOO_FEW)), now).await?;
+            let why = (None, Some(TOO_FEW));
+            absence::keep_offers(txn, id, why, now).await?;
+            store::group_lesson::cancel(txn, id, why, now).await?;
             store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
         }
         Ok(())

@@ -89,14 +89,19 @@ pub(in crate::service) async fn take_seat(
     let times = Times::within(app, txn, (caller, Some(student)), lesson.tutor_id, span).await?;
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, student)?;
-    let mut obstacles = times.obstacles(&About::default(), span, now, false)?;
+    // All of them first: what is the lesson's already must not hide that the tutor is away, nor the notice.
+    let mut obstacles = times.obstacles(&About::default(), span, now, true)?;
     let keeps_notice = step::acts_for(caller, student);
-    // The tutor's time is the lesson's already.
+    // The tutor's time is the lesson's already, unless the tutor is away.
     obstacles.retain(|obstacle| match obstacle.code {
-        "student_busy" => true,
+        "student_busy" | "time_off" => true,
         "notice" => keeps_notice,
         _ => false,
     });
+    for obstacle in obstacles.iter_mut().filter(|it| it.code == "time_off") {
+        obstacle.span = None;
+    }
+    obstacles.dedup();
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }

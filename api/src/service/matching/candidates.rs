@@ -1,8 +1,11 @@
 //! What could be booked for each wish.
 
-use super::Wish;
+use super::{
+    Wish,
+    bounds::{Limits, People},
+};
 use crate::{
-    service::{UserId, slot::Times, tutor::Tutor},
+    service::{slot::Times, tutor::Tutor},
     store::cache::OfStudents,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -174,26 +177,18 @@ struct Options<'a> {
     limits: Vec<u32>,
     /// With the number of tutors who come first for the wish.
     found: Vec<(usize, Candidate, Choice)>,
-    people: HashMap<UserId, usize>,
-    /// The break that those who teach need after a lesson.
-    breaks: HashMap<UserId, TimeDelta>,
+    people: People,
 }
 
 impl<'a> Options<'a> {
     fn new(centre: &'a Centre, wishes: &'a [Wish]) -> Self {
         let tutors = centre.times.tutors();
-        let breaks = tutors.map(|(tutor, _)| {
-            let policy = &tutor.timetable.policy;
-            let longer = policy.buffer_before.max(policy.buffer_after);
-            (tutor.profile.user_id, longer.max(TimeDelta::zero()))
-        });
         Self {
-            breaks: breaks.collect(),
             centre,
             wishes,
             limits: Vec::new(),
             found: Vec::new(),
-            people: HashMap::new(),
+            people: People::new(tutors.map(|(tutor, _)| &**tutor)),
         }
     }
 
@@ -232,8 +227,8 @@ impl<'a> Options<'a> {
                 let limits = limits.of(span.start(), &mut self.limits, room);
                 let candidate = Candidate {
                     wish: it.wish,
-                    tutor: self.takes(tutor.profile.user_id, span),
-                    student: self.takes(self.wishes[it.wish].student, span),
+                    tutor: self.people.takes(tutor.profile.user_id, span),
+                    student: self.people.takes(self.wishes[it.wish].student, span),
                     limits,
                     cost: it.rank,
                 };
@@ -245,45 +240,6 @@ impl<'a> Options<'a> {
                 self.found.push((it.after, candidate, choice));
             }
         }
-    }
-
-    /// The number of somebody, and the time that a lesson takes of them: whoever teaches needs a break after it, be it
-    /// given or taken.
-    fn takes(&mut self, id: UserId, span: Span) -> (usize, Span) {
-        let next = self.people.len();
-        let number = *self.people.entry(id).or_insert(next);
-        let longer = self.breaks.get(&id).copied().unwrap_or_default();
-        let end = span.end().checked_add_signed(longer);
-        let with_break = end.and_then(|end| Span::new(span.start(), end));
-        (number, with_break.unwrap_or(span))
-    }
-}
-
-/// The limits under which lessons of one tutor fall, by what they begin at.
-#[derive(Default)]
-struct Limits {
-    of_start: HashMap<DateTime<Utc>, Vec<usize>>,
-    of_period: HashMap<Period, usize>,
-}
-
-impl Limits {
-    fn of(
-        &mut self,
-        start: DateTime<Utc>,
-        limits: &mut Vec<u32>,
-        room: impl FnOnce() -> Vec<(Period, u32)>,
-    ) -> Vec<usize> {
-        let of_period = &mut self.of_period;
-        let of_start = self.of_start.entry(start).or_insert_with(|| {
-            let places = room().into_iter().map(|(period, lessons)| {
-                *of_period.entry(period).or_insert_with(|| {
-                    limits.push(lessons);
-                    limits.len() - 1
-                })
-            });
-            places.collect()
-        });
-        of_start.clone()
     }
 }
 

@@ -117,6 +117,7 @@ pub fn table(world: &World) -> Vec<Row> {
         third_party_apps(),
         tutors(),
         time_of_tutors(),
+        absences(),
         slots(),
         centre(),
         bookings(world),
@@ -334,6 +335,30 @@ fn time_of_tutors() -> Vec<Row> {
             200,
         )
         .edit(Method::PUT, json!({"calendar_ids": []})),
+    ]
+}
+
+/// When a tutor can't teach, and what becomes of the lessons.
+fn absences() -> Vec<Row> {
+    let day = json!({"first_date": "2027-03-02", "last_date": "2027-03-02", "reason": "illness"});
+    let of_absence = |operation, status| {
+        Row::signed_in(operation, "/v1/absences/{absence}", 404)
+            .but(status, &[Who::Tutor, Who::Admin])
+    };
+    vec![
+        Row::tutors_own("list_absences", "/v1/tutors/{tutor}/absences", 200),
+        Row::tutors_own("report_absence", "/v1/tutors/{tutor}/absences", 201)
+            .sent(Method::POST, day),
+        of_absence("get_absence", 200),
+        of_absence("take_back_absence", 204).with(Method::DELETE),
+        Row::admins(
+            "reassign_absence",
+            "/v1/absences/{absence}/reassignments",
+            200,
+        )
+        .sent(Method::POST, json!({"all": true})),
+        Row::admins("offer_absence", "/v1/absences/{absence}/offers", 200)
+            .sent(Method::POST, json!({"all": true})),
     ]
 }
 

@@ -165,6 +165,12 @@ impl World {
         let day = json!({"first_date": "2027-04-02", "last_date": "2027-04-02"});
         let of_tutor = self.tutor.path("/time-off");
         let off = id(self.tutor.person.post(&of_tutor, &day).await);
+        let absent = self.tutor.lesson("2027-03-09T10:00:00Z", 60);
+        student.post("/v1/bookings", &absent).await.expect(201);
+        let day =
+            json!({"first_date": "2027-03-09", "last_date": "2027-03-09", "reason": "illness"});
+        let of_tutor = self.tutor.path("/absences");
+        let absence = id(self.tutor.person.post(&of_tutor, &day).await);
         self.tutor.put_override("2027-03-20", &[]).await.expect(200);
         let calendar = json!({"name": "Berlin", "centre_wide": false});
         let calendar = id(admin.post("/v1/holiday-calendars", &calendar).await);
@@ -180,6 +186,7 @@ impl World {
         let path = format!("/v1/users/{}/suspend", self.ids["suspended"]);
         admin.post(&path, &json!({})).await.expect(200);
         self.ids.extend([
+            ("absence", absence),
             ("booking", booked),
             ("hold", hold),
             ("lesson", lesson),

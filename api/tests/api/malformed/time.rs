@@ -1,8 +1,8 @@
 //! What a tutor's time, and the centre's, can't be.
 
 use super::{
-    CALENDAR, CALENDARS, CENTRE, Case, FOLLOWED, HOLIDAYS, IMPORT, OVERRIDE, POLICY, TIME_OFF,
-    TUTOR, fields, query,
+    ABSENCE_OFFERS, ABSENCES, CALENDAR, CALENDARS, CENTRE, Case, FOLLOWED, HOLIDAYS, IMPORT,
+    OVERRIDE, POLICY, REASSIGNMENTS, TIME_OFF, TUTOR, fields, query,
 };
 use crate::support::local_hours;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -83,6 +83,81 @@ pub fn overrides() -> Vec<Case> {
         let errors = [("date", "out_of_range")];
         cases.push(fields("PUT", &path, &json!({"hours": []}), &errors));
         cases.push(fields("DELETE", &path, &json!({}), &errors));
+    }
+    cases
+}
+
+pub fn absences() -> Vec<Case> {
+    let with = |body: Value, errors: &[_]| fields("POST", ABSENCES, &body, errors);
+    let span = |start: &str, end: &str, errors: &[_]| {
+        with(
+            json!({"start": start, "end": end, "reason": "other"}),
+            errors,
+        )
+    };
+    let (id, other) = (
+        "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d",
+        "0198c5a0-7b1d-7f00-8a52-6e1d2c3b4a59",
+    );
+    let assignment = json!({"booking_id": id, "tutor_id": other});
+    let mut cases = vec![
+        with(json!({}), &[("reason", "missing")]),
+        with(json!({"reason": "illness"}), &[("", "span_or_dates")]),
+        with(
+            json!({"first_date": "2027-03-02", "last_date": "2027-03-02", "reason": "lazy"}),
+            &[("reason", "unacceptable")],
+        ),
+        with(
+            json!({"first_date": "2027-03-02", "last_date": "2027-03-02", "reason": "other", "note": "x"}),
+            &[("note", "unknown")],
+        ),
+        with(
+            json!({"first_date": "2027-02-01", "last_date": "2027-02-02", "reason": "other"}),
+            &[("last_date", "not_ahead")],
+        ),
+        with(
+            json!({"first_date": "2027-03-03", "last_date": "2027-03-02", "reason": "other"}),
+            &[("last_date", "before_first")],
+        ),
+        span(
+            "2027-03-02T10:00:00Z",
+            "2027-03-02T10:00:00Z",
+            &[("end", "not_after_start")],
+        ),
+        span(
+            "2027-02-02T10:00:00Z",
+            "2027-02-02T11:00:00Z",
+            &[("end", "not_ahead")],
+        ),
+        span(
+            "2027-03-02T10:00:00Z",
+            "2028-03-02T10:00:01Z",
+            &[("end", "too_long")],
+        ),
+    ];
+    let neither = [("", "some_or_all")];
+    for (path, field, some) in [
+        (REASSIGNMENTS, "assignments", assignment),
+        (ABSENCE_OFFERS, "booking_ids", json!(id)),
+    ] {
+        cases.extend([
+            fields("POST", path, &json!({}), &neither),
+            fields("POST", path, &json!({"all": false}), &neither),
+            fields("POST", path, &json!({field: [some], "all": true}), &neither),
+            fields("POST", path, &json!({"all": 1}), &[("all", "unacceptable")]),
+            fields(
+                "POST",
+                path,
+                &json!({field: [some, some]}),
+                &[(&format!("{field}[1]").leak()[..], "duplicate")],
+            ),
+            fields(
+                "POST",
+                path,
+                &json!({field: vec![&some; 501]}),
+                &[(field, "wrong_count")],
+            ),
+        ]);
     }
     cases
 }

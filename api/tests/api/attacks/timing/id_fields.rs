@@ -115,6 +115,8 @@ fn of_bodies() -> Vec<IdField> {
     series_for_student["student_id"] = json!("{student}");
     let reassign = ("reassign_booking", "/v1/bookings/{booking}/reassign");
     let to_tutor = json!({"tutor_id": "{tutor}"});
+    let offer = ("offer_absence", "/v1/absences/{absence}/offers");
+    let to_students = json!({"booking_ids": ["{booking}"]});
     let link = ("create_guardianship", "/v1/guardianships");
     let sides = json!({"guardian_id": "{guardian}", "student_id": "{student}"});
     let invite = ("create_invitation", "/v1/invitations");
@@ -153,6 +155,7 @@ fn of_bodies() -> Vec<IdField> {
         one(repeat, &post, "tutor_id", "tutor", series),
         one(repeat, &post, "student_id", "student", series_for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
+        one(offer, &post, "booking_ids", "booking", to_students),
         one(link, &post, "guardian_id", "guardian", sides.clone()),
         one(link, &post, "student_id", "student", sides),
         one(invite, &post, "student_id", "student", invitation),

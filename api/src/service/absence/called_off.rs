@@ -1,0 +1,125 @@
+//! Lessons that begin without their tutor: nobody took them over, and their students chose nothing.
+
+use crate::{
+    app::App,
+    error::Error,
+    service::{
+        LessonId, UserId,
+        booking::{BookingStatus, Detail, Side},
+        cancellation, step,
+        transaction::transaction,
+    },
+    store::{
+        self,
+        booking::{Cancellation, Filter, row_status},
+        job::Work,
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::lifecycle::{self, Actor, Step};
+use sea_orm::DatabaseTransaction;
+use std::collections::BTreeSet;
+
+/// Why bookings are cancelled whose tutor is absent.
+pub const TUTOR_ABSENT: &str = "tutor_absent";
+
+/// Cancels what has begun without its tutor, and gives the students credit. Whether there was any.
+pub async fn call_off(app: &App) -> Result<bool, Error> {
+    let due = store::absence::due(&app.db, None, app.clock.now()).await?;
+    let lessons: BTreeSet<LessonId> = due.iter().map(|due| due.lesson_id).collect();
+    let mut any = false;
+    for id in lessons {
+        match call_off_one(app, id).await {
+            Ok(()) => any = true,
+            Err(error) => tracing::warn!(lesson = %id, %error, "left for later"),
+        }
+    }
+    if any {
+        app.work_enqueued.notify_one();
+    }
+    Ok(any)
+}
+
+async fn call_off_one(app: &App, id: LessonId) -> Result<(), Error> {
+    transaction!(app.db, |txn| {
+        store::group_lesson::lock_seats(txn, id).await?;
+        let now = app.clock.now();
+        let before = confirmed(txn, id, now).await?;
+        let people = before
+            .iter()
+            .flat_map(|it| [it.tutor_user_id, it.student_id]);
+        let people: Vec<UserId> = people.collect();
+        store::lock_time_of(txn, &people).await?;
+        let due = store::absence::due(txn, Some(id), now).await?;
+        // All who are in a group lesson are without its tutor, also who came into it after that was reported.
+        let is_due = |it: &Detail| {
+            let is_named = due.iter().any(|due| due.booking_id == it.id);
+            is_named || (it.capacity > 1 && !due.is_empty())
+        };
+        let bookings = confirmed(txn, id, now).await?;
+        let bookings: Vec<Detail> = bookings.into_iter().filter(is_due).collect();
+        for booking in &bookings {
+            let standing = booking.standing(TimeDelta::zero());
+            lifecycle::take(&standing, Step::CallOff, Actor::Clock, now).map_err(step::refused)?;
+            cancel(txn, booking, (None, Some(TUTOR_ABSENT)), now).await?;
+        }
+        match bookings.first() {
+            None => return Ok(()),
+            Some(group) if group.capacity > 1 => {
+                let why = (None, Some(TUTOR_ABSENT));
+                store::group_lesson::cancel(txn, id, why, now).await?;
+            }
+            Some(_) => store::lesson::cancel_if_empty(txn, id, now).await?,
+        }
+        Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
+    })
+}
+
+async fn confirmed(
+    txn: &DatabaseTransaction,
+    id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Detail>, Error> {
+    let filter = Filter {
+        lesson: Some(id),
+        status: Some(vec![BookingStatus::Confirmed]),
+        limit: i64::from(i16::MAX),
+        ..Filter::all(Side::centre(), false, now)
+    };
+    Ok(store::booking::list(txn, filter).await?)
+}
+
+/// Cancels those bookings of a group lesson, which is being cancelled, to whose students it is left what becomes of them:
+/// they get the credit that they were promised, whoever cancels it and why. Its people are locked.
+pub async fn keep_offers(
+    txn: &DatabaseTransaction,
+    id: LessonId,
+    why: (Option<UserId>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let bookings = confirmed(txn, id, now).await?;
+    for booking in bookings.iter().filter(|it| it.absence_offered) {
+        cancel(txn, booking, why, now).await?;
+    }
+    Ok(())
+}
+
+/// Cancels a booking for credit.
+async fn cancel(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    (by, reason): (Option<UserId>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let cancellation = Cancellation {
+        status: row_status(lifecycle::BookingStatus::Cancelled),
+        by,
+        reason,
+        outcome: Some(cancellation::settle_absence(txn, booking, now).await?),
+    };
+    if store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {
+        Ok(())
+    } else {
+        Err(step::changed_meanwhile())
+    }
+}

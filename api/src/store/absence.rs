@@ -1,0 +1,196 @@
+//! Absences of tutors, and the bookings that need another tutor because of them.
+
+use ::entity::id::{AbsenceId, BookingId, LessonId, TimeOffId, TutorId};
+use chrono::{DateTime, Utc};
+use scheduling::interval::Span;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use uuid::Uuid;
+
+/// That a tutor is absent.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Absence {
+    pub id: AbsenceId,
+    pub tutor_id: TutorId,
+    /// What closes the time; none where the absence is taken back.
+    pub time_off_id: Option<TimeOffId>,
+    pub reason: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Whose absences somebody may see.
+#[derive(Clone, Copy, Debug)]
+pub enum Viewer {
+    Centre,
+    /// None: of nobody.
+    Tutor(Option<TutorId>),
+}
+
+/// An absence, and the bookings that need another tutor because of it. What is offered already, because of another of the
+/// same time, stays so when that one is taken back. Two statements.
+pub async fn insert(
+    txn: &impl ConnectionTrait,
+    absence: &Absence,
+    bookings: &[BookingId],
+) -> Result<(), DbErr> {
+    let Absence {
+        id,
+        tutor_id,
+        time_off_id,
+        reason,
+        starts_at,
+        ends_at,
+        created_at,
+    } = absence.clone();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"INSERT INTO absences (id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at)
+           VALUES ({id}, {tutor_id}, {time_off_id}, {reason}, {starts_at}, {ends_at}, {created_at})"#
+    ))
+    .await?;
+    let bookings: Vec<Uuid> = bookings.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"INSERT INTO absence_bookings (booking_id, absence_id, lesson_id, starts_at, ends_at, offered_at)
+           SELECT bookings.id, {id}, lesson_id, bookings.starts_at, bookings.ends_at,
+                  (SELECT min(offered_at) FROM absent_bookings WHERE booking_id = bookings.id)
+           FROM bookings WHERE bookings.id = ANY({bookings})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+pub async fn find(
+    db: &impl ConnectionTrait,
+    id: AbsenceId,
+    viewer: Viewer,
+) -> Result<Option<Absence>, DbErr> {
+    let (sees_all, own) = match viewer {
+        Viewer::Centre => (true, None),
+        Viewer::Tutor(own) => (false, own),
+    };
+    Absence::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
+           WHERE id = {id} AND ({sees_all} OR tutor_id = {own})"#
+    ))
+    .one(db)
+    .await
+}
+
+/// Locks an absence: it is not taken back before the end of this transaction.
+pub async fn lock(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM absences WHERE id = {id} FOR UPDATE"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Absences of a tutor, in the order in which they were reported.
+pub async fn of_tutor(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    after: Option<AbsenceId>,
+    limit: i64,
+) -> Result<Vec<Absence>, DbErr> {
+    Absence::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
+           WHERE tutor_id = {tutor_id} AND ({after}::uuid IS NULL OR id > {after})
+           ORDER BY id LIMIT {limit}"#
+    ))
+    .all(db)
+    .await
+}
+
+/// A booking that needed another tutor when the absence was reported, as it was then.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Affected {
+    pub booking_id: BookingId,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// All of an absence, by start.
+pub async fn affected(db: &impl ConnectionTrait, id: AbsenceId) -> Result<Vec<Affected>, DbErr> {
+    Affected::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT booking_id, starts_at, ends_at FROM absence_bookings
+           WHERE absence_id = {id} ORDER BY starts_at, booking_id"#
+    ))
+    .all(db)
+    .await
+}
+
+/// Leaves it to the students of these bookings what becomes of them; the bookings have another version then.
+pub async fn offer(
+    txn: &impl ConnectionTrait,
+    id: AbsenceId,
+    bookings: &[BookingId],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let bookings: Vec<Uuid> = bookings.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH offered AS (
+               UPDATE absence_bookings SET offered_at = {now}
+               WHERE absence_id = {id} AND booking_id = ANY({bookings}) AND offered_at IS NULL
+               RETURNING booking_id)
+           UPDATE bookings SET version = version + 1, updated_at = {now} WHERE id IN (SELECT booking_id FROM offered)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets go what is set aside of a tutor's time, which is locked.
+pub async fn drop_holds(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let (start, end) = (span.start(), span.end());
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH dropped AS (
+               UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, version = bookings.version + 1,
+                   updated_at = {now}
+               FROM lessons
+               WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND bookings.status = 'held'
+                 AND lessons.starts_at < {end} AND lessons.ends_at > {start} AND lessons.starts_at > {start}::timestamptz - interval '8 hours'
+               RETURNING lesson_id)
+           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
+           WHERE id IN (SELECT lesson_id FROM dropped)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// A booking whose lesson has begun without its tutor.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Due {
+    pub booking_id: BookingId,
+    pub lesson_id: LessonId,
+}
+
+/// A bounded number of them, of this lesson where one is given.
+pub async fn due(
+    db: &impl ConnectionTrait,
+    lesson_id: Option<LessonId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Due>, DbErr> {
+    Due::find_by_statement(raw_sql!(
+        Postgres,
+        // No lesson is longer; so what is looked through are the bookings of this day that are not over.
+        r#"SELECT bookings.id AS booking_id, bookings.lesson_id FROM bookings
+           WHERE status = 'confirmed' AND starts_at <= {now} AND ends_at <= {now}::timestamptz + interval '8 hours'
+             AND ({lesson_id}::uuid IS NULL OR lesson_id = {lesson_id})
+             AND EXISTS (SELECT FROM absent_bookings WHERE booking_id = bookings.id)
+           ORDER BY ends_at LIMIT 500"#
+    ))
+    .all(db)
+    .await
+}
