@@ -50,6 +50,13 @@ pub struct Model {
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series: RFC 5545 `RECURRENCE-ID`.
     pub recurrence_id: Option<DateTime>,
+    /// The time that the student wants instead, and the tutor has yet to approve; as the two that follow.
+    pub proposed_starts_at: Option<DateTimeUtc>,
+    pub proposed_ends_at: Option<DateTimeUtc>,
+    /// Until when, and not then, the tutor may answer.
+    pub proposal_expires_at: Option<DateTimeUtc>,
+    /// The booking for whose proposed time this one is set aside; it is nobody's hold then.
+    pub reserved_for: Option<BookingId>,
     /// Grows with each change; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,

@@ -51,6 +51,7 @@ mod m20261121_000060_create_cancellation_policy;
 mod m20261121_000061_create_credit_ledger;
 mod m20261121_000062_create_quota;
 mod m20261121_000064_create_series;
+mod m20261122_000072_add_proposed_time;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -104,6 +105,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000061_create_credit_ledger::Migration),
             Box::new(m20261121_000062_create_quota::Migration),
             Box::new(m20261121_000064_create_series::Migration),
+            Box::new(m20261122_000072_add_proposed_time::Migration),
         ]
     }
 }

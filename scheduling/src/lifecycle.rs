@@ -71,6 +71,16 @@ pub enum Step {
     Expire,
     /// Move the lesson to another time, or into the hands of another tutor.
     Reschedule,
+    /// Ask a tutor for another time who wants to be asked.
+    ProposeTime,
+    /// Move the lesson to the time that is proposed.
+    ApproveTime,
+    /// Leave the lesson where it is.
+    DeclineTime,
+    /// Want the lesson where it is after all.
+    WithdrawTime,
+    /// Let the time for an answer to the proposal run out.
+    ExpireTime,
     /// Give the place back.
     Cancel,
     /// Let the lesson be over.
@@ -101,6 +111,10 @@ pub enum Actor {
 pub enum When {
     /// Before the lesson begins.
     BeforeStart,
+    /// As long as another time is proposed, and either time is ahead.
+    WhileProposed,
+    /// From the moment on when that is no longer so.
+    AfterProposal,
     /// Before the lesson begins, and before what is held or requested expires.
     BeforeExpiry,
     /// From the moment on when what is held or requested expires. What is requested expires when
@@ -130,13 +144,14 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 24] = {
+pub const RULES: [Rule; 29] = {
     use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
     };
     use When::{
-        AfterEnd, AfterExpiry, AfterStart, BeforeExpiry, BeforeStart, WithinAttendanceWindow,
+        AfterEnd, AfterExpiry, AfterProposal, AfterStart, BeforeExpiry, BeforeStart, WhileProposed,
+        WithinAttendanceWindow,
     };
     const fn rule(
         from: Option<BookingStatus>,
@@ -225,6 +240,41 @@ pub const RULES: [Rule; 24] = {
             Step::Reschedule,
             &[Student, Tutor, Admin, App],
             BeforeStart,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ProposeTime,
+            &[Student, App],
+            BeforeStart,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ApproveTime,
+            &[Tutor, Admin],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::DeclineTime,
+            &[Tutor, Admin],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::WithdrawTime,
+            &[Student, App],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ExpireTime,
+            &[Clock],
+            AfterProposal,
             Confirmed,
         ),
         rule(
@@ -319,6 +369,8 @@ pub struct Standing {
     pub ends_at: DateTime<Utc>,
     /// Until when, and not then, what is held may be booked, or what is requested answered.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Until when, and not then, another time is proposed, if one is: until both times are ahead no more, at the latest.
+    pub proposal_expires_at: Option<DateTime<Utc>>,
     /// How long after the end of the lesson a tutor may say who was there.
     pub attendance_window: TimeDelta,
 }
@@ -340,6 +392,8 @@ pub enum Refusal {
     Expired,
     /// What is held or requested has not expired.
     NotExpired,
+    /// No other time is proposed, or not any more.
+    NothingProposed,
     /// It is too long ago.
     TooLate,
 }
@@ -361,6 +415,7 @@ impl Refusal {
             Self::NotStarted => "not_started",
             Self::NotEnded => "not_ended",
             Self::NotExpired => "not_expired",
+            Self::NothingProposed => "nothing_proposed",
             Self::TooLate => "attendance_window_over",
         }
     }
@@ -375,8 +430,13 @@ impl When {
         let refuse = |refused: bool, refusal| if refused { Err(refusal) } else { Ok(()) };
         let expiry = booking.expires_at.unwrap_or(booking.starts_at);
         let expired = now >= expiry.min(booking.starts_at);
+        let proposed = booking
+            .proposal_expires_at
+            .is_some_and(|at| now < at.min(booking.starts_at));
         match self {
             Self::BeforeStart => refuse(now >= booking.starts_at, Refusal::AlreadyStarted),
+            Self::WhileProposed => refuse(!proposed, Refusal::NothingProposed),
+            Self::AfterProposal => refuse(proposed, Refusal::NotExpired),
             Self::BeforeExpiry => refuse(expired, Refusal::Expired),
             Self::AfterExpiry => refuse(!expired, Refusal::NotExpired),
             Self::AfterStart => refuse(now < booking.starts_at, Refusal::NotStarted),

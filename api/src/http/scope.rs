@@ -49,6 +49,7 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             "/v1/bookings"
             | "/v1/bookings/{id}/cancel"
             | "/v1/bookings/{id}/reschedule"
+            | "/v1/bookings/{id}/reschedule/withdraw"
             | "/v1/bookings/{id}/attendance"
             | "/v1/lessons"
             | "/v1/lessons/{id}/join"

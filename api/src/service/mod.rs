@@ -23,6 +23,7 @@ pub mod invitation;
 pub mod lesson_event;
 pub mod matching;
 pub mod policy;
+mod proposal;
 pub mod queue;
 pub mod quota;
 pub mod reassignment;

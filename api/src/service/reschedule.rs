@@ -3,13 +3,13 @@
 use super::{
     BookingId,
     booking::{
-        self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
-        time_of, translate, turn, unavailable,
+        self, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span, time_of, translate,
+        turn, unavailable,
     },
     caller::Caller,
     cancellation, credit,
     idempotency::Reply,
-    quota,
+    proposal, quota,
     reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
@@ -20,14 +20,14 @@ use crate::{
     error::Error,
     store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use scheduling::{interval::Span, lifecycle::Step};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
-/// student, and a third-party app, move it to what could be booked, and nothing that a tutor has approved who wants to
-/// be asked; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
+/// student, and a third-party app, move it to what could be booked, and propose it where the tutor who wants to be asked
+/// has approved the time that it has; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
 /// offer. A group lesson is moved with everybody in it, by other means. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
@@ -97,12 +97,19 @@ async fn move_to(
     booking::check_alone(booking)?;
     let now = app.clock.now();
     check_time(booking, to, now)?;
+    if booking.proposed().is_some() {
+        // In its place comes this.
+        store::booking::drop_proposal(txn, booking.id, now).await?;
+    }
     let whose = (caller, Some(booking.student_id));
     let times = Times::of_lesson(app, txn, whose, booking.tutor_id, to).await?;
     let times = times.without(time_of(booking)?);
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, booking.student_id)?;
-    let standing = standing_at(booking, caller, tutor.timetable.terms.approval, to, now)?;
+    let approval = tutor.timetable.terms.approval;
+    let asked_for = proposal::asked_for(caller, booking, approval);
+    let step = asked_for.map_or(Step::Reschedule, |_| Step::ProposeTime);
+    let standing = standing_at(booking, caller, step, to, now)?;
     let decides = caller.may_edit(booking.tutor_id);
     credit::check_length(booking, to)?;
     if !decides {
@@ -122,31 +129,28 @@ async fn move_to(
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }
+    if let Some(asked_for) = asked_for {
+        return proposal::propose(txn, booking, to, asked_for, now).await;
+    }
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
     stand(txn, booking, standing, now).await?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
-/// How a booking stands once the caller has moved it.
+/// How a booking stands once the caller has moved it, or proposed to.
 ///
 /// # Errors
-/// See [`step::take`]; [`Error::Conflict`] with `approval_needed`.
+/// See [`step::take`].
 pub(super) fn standing_at(
     booking: &Detail,
     caller: &Caller,
-    approval: Option<TimeDelta>,
+    step: Step,
     to: Span,
     now: DateTime<Utc>,
 ) -> Result<Standing, Error> {
-    let status = step::take(booking, caller, Step::Reschedule, now)?;
-    let decides = caller.may_edit(booking.tutor_id);
-    if !decides && status == BookingStatus::Confirmed && approval.is_some() {
-        let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
-        return Err(Error::conflict("approval_needed", detail));
-    }
     Ok(Standing {
-        status,
+        status: step::take(booking, caller, step, now)?,
         expires_at: booking.expires_at.map(|at| at.min(to.start())),
     })
 }

@@ -104,6 +104,10 @@ fn row(
         paid_credit_minutes: Set(0),
         series_id: Set(series.map(|(id, _)| id)),
         recurrence_id: Set(series.map(|(_, recurrence_id)| recurrence_id)),
+        proposed_starts_at: Set(None),
+        proposed_ends_at: Set(None),
+        proposal_expires_at: Set(None),
+        reserved_for: Set(None),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
@@ -144,6 +148,10 @@ pub struct Detail {
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series.
     pub recurrence_id: Option<NaiveDateTime>,
+    /// The time that the student wants instead, if the tutor may still approve it; as the two that follow.
+    pub proposed_starts_at: Option<DateTime<Utc>>,
+    pub proposed_ends_at: Option<DateTime<Utc>>,
+    pub proposal_expires_at: Option<DateTime<Utc>>,
     pub version: i32,
     pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -157,8 +165,15 @@ impl Detail {
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             expires_at: self.expires_at,
+            proposal_expires_at: self.proposal_expires_at,
             attendance_window,
         }
+    }
+
+    /// The time that the student wants instead, if the tutor may still approve it.
+    pub fn proposed(&self) -> Option<Span> {
+        let (start, end) = self.proposed_starts_at.zip(self.proposed_ends_at)?;
+        Span::new(start, end)
     }
 }
 
@@ -256,7 +271,11 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
-       bookings.series_id, bookings.recurrence_id, bookings.version, bookings.booked_at, bookings.created_at
+       bookings.series_id, bookings.recurrence_id,
+       CASE WHEN proposal_expires_at > $1 THEN proposed_starts_at END AS proposed_starts_at,
+       CASE WHEN proposal_expires_at > $1 THEN proposed_ends_at END AS proposed_ends_at,
+       CASE WHEN proposal_expires_at > $1 THEN proposal_expires_at END AS proposal_expires_at,
+       bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
 JOIN tutors ON tutors.id = lessons.tutor_id
@@ -292,7 +311,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     let mut conditions = Conditions::with([filter.now.into()]);
     filter.side.add_to(&mut conditions);
     if filter.held {
-        let condition = "bookings.status = 'held' AND bookings.expires_at > $1";
+        let condition = "bookings.status = 'held' AND bookings.expires_at > $1 AND bookings.reserved_for IS NULL";
         conditions.add(condition, []);
     } else {
         conditions.add("bookings.booked_at IS NOT NULL", []);
@@ -413,6 +432,7 @@ pub async fn count_holds(
         .filter(booking::COLUMN.student_id.eq(student_id))
         .filter(booking::COLUMN.status.eq(BookingStatus::Held))
         .filter(booking::COLUMN.expires_at.gt(now))
+        .filter(booking::COLUMN.reserved_for.is_null())
         .count(txn)
         .await
 }
@@ -453,6 +473,23 @@ pub async fn expire_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result
                WHERE id IN (SELECT id FROM due) RETURNING lesson_id)
            UPDATE lessons SET status = 'cancelled', updated_at = {now}
            WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM expired)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// As [`expire_any`], of proposals whose time nobody keeps set aside any more.
+pub async fn expire_proposals_any(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL,
+               version = version + 1, updated_at = {now}
+           WHERE id IN (
+               SELECT id FROM bookings AS due WHERE proposal_expires_at <= {now}
+                 AND NOT EXISTS (SELECT FROM bookings WHERE reserved_for = due.id AND occupies)
+               ORDER BY proposal_expires_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
     ));
     Ok(updated.await?.rows_affected())
 }
@@ -546,6 +583,68 @@ pub async fn move_to(
         .exec(txn)
         .await
         .map(|_| ())
+}
+
+/// Notes the time that the student wants instead, if the booking is still at `version`; whether it was. Whoever does so
+/// sets that time aside: see [`reserve`].
+pub async fn propose(
+    txn: &impl ConnectionTrait,
+    (id, version): (BookingId, i32),
+    span: Span,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let (start, end) = (span.start(), span.end());
+    let updated = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = {start}, proposed_ends_at = {end}, proposal_expires_at = {expires_at},
+               version = version + 1, updated_at = {now}
+           WHERE id = {id} AND version = {version}"#
+    ));
+    Ok(updated.await?.rows_affected() == 1)
+}
+
+/// Sets the time of these lessons aside for what a booking proposes.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn reserve(
+    txn: &impl ConnectionTrait,
+    (of, student_id): (BookingId, UserId),
+    lessons: &[(LessonId, Span)],
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let standing = Standing {
+        status: BookingStatus::Held,
+        expires_at: Some(expires_at),
+    };
+    let rows = lessons.iter().map(|(lesson_id, span)| {
+        let ids = (BookingId::generate(), *lesson_id, student_id);
+        booking::ActiveModel {
+            reserved_for: Set(Some(of)),
+            ..row(ids, (*span, standing), None, now)
+        }
+    });
+    booking::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Ends what is proposed, if anything is: what was set aside for it is free. Whoever does so moves the version on.
+pub async fn drop_proposal(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL, updated_at = {now}
+           WHERE id = {id}"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// With which tutors each of these students has lessons that begin after `since`, and how many.

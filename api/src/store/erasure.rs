@@ -56,7 +56,7 @@ pub async fn cancel_bookings_ahead(
         Postgres,
         r#"UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {id},
                expires_at = NULL, version = version + 1, updated_at = {now}
-           WHERE student_id = {id} AND occupies AND starts_at > {now}
+           WHERE student_id = {id} AND occupies AND starts_at > {now} AND reserved_for IS NULL
            RETURNING lesson_id"#
     ))
     .all(txn)

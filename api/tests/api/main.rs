@@ -47,6 +47,7 @@ mod openapi;
 mod outage;
 mod overrides;
 mod policy;
+mod proposals;
 mod query_plans;
 mod quotas;
 mod races;

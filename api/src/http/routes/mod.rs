@@ -23,6 +23,7 @@ mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod proposals;
 mod quotas;
 mod reassignments;
 mod series;
@@ -139,6 +140,9 @@ fn lessons() -> OpenApiRouter<App> {
         .routes(routes!(booking_steps::decline))
         .routes(routes!(booking_steps::record_attendance))
         .routes(routes!(booking_steps::reschedule))
+        .routes(routes!(proposals::approve))
+        .routes(routes!(proposals::decline))
+        .routes(routes!(proposals::withdraw))
         .routes(routes!(group_lessons::list, group_lessons::open))
         .routes(routes!(group_lessons::get, group_lessons::edit))
         .routes(routes!(group_lessons::join))

@@ -14,7 +14,7 @@ use crate::{
         caller::Caller,
         cancellation, credit,
         idempotency::Reply,
-        quota,
+        proposal, quota,
         reassignment::AT_SHORT_NOTICE,
         reschedule::{about, stand, standing_at},
         slot::Times,
@@ -298,7 +298,12 @@ async fn moves_with<'a>(
     all.map(|((booking, candidate), occurrence)| {
         let then = |to| {
             credit::check_length(booking, to)?;
-            Ok((to, standing_at(booking, caller, approval, to, wish.now)?))
+            let step = Step::Reschedule;
+            let standing = standing_at(booking, caller, step, to, wish.now)?;
+            if proposal::asked_for(caller, booking, approval).is_some() {
+                return Err(approval_needed());
+            }
+            Ok((to, standing))
         };
         let then = candidate.at.span().map(then).transpose();
         then.map(|then| Moving {
@@ -420,4 +425,10 @@ fn check_version(series: &Detail, versions: Option<&[i32]>) -> Result<(), Error>
         return Err(Error::PreconditionFailed);
     }
     Ok(())
+}
+
+/// Each lesson is proposed by itself: who approves says so of one time.
+fn approval_needed() -> Error {
+    let detail = "The tutor approved these times, and moves the lessons; or propose another time for one of them.";
+    Error::conflict("approval_needed", detail)
 }

@@ -465,6 +465,25 @@ fn bookings(world: &World) -> Vec<Row> {
             .versioned(),
         for_tutor("decline_booking", "/v1/bookings/{requested}/decline")
             .sent(Method::POST, json!({})),
+        for_tutor(
+            "approve_reschedule",
+            "/v1/bookings/{proposed}/reschedule/approve",
+        )
+        .with(Method::POST)
+        .versioned(),
+        for_tutor(
+            "decline_reschedule",
+            "/v1/bookings/{proposed}/reschedule/decline",
+        )
+        .with(Method::POST),
+        Row::students_own(
+            "withdraw_reschedule",
+            "/v1/bookings/{proposed}/reschedule/withdraw",
+            200,
+        )
+        .but(200, &[Who::Guardian, Who::KeyWithScope])
+        .but(403, &[Who::Tutor, Who::Admin])
+        .with(Method::POST),
         for_tutor("record_attendance", "/v1/bookings/{begun}/attendance")
             .but(200, &[Who::KeyWithScope])
             .sent(Method::POST, json!({"attended": true})),

@@ -84,7 +84,7 @@ pub fn of_paths(world: &World, wanted: impl Fn(&str) -> bool) -> Vec<Probe> {
 
 /// Of a booking its people know, and of a group lesson everybody, also where somebody else decides about it.
 fn is_seen(name: &str, who: Who) -> bool {
-    let is_booking = matches!(name, "hold" | "requested" | "begun");
+    let is_booking = matches!(name, "hold" | "requested" | "proposed" | "begun");
     name == "lesson" || is_booking && matches!(who, Who::Student | Who::Guardian | Who::Tutor)
 }
 

@@ -1,0 +1,100 @@
+//! Another time for a confirmed lesson, which its tutor has yet to approve: the lesson stays where it is, and the other
+//! time is set aside.
+
+use super::{
+    booking::{BookingStatus, Detail, time_of, translate},
+    caller::Caller,
+    quota, step,
+};
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, job::Work, lesson::NewLesson},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use scheduling::{
+    interval::{Span, subtract},
+    lifecycle::Step,
+};
+use sea_orm::DatabaseTransaction;
+
+/// For how long another time is proposed, where the caller can only ask for it: what a tutor has approved who wants to be
+/// asked, and for so long, nobody moves but the tutor and the centre.
+pub(super) fn asked_for(
+    caller: &Caller,
+    booking: &Detail,
+    approval: Option<TimeDelta>,
+) -> Option<TimeDelta> {
+    let is_approved = booking.status == BookingStatus::Confirmed;
+    approval.filter(|_| is_approved && !caller.may_edit(booking.tutor_id))
+}
+
+/// Sets another time aside until the tutor has answered, for so long and as long as both times are ahead.
+pub(super) async fn propose(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    to: Span,
+    asked_for: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let expires_at = (now + asked_for).min(booking.starts_at).min(to.start());
+    let which = (booking.id, booking.version);
+    if !store::booking::propose(txn, which, to, expires_at, now).await? {
+        return Err(step::changed_meanwhile());
+    }
+    // The rest is the lesson's own already.
+    let spans = subtract(&[to], &[time_of(booking)?]);
+    if spans.is_empty() {
+        return Ok(());
+    }
+    let subject_id = store::credit::subject_of(txn, booking.id).await?;
+    let lessons = spans.iter().map(|span| NewLesson {
+        tutor_id: booking.tutor_id,
+        subject_id,
+        level: booking.level.clone(),
+        span: *span,
+        expires_at: Some(expires_at),
+    });
+    let ids = store::lesson::insert_all(txn, lessons.collect(), now).await;
+    let lessons: Vec<_> = ids.map_err(translate)?.into_iter().zip(spans).collect();
+    let of = (booking.id, booking.student_id);
+    let reserved = store::booking::reserve(txn, of, &lessons, expires_at, now).await;
+    reserved.map_err(translate)
+}
+
+/// Moves the lesson to the time that is proposed: its old time is free exactly when it has the new one.
+///
+/// # Errors
+/// See [`step::take`]; [`Error::Conflict`] with `quota_exceeded`, by what the student has booked since.
+pub(super) async fn approve(
+    app: &App,
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    end(txn, caller, booking, Step::ApproveTime, now).await?;
+    let to = booking
+        .proposed()
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("approved, and nothing proposed")))?;
+    quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
+    let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
+    moved.map_err(translate)?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
+}
+
+/// Ends what is proposed, by this step.
+///
+/// # Errors
+/// See [`step::take`].
+pub(super) async fn end(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    booking: &Detail,
+    step: Step,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let status = step::take(booking, caller, step, now)?;
+    store::booking::drop_proposal(txn, booking.id, now).await?;
+    step::stand(txn, booking, status, now).await
+}
