@@ -36,6 +36,7 @@ pub fn of(method: &Method, route: &str) -> Option<Scope> {
             "/v1/bookings"
             | "/v1/bookings/{id}"
             | "/v1/bookings/{id}/cancellation-quote"
+            | "/v1/bookings/{id}/history"
             | "/v1/credits"
             | "/v1/credits/entries"
             | "/v1/holds"

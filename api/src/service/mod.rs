@@ -14,6 +14,7 @@ pub mod export;
 pub mod group_lesson;
 pub mod guardianship;
 pub mod health;
+pub mod history;
 pub mod hold;
 pub mod holiday_calendar;
 mod holiday_import;

@@ -1,9 +1,14 @@
 //! Who changed what. Triggers write it.
 
 use super::conditions::Conditions;
+use ::entity::{
+    booking::BookingStatus,
+    id::{BookingId, LessonId},
+};
 use crate::origin::Origin;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
+use sea_orm::{ActiveEnum, ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -108,6 +113,105 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Audit
     ))
     .all(db)
     .await
+}
+
+/// What a row of `bookings` has in an entry: of an update, only what changed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Columns {
+    #[serde(deserialize_with = "status")]
+    pub status: Option<BookingStatus>,
+    pub lesson_id: Option<LessonId>,
+    pub starts_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub proposed_starts_at: Option<DateTime<Utc>>,
+    pub proposed_ends_at: Option<DateTime<Utc>>,
+    pub cancellation_reason: Option<String>,
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BookingStatus>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    let status = name.map(|name| BookingStatus::try_from_value(&name));
+    status.transpose().map_err(D::Error::custom)
+}
+
+/// One change of a booking, and what whoever made it is to the booking now.
+#[derive(Clone, Debug)]
+pub struct BookingEntry {
+    pub at: DateTime<Utc>,
+    pub actor_kind: String,
+    pub operation: Option<String>,
+    pub is_insert: bool,
+    pub before: Columns,
+    pub after: Columns,
+    pub is_student: bool,
+    pub is_guardian: bool,
+    /// Of any of the tutors who had it.
+    pub is_tutor: bool,
+    pub is_admin: bool,
+}
+
+/// The changes of a booking, the newest first, so many at most. What was emptied of a person tells nothing.
+pub async fn of_booking(
+    db: &impl ConnectionTrait,
+    id: BookingId,
+    limit: i64,
+) -> Result<Vec<BookingEntry>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        at: DateTime<Utc>,
+        actor_kind: String,
+        operation: Option<String>,
+        action: String,
+        before: Option<Value>,
+        after: Option<Value>,
+        is_student: bool,
+        is_guardian: bool,
+        is_tutor: bool,
+        is_admin: bool,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"WITH entries AS (
+               SELECT id, at, actor_kind, actor_id, operation, action, before -> 0 AS before, after -> 0 AS after
+               FROM audit_entries WHERE subject_id = {id} AND table_name = 'bookings'
+               ORDER BY at DESC, id DESC LIMIT {limit}),
+           taught AS (
+               SELECT DISTINCT user_id FROM lessons JOIN tutors ON tutors.id = tutor_id
+               WHERE lessons.id IN (
+                   SELECT lesson_id FROM bookings WHERE id = {id}
+                   UNION SELECT (before ->> 'lesson_id')::uuid FROM entries WHERE before ? 'lesson_id'))
+           SELECT at, actor_kind, operation, action, before, after,
+                  coalesce(actor_id = student_id, false) AS is_student,
+                  EXISTS (SELECT FROM guardianships WHERE guardian_id = actor_id AND guardianships.student_id = bookings.student_id) AS is_guardian,
+                  EXISTS (SELECT FROM taught WHERE user_id = actor_id) AS is_tutor,
+                  EXISTS (SELECT FROM user_roles WHERE user_id = actor_id AND role = 'admin') AS is_admin
+           FROM entries JOIN bookings ON bookings.id = {id} ORDER BY at DESC, entries.id DESC"#
+    ))
+    .all(db)
+    .await?;
+    let columns = |value: Option<Value>| {
+        let value = value.map(serde_json::from_value::<Columns>).transpose();
+        value
+            .map(Option::unwrap_or_default)
+            .map_err(|error| DbErr::Json(error.to_string()))
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(BookingEntry {
+                at: row.at,
+                actor_kind: row.actor_kind,
+                operation: row.operation,
+                is_insert: row.action == "insert",
+                before: columns(row.before)?,
+                after: columns(row.after)?,
+                is_student: row.is_student,
+                is_guardian: row.is_guardian,
+                is_tutor: row.is_tutor,
+                is_admin: row.is_admin,
+            })
+        })
+        .collect()
 }
 
 /// Deletes entries that have been kept for long enough, this many at most; how many there were. By the clock of the

@@ -29,6 +29,7 @@ mod export;
 mod frontend_authorizations;
 mod group_lessons;
 mod guardianships;
+mod history;
 mod holds;
 mod holiday_calendars;
 mod idempotency;

@@ -13,6 +13,7 @@ mod frontend_authorizations;
 mod group_lessons;
 mod guardianships;
 mod health;
+mod history;
 mod holds;
 mod holiday_calendars;
 mod holidays;
@@ -132,6 +133,7 @@ fn lessons() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
+        .routes(routes!(history::of_booking))
         .routes(routes!(cancellation_policies::quote))
         .routes(routes!(credits::list, credits::change))
         .routes(routes!(credits::entries))

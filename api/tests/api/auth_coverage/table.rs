@@ -455,6 +455,7 @@ fn bookings(world: &World) -> Vec<Row> {
             "quote_cancellation",
             "/v1/bookings/{booking}/cancellation-quote",
         ),
+        of_booking("get_booking_history", "/v1/bookings/{booking}/history"),
         of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
         of_booking("reschedule_booking", "/v1/bookings/{booking}/reschedule").sent(
             Method::POST,
