@@ -52,6 +52,7 @@ mod m20261121_000061_create_credit_ledger;
 mod m20261121_000062_create_quota;
 mod m20261121_000064_create_series;
 mod m20261122_000072_add_proposed_time;
+mod m20261122_000073_mend_credit;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -106,6 +107,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000062_create_quota::Migration),
             Box::new(m20261121_000064_create_series::Migration),
             Box::new(m20261122_000072_add_proposed_time::Migration),
+            Box::new(m20261122_000073_mend_credit::Migration),
         ]
     }
 }

@@ -24,7 +24,7 @@ pub use crate::store::cancellation_policy::CancellationPolicy;
 pub use scheduling::cancellation::{Consequence, Outcome, Policy, Quote, Window};
 
 /// For so many days at least credit is good that comes back because somebody else called the lesson off.
-const GOOD_FOR_DAYS: i32 = 14;
+pub(super) const GOOD_FOR_DAYS: i32 = 14;
 
 /// For so many days credit is good where nothing else was said.
 const CREDIT_DAYS: i32 = 180;
@@ -90,6 +90,22 @@ pub(super) async fn settle(
     Ok(Some(outcome))
 }
 
+/// What it meant for the student that a booking was cancelled or declined, if that was decided.
+pub fn recorded(booking: &Detail) -> Option<Outcome> {
+    let consequence = Consequence::named(booking.cancellation_consequence.as_deref()?)?;
+    let is_paid = booking.paid_credit_minutes > 0;
+    Some(Outcome {
+        consequence,
+        credit_minutes: booking.cancellation_credit_minutes?,
+        charged_minutes: cancellation::charged_minutes(consequence, minutes(booking), is_paid),
+    })
+}
+
+fn minutes(booking: &Detail) -> i32 {
+    let length = booking.ends_at - booking.starts_at;
+    i32::try_from(length.num_minutes()).unwrap_or_default()
+}
+
 /// What the caller's cancelling leads to, and for how many days credit is good that it gives. Only for students who cancel
 /// what is confirmed anything is looked up.
 async fn quoted(
@@ -113,11 +129,11 @@ async fn quoted(
         _ if by == Actor::Student => Some(store::credit::still_good(db, booking.id, now).await?),
         paid => Some(paid),
     };
-    let minutes = booking::time_of(booking)?.duration().num_minutes();
     let booking = Booking {
         starts_at: booking.starts_at,
         booked_at: booking.booked_at.unwrap_or(booking.created_at),
-        minutes: i32::try_from(minutes).unwrap_or_default(),
+        moved_at: booking.moved_at,
+        minutes: minutes(booking),
         paid,
     };
     let quote = cancellation::quote(&policy.rules, by, &booking, now);

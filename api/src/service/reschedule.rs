@@ -3,8 +3,8 @@
 use super::{
     BookingId,
     booking::{
-        self, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span, time_of, translate,
-        turn, unavailable,
+        self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
+        time_of, translate, turn, unavailable,
     },
     caller::Caller,
     cancellation, credit,
@@ -134,7 +134,7 @@ async fn move_to(
     }
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
-    stand(txn, booking, standing, now).await?;
+    stand(txn, booking, (standing, decides), now).await?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
@@ -155,15 +155,18 @@ pub(super) fn standing_at(
     })
 }
 
-/// Lets a booking stand so whose lesson has moved.
+/// Lets a booking stand so whose lesson has moved, on the word of the tutor or the centre, or not.
 pub(super) async fn stand(
     txn: &DatabaseTransaction,
     booking: &Detail,
-    standing: Standing,
+    (standing, by_others): (Standing, bool),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     if !store::booking::set_standing(txn, booking.id, booking.version, standing, now).await? {
         return Err(step::changed_meanwhile());
+    }
+    if by_others && booking.status == BookingStatus::Confirmed {
+        store::booking::note_moved(txn, booking.id, now).await?;
     }
     if let Some(expires_at) = standing.expires_at {
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;

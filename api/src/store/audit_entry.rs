@@ -1,13 +1,15 @@
 //! Who changed what. Triggers write it.
 
 use super::conditions::Conditions;
+use crate::origin::Origin;
 use ::entity::{
     booking::BookingStatus,
     id::{BookingId, LessonId},
 };
-use crate::origin::Origin;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveEnum, ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
+use sea_orm::{
+    ActiveEnum, ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 use uuid::Uuid;

@@ -104,6 +104,7 @@ fn row(
         paid_credit_minutes: Set(0),
         series_id: Set(series.map(|(id, _)| id)),
         recurrence_id: Set(series.map(|(_, recurrence_id)| recurrence_id)),
+        moved_at: Set(None),
         proposed_starts_at: Set(None),
         proposed_ends_at: Set(None),
         proposal_expires_at: Set(None),
@@ -148,6 +149,8 @@ pub struct Detail {
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series.
     pub recurrence_id: Option<NaiveDateTime>,
+    /// When the tutor or the centre last moved it, confirmed, to another time.
+    pub moved_at: Option<DateTime<Utc>>,
     /// The time that the student wants instead, if the tutor may still approve it; as the two that follow.
     pub proposed_starts_at: Option<DateTime<Utc>>,
     pub proposed_ends_at: Option<DateTime<Utc>>,
@@ -271,7 +274,7 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason,
        bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
-       bookings.series_id, bookings.recurrence_id,
+       bookings.series_id, bookings.recurrence_id, bookings.moved_at,
        CASE WHEN proposal_expires_at > $1 THEN proposed_starts_at END AS proposed_starts_at,
        CASE WHEN proposal_expires_at > $1 THEN proposed_ends_at END AS proposed_ends_at,
        CASE WHEN proposal_expires_at > $1 THEN proposal_expires_at END AS proposal_expires_at,
@@ -420,6 +423,23 @@ pub async fn set_standing(
            WHERE id = {id} AND version = {version}"#
     ));
     Ok(updated.await?.rows_affected() == 1)
+}
+
+/// Notes that the tutor or the centre has moved a booking.
+pub async fn note_moved(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    booking::Entity::update_many()
+        .set(booking::ActiveModel {
+            moved_at: Set(Some(now)),
+            ..Default::default()
+        })
+        .filter(booking::COLUMN.id.eq(id))
+        .exec(txn)
+        .await
+        .map(|_| ())
 }
 
 /// How many live holds a student has.

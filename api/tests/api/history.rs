@@ -139,7 +139,13 @@ async fn what_time_does_is_told_as_the_servers_own() {
     while api::service::booking::settle(&test.app).await.unwrap() {}
     test.set_clock(at(FOURTH));
     while api::service::booking::settle(&test.app).await.unwrap() {}
-    step(&tutor.person, &booking, "attendance", json!({"attended": false})).await;
+    step(
+        &tutor.person,
+        &booking,
+        "attendance",
+        json!({"attended": false}),
+    )
+    .await;
     assert_eq!(
         told(&history(&sam, &booking).await),
         [
@@ -151,7 +157,10 @@ async fn what_time_does_is_told_as_the_servers_own() {
         ]
     );
     let ignored = history(&sam, &ignored).await;
-    assert_eq!(told(&ignored), ["requested by student", "expired by system"]);
+    assert_eq!(
+        told(&ignored),
+        ["requested by student", "expired by system"]
+    );
 }
 
 #[tokio::test]

@@ -188,12 +188,9 @@ impl Named {
 
 impl From<Detail> for Booking {
     fn from(detail: Detail) -> Self {
-        let outcome = detail.cancellation_consequence.as_deref();
-        let outcome = outcome.zip(detail.cancellation_credit_minutes);
-        let cancellation = outcome
-            .and_then(|(consequence, minutes)| CancellationOutcome::recorded(consequence, minutes));
         Self {
             proposed_time: ProposedTime::of(&detail),
+            cancellation: CancellationOutcome::recorded(&detail),
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
             status: detail.status.into(),
@@ -223,7 +220,6 @@ impl From<Detail> for Booking {
             level: detail.level,
             cancelled_at: detail.cancelled_at,
             cancellation_reason: detail.cancellation_reason,
-            cancellation,
             paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
             series_id: detail.series_id.map(|id| id.0),
             recurrence_id: detail.recurrence_id,

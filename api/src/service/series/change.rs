@@ -171,6 +171,8 @@ struct Moving<'a> {
     then: Option<(Span, Standing)>,
     /// Whether the quotas of the student hold.
     is_bound: bool,
+    /// Whether the tutor or the centre moves it.
+    by_others: bool,
     occurrence: Occurrence,
 }
 
@@ -310,6 +312,7 @@ async fn moves_with<'a>(
             booking,
             then,
             is_bound: !decides && tutor.timetable.has_quotas,
+            by_others: decides,
             occurrence,
         })
     })
@@ -337,7 +340,7 @@ async fn move_all<'a>(
     }
     for moving in &moves {
         if let Some(then) = moving.then {
-            move_to(txn, moving.booking, then, now).await?;
+            move_to(txn, moving.booking, then, moving.by_others, now).await?;
         }
     }
     sync(txn, moves.iter().map(|it| it.booking.lesson_id), now).await?;
@@ -363,11 +366,12 @@ async fn move_to(
     txn: &DatabaseTransaction,
     booking: &booking::Detail,
     (to, standing): (Span, Standing),
+    by_others: bool,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
-    stand(txn, booking, standing, now).await
+    stand(txn, booking, (standing, by_others), now).await
 }
 
 impl Part {

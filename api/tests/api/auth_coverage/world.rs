@@ -144,11 +144,11 @@ impl World {
         let requested = id(student.post("/v1/bookings", &requested).await);
         let begun = self.tutor.lesson("2027-03-02T14:00:00Z", 60);
         let begun = id(student.post("/v1/bookings", &begun).await);
-        let proposed = self.tutor.lesson("2027-03-08T08:00:00Z", 60);
+        let proposed = self.tutor.lesson("2027-03-10T13:00:00Z", 60);
         let proposed = id(student.post("/v1/bookings", &proposed).await);
         self.test
             .execute(&format!(
-                "UPDATE bookings SET proposed_starts_at = '2027-03-08T10:00:00Z', proposed_ends_at = '2027-03-08T11:00:00Z',
+                "UPDATE bookings SET proposed_starts_at = '2027-03-10T14:00:00Z', proposed_ends_at = '2027-03-10T15:00:00Z',
                      proposal_expires_at = '2027-03-01T09:00:00Z' WHERE id = '{proposed}';
                  UPDATE bookings SET status = 'requested', expires_at = '2027-03-01T09:00:00Z' WHERE id = '{requested}';
                  UPDATE lessons SET status = 'tentative', expires_at = '2027-03-01T09:00:00Z'
