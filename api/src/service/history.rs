@@ -118,24 +118,23 @@ fn kind(entry: &BookingEntry) -> Option<StepKind> {
     }
     // What else ends a proposal is a step itself.
     before.proposed_starts_at?;
-    match (entry.operation.as_deref(), entry.actor_kind.as_str()) {
-        (Some("decline_reschedule"), _) => Some(StepKind::TimeDeclined),
-        (Some("withdraw_reschedule"), _) => Some(StepKind::TimeWithdrawn),
-        (_, "job") => Some(StepKind::TimeExpired),
+    match entry.operation.as_deref() {
+        Some("decline_reschedule") => Some(StepKind::TimeDeclined),
+        Some("withdraw_reschedule") => Some(StepKind::TimeWithdrawn),
+        _ if by(entry) == Some(By::System) => Some(StepKind::TimeExpired),
         _ => None,
     }
 }
 
-/// In the order in which somebody who is several takes a step.
 fn by(entry: &BookingEntry) -> Option<By> {
-    match entry.actor_kind.as_str() {
-        "key" => Some(By::App),
-        "person" if entry.is_student => Some(By::Student),
-        "person" if entry.is_guardian => Some(By::Guardian),
-        "person" if entry.is_tutor => Some(By::Tutor),
-        "person" if entry.is_admin => Some(By::Admin),
-        "person" => None,
-        _ => Some(By::System),
+    match entry.role.as_deref()? {
+        "student" => Some(By::Student),
+        "guardian" => Some(By::Guardian),
+        "tutor" => Some(By::Tutor),
+        "admin" => Some(By::Admin),
+        "app" => Some(By::App),
+        "system" => Some(By::System),
+        _ => None,
     }
 }
 

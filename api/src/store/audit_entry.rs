@@ -137,20 +137,17 @@ fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BookingSt
     status.transpose().map_err(D::Error::custom)
 }
 
-/// One change of a booking, and what whoever made it is to the booking now.
+/// One change of a booking.
 #[derive(Clone, Debug)]
 pub struct BookingEntry {
     pub at: DateTime<Utc>,
-    pub actor_kind: String,
     pub operation: Option<String>,
     pub is_insert: bool,
     pub before: Columns,
     pub after: Columns,
-    pub is_student: bool,
-    pub is_guardian: bool,
-    /// Of any of the tutors who had it.
-    pub is_tutor: bool,
-    pub is_admin: bool,
+    /// What whoever made it is to the booking now: `student`, `guardian`, `tutor` (any who had it), `admin`, `app` or
+    /// `system`.
+    pub role: Option<String>,
 }
 
 /// The changes of a booking, the newest first, so many at most. What was emptied of a person tells nothing.
@@ -162,15 +159,11 @@ pub async fn of_booking(
     #[derive(FromQueryResult)]
     struct Row {
         at: DateTime<Utc>,
-        actor_kind: String,
         operation: Option<String>,
         action: String,
         before: Option<Value>,
         after: Option<Value>,
-        is_student: bool,
-        is_guardian: bool,
-        is_tutor: bool,
-        is_admin: bool,
+        role: Option<String>,
     }
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
@@ -183,11 +176,13 @@ pub async fn of_booking(
                WHERE lessons.id IN (
                    SELECT lesson_id FROM bookings WHERE id = {id}
                    UNION SELECT (before ->> 'lesson_id')::uuid FROM entries WHERE before ? 'lesson_id'))
-           SELECT at, actor_kind, operation, action, before, after,
-                  coalesce(actor_id = student_id, false) AS is_student,
-                  EXISTS (SELECT FROM guardianships WHERE guardian_id = actor_id AND guardianships.student_id = bookings.student_id) AS is_guardian,
-                  EXISTS (SELECT FROM taught WHERE user_id = actor_id) AS is_tutor,
-                  EXISTS (SELECT FROM user_roles WHERE user_id = actor_id AND role = 'admin') AS is_admin
+           SELECT at, operation, action, before, after,
+                  CASE WHEN actor_kind = 'key' THEN 'app' WHEN actor_kind <> 'person' THEN 'system'
+                      WHEN actor_id = student_id THEN 'student'
+                      WHEN EXISTS (SELECT FROM guardianships WHERE guardian_id = actor_id AND guardianships.student_id = bookings.student_id) THEN 'guardian'
+                      WHEN EXISTS (SELECT FROM taught WHERE user_id = actor_id) THEN 'tutor'
+                      WHEN EXISTS (SELECT FROM user_roles WHERE user_id = actor_id AND role = 'admin') THEN 'admin'
+                  END AS role
            FROM entries JOIN bookings ON bookings.id = {id} ORDER BY at DESC, entries.id DESC"#
     ))
     .all(db)
@@ -202,15 +197,11 @@ pub async fn of_booking(
         .map(|row| {
             Ok(BookingEntry {
                 at: row.at,
-                actor_kind: row.actor_kind,
                 operation: row.operation,
                 is_insert: row.action == "insert",
                 before: columns(row.before)?,
                 after: columns(row.after)?,
-                is_student: row.is_student,
-                is_guardian: row.is_guardian,
-                is_tutor: row.is_tutor,
-                is_admin: row.is_admin,
+                role: row.role,
             })
         })
         .collect()

@@ -4,6 +4,7 @@ use crate::support::{
     Centre, Person, TestApp, at, email,
     lesson::{FIRST, FOURTH, SECOND, THIRD},
 };
+use api::origin::{self, Actor};
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -118,10 +119,17 @@ async fn each_step_is_told_in_order_with_its_role_and_its_times() {
         let unseen = stranger.get(&path).await;
         unseen.expect_problem(404, "not_found");
     }
-    let text = serde_json::to_string(&steps).unwrap();
+    let content = serde_json::to_string(&steps).unwrap();
     for secret in ["Sam", "Tina", "Theo", "Gita", "@", &gita.id().await] {
-        assert!(!text.contains(secret), "{secret} in {text}");
+        assert!(!content.contains(secret), "{secret} in {content}");
     }
+}
+
+/// As the job does it.
+async fn settle(test: &TestApp) {
+    let origin = test.app.origin(Actor::Job, Some("regularly".into()));
+    let settled = async { while api::service::booking::settle(&test.app).await.unwrap() {} };
+    origin::scope(origin, settled).await;
 }
 
 #[tokio::test]
@@ -136,9 +144,9 @@ async fn what_time_does_is_told_as_the_servers_own() {
     let ignored = crate::support::lesson::book(&sam, &tutor, SECOND).await;
     step(&sam, &booking, "reschedule", hour(THIRD)).await;
     test.pass(TimeDelta::hours(2));
-    while api::service::booking::settle(&test.app).await.unwrap() {}
+    settle(&test).await;
     test.set_clock(at(FOURTH));
-    while api::service::booking::settle(&test.app).await.unwrap() {}
+    settle(&test).await;
     step(
         &tutor.person,
         &booking,
