@@ -330,28 +330,25 @@ async fn move_to(person: &Person, what: &str, start: &str) {
 async fn who_was_moved_by_somebody_else_cancels_freely_for_a_day_and_is_told_until_when() {
     let world = World::new().await;
     replace(&world.admin, "", usual()).await.expect(200);
-    let now = "2027-03-09T07:00:00Z";
-    let next_day = "2027-03-10T07:00:00Z";
-    for (mover, to) in [
-        (&world.tutor.person, "2027-03-10T08:00:00Z"),
-        (&world.admin, "2027-03-10T09:00:00Z"),
-    ] {
-        world.test.set_clock(at("2027-03-01T07:00:00Z"));
-        let booking = book(&world.sam, &world.tutor, "2027-03-09T09:00:00Z").await;
-        world.test.set_clock(at(now));
+    let day = TimeDelta::days(1);
+    for (week, mover, hour) in [(1, &world.tutor.person, 8), (2, &world.admin, 9)] {
+        let start = at("2027-03-02T09:00:00Z") + TimeDelta::weeks(week);
+        let to = start + day + TimeDelta::hours(hour - 9);
+        let booking = book(&world.sam, &world.tutor, &start.to_rfc3339()).await;
+        let moved_at = start - TimeDelta::hours(2);
+        world.test.set_clock(moved_at);
         let late = quote(&world.sam, &booking).await;
         assert_eq!(late["now"], outcome("charged", 0));
-        move_to(mover, &booking, to).await;
-        let free = json!({"now": outcome("free", 0), "changes_at": next_day, "then": outcome("charged", 0)});
+        move_to(mover, &booking, &to.to_rfc3339()).await;
+        let free = json!({"now": outcome("free", 0), "changes_at": moved_at + day, "then": outcome("charged", 0)});
         assert_eq!(quote(&world.sam, &booking).await, free);
-        world.test.set_clock(at(next_day) - TimeDelta::seconds(1));
+        world.test.set_clock(moved_at + day - TimeDelta::seconds(1));
         assert_eq!(cancel(&world.sam, &booking).await, outcome("free", 0));
     }
     // Who moves a lesson themselves wanted it there.
-    world.test.set_clock(at("2027-03-01T07:00:00Z"));
-    let booking = book(&world.sam, &world.tutor, "2027-03-04T09:00:00Z").await;
-    move_to(&world.sam, &booking, "2027-03-02T09:00:00Z").await;
-    world.test.set_clock(at("2027-03-01T10:00:00Z"));
+    let booking = book(&world.sam, &world.tutor, "2027-03-25T09:00:00Z").await;
+    move_to(&world.sam, &booking, "2027-03-23T09:00:00Z").await;
+    world.test.set_clock(at("2027-03-22T10:00:00Z"));
     let own = quote(&world.sam, &booking).await;
     assert_eq!(own["now"], outcome("credit", 60));
 }
