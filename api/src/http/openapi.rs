@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 401 | `not_signed_in` |\n\
             | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_yours_to_decide`, `not_an_admin`, `not_a_tutor`, `email_not_authoritative` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
-            | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `same_time`, `too_many_holds`, `only_requested`, `already_confirmed`, `already_declined`, `already_cancelled`, \
+            | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `same_time`, `too_many_holds`, `too_many_proposals`, `only_requested`, `already_confirmed`, `already_declined`, `already_cancelled`, \
             `already_completed`, `already_no_show`, `already_started`, `not_started`, `expired`, `attendance_window_over`, `approval_needed`, `nothing_proposed`, `tutor_changed`, `too_late_to_move`, `full`, `already_joined`, `seats_taken`, `group_lesson`, `quota_exceeded`, `insufficient_credit`, `paid_with_credit`, `series_unavailable`, `nothing_to_book`, `nothing_ahead`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
             `too_many_invitations`, `too_many_keys`, `no_calendars`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\

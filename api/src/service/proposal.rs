@@ -18,6 +18,9 @@ use scheduling::{
 };
 use sea_orm::DatabaseTransaction;
 
+/// For how many lessons a student can propose other times at a time, lest somebody hold a tutor's whole week.
+pub const MOST_PROPOSALS: u64 = 3;
+
 /// For how long another time is proposed, where the caller can only ask for it: what a tutor has approved who wants to be
 /// asked, and for so long, nobody moves but the tutor and the centre.
 pub(super) fn asked_for(
@@ -30,6 +33,10 @@ pub(super) fn asked_for(
 }
 
 /// Sets another time aside until the tutor has answered, for so long and as long as both times are ahead.
+///
+/// # Errors
+/// [`Error::Conflict`] with `same_time` for what is proposed already, whose time for an answer does not begin again, and
+/// with `too_many_proposals`.
 pub(super) async fn propose(
     txn: &DatabaseTransaction,
     booking: &Detail,
@@ -37,6 +44,7 @@ pub(super) async fn propose(
     asked_for: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    check_number(txn, booking, to, now).await?;
     let expires_at = (now + asked_for).min(booking.starts_at).min(to.start());
     let which = (booking.id, booking.version);
     if !store::booking::propose(txn, which, to, expires_at, now).await? {
@@ -60,6 +68,24 @@ pub(super) async fn propose(
     let of = (booking.id, booking.student_id);
     let reserved = store::booking::reserve(txn, of, &lessons, expires_at, now).await;
     reserved.map_err(translate)
+}
+
+async fn check_number(
+    txn: &DatabaseTransaction,
+    booking: &Detail,
+    to: Span,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if booking.proposed() == Some(to) {
+        let detail = "This time is proposed already.";
+        return Err(Error::conflict("same_time", detail));
+    }
+    let whose = (booking.student_id, booking.id);
+    if store::booking::count_other_proposals(txn, whose, now).await? < MOST_PROPOSALS {
+        return Ok(());
+    }
+    let detail = "A student can propose other times for three lessons at a time: withdraw one, or wait for an answer.";
+    Err(Error::conflict("too_many_proposals", detail))
 }
 
 /// Moves the lesson to the time that is proposed: its old time is free exactly when it has the new one.

@@ -457,6 +457,20 @@ pub async fn count_holds(
         .await
 }
 
+/// For how many bookings of a student, this one left out, another time is proposed.
+pub async fn count_other_proposals(
+    txn: &impl ConnectionTrait,
+    (student_id, booking): (UserId, BookingId),
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    booking::Entity::find()
+        .filter(booking::COLUMN.student_id.eq(student_id))
+        .filter(booking::COLUMN.id.ne(booking))
+        .filter(booking::COLUMN.proposal_expires_at.gt(now))
+        .count(txn)
+        .await
+}
+
 /// Frees what has expired of the time of these people, as who wants it must: no constraint knows what time it is.
 pub async fn expire(
     txn: &impl ConnectionTrait,

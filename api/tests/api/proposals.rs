@@ -409,3 +409,27 @@ async fn nobody_proposes_what_cancelling_would_be_charged_for() {
     refused.expect_problem(409, "too_late_to_move");
     world.expect_nothing_reserved().await;
 }
+
+#[tokio::test]
+async fn nobody_sets_more_than_three_times_aside_or_one_for_longer_by_asking_again() {
+    let world = World::new().await;
+    let day = |days: i64, start: &str| (at(start) + TimeDelta::days(days)).to_rfc3339();
+    let mut bookings = Vec::new();
+    for days in 0..4 {
+        bookings.push(world.confirmed(&world.sam, &day(days, FIRST)).await);
+    }
+    for (days, booking) in (0..3).zip(&bookings) {
+        propose(&world.sam, booking, &day(days, SECOND)).await.expect(200);
+    }
+    let fourth = async || propose(&world.sam, &bookings[3], &day(3, SECOND)).await;
+    fourth().await.expect_problem(409, "too_many_proposals");
+    // Another time in place of one is no more than there were; the same one is not asked for again.
+    let third = async || propose(&world.sam, &bookings[2], &day(2, THIRD)).await;
+    let until = third().await.expect(200)["proposed_time"]["expires_at"].clone();
+    world.test.pass(TimeDelta::minutes(30));
+    third().await.expect_problem(409, "same_time");
+    let kept = world.sam.get(&bookings[2]).await.expect(200);
+    assert_eq!(kept["proposed_time"]["expires_at"], until);
+    world.sam.answer(&bookings[0], "withdraw").await.expect(200);
+    fourth().await.expect(200);
+}
