@@ -44,6 +44,8 @@ pub struct Model {
     /// What that meant for the student; as the one that follows.
     pub cancellation_consequence: Option<String>,
     pub cancellation_credit_minutes: Option<i32>,
+    /// What the student is charged for outside of here; none also where that was not decided then.
+    pub cancellation_charged_minutes: Option<i32>,
     /// What was taken from the credit of the student; 0: it is not paid for by credit.
     pub paid_credit_minutes: i32,
     /// The series with which it was booked.

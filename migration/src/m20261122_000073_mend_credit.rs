@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        connection.execute_unprepared(MOVED_AT).await?;
+        connection.execute_unprepared(COLUMNS).await?;
         let give_back = GIVE_BACK.replace("{lock}", LOCK);
         connection.execute_unprepared(&give_back).await?;
         Ok(())
@@ -17,15 +17,20 @@ impl MigrationTrait for Migration {
         let connection = manager.get_connection();
         let give_back = GIVE_BACK.replace("{lock}", "");
         connection.execute_unprepared(&give_back).await?;
-        let sql = "ALTER TABLE bookings DROP moved_at";
+        let sql = "ALTER TABLE bookings DROP moved_at, DROP cancellation_charged_minutes";
         connection.execute_unprepared(sql).await?;
         Ok(())
     }
 }
 
-const MOVED_AT: &str = r"
-ALTER TABLE bookings ADD moved_at timestamptz;
+const COLUMNS: &str = r"
+ALTER TABLE bookings
+    ADD moved_at timestamptz,
+    ADD cancellation_charged_minutes integer
+        CONSTRAINT bookings_cancellation_charged_range CHECK (cancellation_charged_minutes >= 0);
 COMMENT ON COLUMN bookings.moved_at IS 'when the tutor or the centre last moved it, confirmed, to another time; null: never';
+COMMENT ON COLUMN bookings.cancellation_charged_minutes IS
+    'as cancellation_credit_minutes, what the student is charged for outside of here; null also: that was not decided then';
 ";
 
 /// In the order in which credit is taken.

@@ -146,7 +146,7 @@ impl Booking {
 
 /// How many minutes of a cancelled lesson the student is charged for, who has not paid for it with credit: as many as if it
 /// had taken place, unless it is as if it had never been booked.
-pub fn charged_minutes(consequence: Consequence, minutes: i32, paid_with_credit: bool) -> i32 {
+fn charged_minutes(consequence: Consequence, minutes: i32, paid_with_credit: bool) -> i32 {
     match consequence {
         Consequence::Credit | Consequence::Charged if !paid_with_credit => minutes,
         Consequence::Free | Consequence::Credit | Consequence::Charged => 0,

@@ -90,14 +90,21 @@ pub(super) async fn settle(
     Ok(Some(outcome))
 }
 
-/// What it meant for the student that a booking was cancelled or declined, if that was decided.
-pub fn recorded(booking: &Detail) -> Option<Outcome> {
-    let consequence = Consequence::named(booking.cancellation_consequence.as_deref()?)?;
-    let is_paid = booking.paid_credit_minutes > 0;
-    Some(Outcome {
-        consequence,
+/// What it meant for the student that a booking was cancelled or declined.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    pub consequence: Consequence,
+    pub credit_minutes: i32,
+    /// None: that was not decided then.
+    pub charged_minutes: Option<i32>,
+}
+
+/// As it was written down, if it was decided: what has become of the lesson since changes nothing.
+pub fn recorded(booking: &Detail) -> Option<Recorded> {
+    Some(Recorded {
+        consequence: Consequence::named(booking.cancellation_consequence.as_deref()?)?,
         credit_minutes: booking.cancellation_credit_minutes?,
-        charged_minutes: cancellation::charged_minutes(consequence, minutes(booking), is_paid),
+        charged_minutes: booking.cancellation_charged_minutes,
     })
 }
 

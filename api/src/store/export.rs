@@ -48,7 +48,8 @@ pub const LISTS: [(&str, &str); 21] = [
     (
         "bookings",
         "SELECT bookings.id, bookings.status, bookings.starts_at, bookings.ends_at, subjects.slug AS subject, level,
-             tutor_users.name AS tutor, cancelled_at, cancellation_reason, cancellation_consequence, cancellation_credit_minutes, paid_credit_minutes,
+             tutor_users.name AS tutor, cancelled_at, cancellation_reason, cancellation_consequence, cancellation_credit_minutes,
+             cancellation_charged_minutes, paid_credit_minutes,
              proposed_starts_at, proposed_ends_at, proposal_expires_at, bookings.created_at
          FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
              JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id

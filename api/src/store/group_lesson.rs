@@ -391,6 +391,7 @@ pub async fn cancel(
         r#"WITH cancelled AS (
                UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
                    cancellation_consequence = 'free', cancellation_credit_minutes = paid_credit_minutes,
+                   cancellation_charged_minutes = 0,
                    version = version + 1, updated_at = {now}
                WHERE lesson_id = {id} AND occupies
                RETURNING id, student_id, paid_credit_minutes)

@@ -392,3 +392,21 @@ async fn everybody_in_a_group_lesson_or_series_that_is_moved_may_leave_freely() 
         assert_eq!(told["now"], outcome("free", 0), "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_was_charged_stays_so_whatever_becomes_of_the_lesson_and_nothing_is_charged_afterwards() {
+    let world = World::new().await;
+    replace(&world.admin, "", only(40_000, "credit"))
+        .await
+        .expect(200);
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    assert_eq!(cancel(&world.sam, &booking).await, outcome("charged", 0));
+    // As a group lesson moves, with those who have left it.
+    let longer = "UPDATE lessons SET ends_at = ends_at + interval '30 minutes'";
+    world.test.execute(longer).await;
+    let kept = async || world.sam.get(&booking).await.expect(200)["cancellation"].clone();
+    assert_eq!(kept().await, outcome("charged", 0));
+    let before = "UPDATE bookings SET cancellation_charged_minutes = NULL";
+    world.test.execute(before).await;
+    assert_eq!(kept().await["charged_minutes"], Value::Null);
+}

@@ -251,8 +251,9 @@ pub struct CancellationOutcome {
     credit_minutes: i32,
     /// How many minutes of the lesson the student is charged for, outside of here: all of it, unless it is `free` or was
     /// paid for with credit. So the credit for a lesson that nobody paid for is charged for with it.
-    #[schema(minimum = 0, example = 60)]
-    charged_minutes: i32,
+    /// Null: of what was cancelled before that was written down.
+    #[schema(required, minimum = 0, example = 60)]
+    charged_minutes: Option<i32>,
 }
 
 impl From<cancellation::Outcome> for CancellationOutcome {
@@ -260,7 +261,7 @@ impl From<cancellation::Outcome> for CancellationOutcome {
         Self {
             consequence: outcome.consequence.into(),
             credit_minutes: outcome.credit_minutes,
-            charged_minutes: outcome.charged_minutes,
+            charged_minutes: Some(outcome.charged_minutes),
         }
     }
 }
@@ -269,7 +270,11 @@ impl CancellationOutcome {
     /// As it was written down of a booking, if it was.
     pub(super) fn recorded(booking: &Detail) -> Option<Self> {
         let outcome = cancellation::recorded(booking)?;
-        Some(outcome.into())
+        Some(Self {
+            consequence: outcome.consequence.into(),
+            credit_minutes: outcome.credit_minutes,
+            charged_minutes: outcome.charged_minutes,
+        })
     }
 }
 
