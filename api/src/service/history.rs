@@ -81,24 +81,39 @@ fn steps(entries: Vec<BookingEntry>, now_at: (DateTime<Utc>, DateTime<Utc>)) -> 
             before.ends_at.unwrap_or(time.1),
         );
         let from = Span::new(time.0, time.1);
-        let Some(kind) = kind(&entry) else { continue };
-        let (from, to) = match kind {
-            StepKind::Rescheduled => (from, to),
-            StepKind::TimeProposed => (from, after.proposed()),
-            StepKind::Status(_) if entry.is_insert => (None, to),
-            _ => (None, None),
-        };
-        steps.push(PastStep {
-            at: entry.at,
-            kind,
-            by: by(&entry),
-            from,
-            to,
-            reason: after.cancellation_reason.clone(),
-        });
+        if let Some(kind) = kind(&entry) {
+            let (from, to) = match kind {
+                StepKind::Rescheduled => (from, to),
+                StepKind::TimeProposed => (from, after.proposed()),
+                StepKind::Status(_) if entry.is_insert => (None, to),
+                _ => (None, None),
+            };
+            steps.push(PastStep {
+                at: entry.at,
+                by: by(&entry, &kind),
+                kind,
+                from,
+                to,
+                reason: after.cancellation_reason.clone(),
+            });
+        }
+        steps.extend(time_expired(&entry));
     }
     steps.reverse();
     steps
+}
+
+/// That a proposal had run out that an entry ends, whatever else the entry tells.
+fn time_expired(entry: &BookingEntry) -> Option<PastStep> {
+    let until = entry.before.proposal_expires_at?;
+    (until <= entry.at).then_some(PastStep {
+        at: until,
+        kind: StepKind::TimeExpired,
+        by: Some(By::System),
+        from: None,
+        to: None,
+        reason: None,
+    })
 }
 
 /// What an entry tells, if it is a step: of several changes at once, what is more than the others.
@@ -116,17 +131,20 @@ fn kind(entry: &BookingEntry) -> Option<StepKind> {
     if after.proposed_starts_at.is_some() {
         return Some(StepKind::TimeProposed);
     }
-    // What else ends a proposal is a step itself.
+    // What else ends a proposal is a step itself, or time: see `time_expired`.
     before.proposed_starts_at?;
     match entry.operation.as_deref() {
         Some("decline_reschedule") => Some(StepKind::TimeDeclined),
         Some("withdraw_reschedule") => Some(StepKind::TimeWithdrawn),
-        _ if by(entry) == Some(By::System) => Some(StepKind::TimeExpired),
         _ => None,
     }
 }
 
-fn by(entry: &BookingEntry) -> Option<By> {
+/// Time passes on nobody's word, whoever was the first to need that written down.
+fn by(entry: &BookingEntry, kind: &StepKind) -> Option<By> {
+    if *kind == StepKind::Status(BookingStatus::Expired) {
+        return Some(By::System);
+    }
     match entry.role.as_deref()? {
         "student" => Some(By::Student),
         "guardian" => Some(By::Guardian),

@@ -97,10 +97,8 @@ async fn move_to(
     booking::check_alone(booking)?;
     let now = app.clock.now();
     check_time(booking, to, now)?;
-    if booking.proposed().is_some() {
-        // In its place comes this.
-        store::booking::drop_proposal(txn, booking.id, now).await?;
-    }
+    // In its place comes this; also of one that has expired, as is told of the booking.
+    store::booking::drop_proposal(txn, booking.id, now).await?;
     let whose = (caller, Some(booking.student_id));
     let times = Times::of_lesson(app, txn, whose, booking.tutor_id, to).await?;
     let times = times.without(time_of(booking)?);

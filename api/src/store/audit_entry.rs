@@ -128,6 +128,7 @@ pub struct Columns {
     pub ends_at: Option<DateTime<Utc>>,
     pub proposed_starts_at: Option<DateTime<Utc>>,
     pub proposed_ends_at: Option<DateTime<Utc>>,
+    pub proposal_expires_at: Option<DateTime<Utc>>,
     pub cancellation_reason: Option<String>,
 }
 

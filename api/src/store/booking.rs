@@ -680,7 +680,7 @@ pub async fn drop_proposal(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL, updated_at = {now}
-           WHERE id = {id}"#
+           WHERE id = {id} AND proposed_starts_at IS NOT NULL"#
     ))
     .await
     .map(|_| ())

@@ -184,3 +184,33 @@ async fn what_was_emptied_or_forgotten_tells_nothing_and_breaks_nothing() {
     erased.expect(204);
     assert_eq!(history(&admin, &booking).await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn what_expired_is_the_servers_own_also_where_somebody_else_is_the_first_to_need_the_time() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let sam = test.student("Sam").await;
+    let booking = crate::support::lesson::book(&sam, &tutor, FIRST).await;
+    let policy = json!({"requires_approval": true, "approval_minutes": 60});
+    let replaced = tutor.edit(Method::PUT, "/policy", &policy).await;
+    replaced.expect(200);
+    let ignored = crate::support::lesson::book(&sam, &tutor, SECOND).await;
+    step(&sam, &booking, "reschedule", hour(THIRD)).await;
+    test.pass(TimeDelta::hours(2));
+    // Before anything is swept, the same time once more, and where a request was.
+    step(&sam, &booking, "reschedule", hour(THIRD)).await;
+    step(&sam, &booking, "reschedule", hour(SECOND)).await;
+    let told_of = async |booking: &str| told(&history(&sam, booking).await);
+    assert_eq!(
+        told_of(&booking).await,
+        [
+            "confirmed by student",
+            "time_proposed by student",
+            "time_expired by system",
+            "time_proposed by student",
+            "time_proposed by student",
+        ]
+    );
+    let expired = ["requested by student", "expired by system"];
+    assert_eq!(told_of(&ignored).await, expired);
+}
