@@ -21,7 +21,7 @@ use crate::{
     store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
 use chrono::{DateTime, Timelike, Utc};
-use scheduling::{interval::Span, lifecycle::Step};
+use scheduling::{interval::Span, lifecycle::{Actor, Step}};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
@@ -132,7 +132,8 @@ async fn move_to(
     }
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
-    stand(txn, booking, (standing, decides), now).await?;
+    let by_others = decides && step::actor(booking, caller) != Actor::Student;
+    stand(txn, booking, (standing, by_others), now).await?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
@@ -153,7 +154,8 @@ pub(super) fn standing_at(
     })
 }
 
-/// Lets a booking stand so whose lesson has moved, on the word of the tutor or the centre, or not.
+/// Lets a booking stand so whose lesson has moved, on the word of somebody else than the student and
+/// their guardians, or not.
 pub(super) async fn stand(
     txn: &DatabaseTransaction,
     booking: &Detail,

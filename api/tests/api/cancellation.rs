@@ -410,3 +410,17 @@ async fn what_was_charged_stays_so_whatever_becomes_of_the_lesson_and_nothing_is
     world.test.execute(before).await;
     assert_eq!(kept().await["charged_minutes"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_guardian_who_is_an_admin_as_well_gains_nothing_by_moving_the_lesson() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let link = json!({"guardian_id": world.admin.id().await, "student_id": world.sam.id().await});
+    let linked = world.admin.post("/v1/guardianships", &link).await;
+    linked.expect(201);
+    let ada = world.test.sign_in("ada@example.com").await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    world.test.set_clock(at(FIRST) - TimeDelta::hours(1));
+    move_to(&ada, &booking, SECOND).await;
+    assert_eq!(cancel(&ada, &booking).await, outcome("credit", 60));
+}

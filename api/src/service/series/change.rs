@@ -24,7 +24,7 @@ use crate::{
     store::{self, booking::Standing},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use scheduling::{Tz, interval::Span, lifecycle::Step};
+use scheduling::{Tz, interval::Span, lifecycle::{Actor, Step}};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -171,7 +171,7 @@ struct Moving<'a> {
     then: Option<(Span, Standing)>,
     /// Whether the quotas of the student hold.
     is_bound: bool,
-    /// Whether the tutor or the centre moves it.
+    /// Whether somebody else than the student and their guardians moves it.
     by_others: bool,
     occurrence: Occurrence,
 }
@@ -312,7 +312,7 @@ async fn moves_with<'a>(
             booking,
             then,
             is_bound: !decides && tutor.timetable.has_quotas,
-            by_others: decides,
+            by_others: decides && step::actor(booking, caller) != Actor::Student,
             occurrence,
         })
     })
