@@ -73,7 +73,8 @@ pub async fn of_booking(app: &App, caller: &Caller, id: BookingId) -> Result<Vec
 fn steps(entries: Vec<BookingEntry>, now_at: (DateTime<Utc>, DateTime<Utc>)) -> Vec<PastStep> {
     let mut time = now_at;
     let mut steps = Vec::new();
-    for entry in entries {
+    let ended = entries.iter().position(is_end);
+    for (index, entry) in entries.into_iter().enumerate() {
         let (before, after) = (&entry.before, &entry.after);
         let to = Span::new(time.0, time.1);
         time = (
@@ -81,6 +82,10 @@ fn steps(entries: Vec<BookingEntry>, now_at: (DateTime<Utc>, DateTime<Utc>)) -> 
             before.ends_at.unwrap_or(time.1),
         );
         let from = Span::new(time.0, time.1);
+        if ended.is_some_and(|end| index < end) {
+            // A group lesson moves on, with the bookings of those who have left it.
+            continue;
+        }
         if let Some(kind) = kind(&entry) {
             let (from, to) = match kind {
                 StepKind::Rescheduled => (from, to),
@@ -101,6 +106,19 @@ fn steps(entries: Vec<BookingEntry>, now_at: (DateTime<Utc>, DateTime<Utc>)) -> 
     }
     steps.reverse();
     steps
+}
+
+/// Whether the booking is nobody's time any more from then on.
+fn is_end(entry: &BookingEntry) -> bool {
+    let ends = [
+        BookingStatus::Cancelled,
+        BookingStatus::Declined,
+        BookingStatus::Expired,
+    ];
+    entry
+        .after
+        .status
+        .is_some_and(|status| ends.contains(&status))
 }
 
 /// That a proposal had run out that an entry ends, whatever else the entry tells.

@@ -32,7 +32,8 @@ pub struct BookingHistory {
 struct BookingStep {
     at: DateTime<Utc>,
     step: StepName,
-    /// On whose word: of the `student`, a `guardian`, the `tutor` who had it then, an `admin`, a third-party `app`; or of
+    /// On whose word, by what they are to the booking today: of the `student`, a `guardian`, a `tutor` who has it or
+    /// had it, an `admin`, a third-party `app`; or of
     /// the `system`, because time has passed or too few had joined. Null: of somebody who is none of them any more.
     #[schema(required)]
     by: Option<Role>,
@@ -151,8 +152,8 @@ impl From<PastStep> for BookingStep {
 /// What became of a booking?
 ///
 /// For whoever sees the booking. Its steps in order: of the last 500 changes, those that are remembered (the audit trail
-/// is kept for a configured time, and emptied of people who are erased). It says in which role somebody took a step, and
-/// not who that is.
+/// is kept for a configured time, and emptied of people who are erased). It says in which role somebody took a step, as
+/// which they stand to the booking today, and not who that is.
 #[utoipa::path(get, path = "/v1/bookings/{id}/history", tag = "bookings", operation_id = "get_booking_history",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the booking.")),
     responses((status = 200, description = "Its steps.", body = BookingHistory), NotSignedIn, NotFound, Faults))]
