@@ -24,7 +24,11 @@ use crate::{
     store::{self, booking::Standing},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use scheduling::{Tz, interval::Span, lifecycle::{Actor, Step}};
+use scheduling::{
+    Tz,
+    interval::Span,
+    lifecycle::{Actor, Step},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -189,6 +193,10 @@ async fn moves<'a>(
         recurrence_id: Some(wanted.recurrence_id),
     };
     let chosen = part.choose(series, app.clock.now())?;
+    for booking in chosen.iter().filter(|it| it.proposed().is_some()) {
+        // Else the lessons would be in the way of what is set aside for themselves.
+        store::booking::drop_proposal(txn, booking.id, app.clock.now()).await?;
+    }
     let targets = targets(&chosen, series, wanted, app.clock.now())?;
     // Another tutor may have taken some of them over.
     let tutors: BTreeSet<TutorId> = chosen.iter().map(|it| it.tutor_id).collect();
