@@ -532,13 +532,13 @@ pub async fn expire_proposals_any(
     Ok(updated.await?.rows_affected())
 }
 
-/// Completes what is confirmed and over, a bounded number at a time; how many there were.
+/// Completes what is confirmed and over, once no proposal is left of it, a bounded number at a time; how many there were.
 pub async fn complete_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let updated = db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'completed', version = version + 1, updated_at = {now}
            WHERE id IN (
-               SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now}
+               SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now} AND proposal_expires_at IS NULL
                ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
     ));
     Ok(updated.await?.rows_affected())
