@@ -2,7 +2,7 @@
 //! time is set aside.
 
 use super::{
-    booking::{BookingStatus, Detail, time_of, translate},
+    booking::{BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, time_of, translate},
     caller::Caller,
     quota, step,
 };
@@ -14,7 +14,7 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::{Span, subtract},
-    lifecycle::Step,
+    lifecycle::{Refusal, Step},
 };
 use sea_orm::DatabaseTransaction;
 
@@ -91,7 +91,8 @@ async fn check_number(
 /// Moves the lesson to the time that is proposed: its old time is free exactly when it has the new one.
 ///
 /// # Errors
-/// See [`step::take`]; [`Error::Conflict`] with `quota_exceeded`, by what the student has booked since.
+/// See [`step::take`]; [`Error::Conflict`] with `tutor_suspended`, or `quota_exceeded` by what the student has booked
+/// since.
 pub(super) async fn approve(
     app: &App,
     txn: &DatabaseTransaction,
@@ -100,12 +101,25 @@ pub(super) async fn approve(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     end(txn, caller, booking, Step::ApproveTime, now).await?;
+    let revisions = app.cache.revisions_within(txn, booking.tutor_id, None);
+    let tutor = app
+        .cache
+        .tutor_within(txn, &revisions.await?, booking.tutor_id)
+        .await?;
+    let tutor = tutor.ok_or(Error::not_found("booking"))?;
+    check_taught(&tutor.profile, booking.student_id)?;
     let to = booking
         .proposed()
         .ok_or_else(|| Error::internal(anyhow::anyhow!("approved, and nothing proposed")))?;
     quota::check_move(app, txn, (booking.student_id, booking.id), to).await?;
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
-    moved.map_err(translate)?;
+    moved.map_err(|error| match translate(error) {
+        // By a clock that is ahead it had expired, and somebody has the time.
+        Error::Conflict(it) if it.code == SLOT_UNAVAILABLE => {
+            step::refused(Refusal::NothingProposed)
+        }
+        error => error,
+    })?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 

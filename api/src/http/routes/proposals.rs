@@ -29,7 +29,7 @@ use axum::{extract::State, response::Response};
     responses((status = 200, description = "The booking at its new time.", body = Booking, headers(("ETag" = String))),
         (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
             body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "No time is proposed, or not any more (`nothing_proposed`); the booking is not confirmed (`only_requested`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`, `expired`); the student has booked so much meanwhile that a quota does not allow it (`quota_exceeded`), while the tutor may still move the lesson; another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "No time is proposed, or not any more (`nothing_proposed`); the booking is not confirmed (`only_requested`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`, `expired`); the student has booked so much meanwhile that a quota does not allow it (`quota_exceeded`), while the tutor may still move the lesson; the tutor is suspended (`tutor_suspended`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]
 pub async fn approve(
