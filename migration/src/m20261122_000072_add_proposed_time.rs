@@ -6,7 +6,9 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(UP).await?;
+        let connection = manager.get_connection();
+        connection.execute_unprepared(UP).await?;
+        connection.execute_unprepared(AUDIT).await?;
         Ok(())
     }
 
@@ -59,7 +61,28 @@ CREATE TRIGGER bookings_proposal_ended AFTER UPDATE ON bookings FOR EACH ROW
     EXECUTE FUNCTION proposal_ended();
 ";
 
+/// As `audit_table`, but not of what is set aside: the booking's own entries tell of it, and are found when its student
+/// is forgotten, while these rows are gone by then.
+const AUDIT: &str = r"
+ALTER FUNCTION audit_group_lesson() RENAME TO audit_row;
+DROP TRIGGER audit_insert ON bookings;
+DROP TRIGGER audit_update ON bookings;
+DROP TRIGGER audit_delete ON bookings;
+CREATE TRIGGER audit_insert AFTER INSERT ON bookings FOR EACH ROW WHEN (NEW.reserved_for IS NULL)
+    EXECUTE FUNCTION audit_row('booking', 'id', '{occupies,version,created_at,updated_at}', '{}');
+CREATE TRIGGER audit_update AFTER UPDATE ON bookings FOR EACH ROW WHEN (NEW.reserved_for IS NULL)
+    EXECUTE FUNCTION audit_update('booking', 'id', '{occupies,version,created_at,updated_at}', '{}');
+CREATE TRIGGER audit_delete AFTER DELETE ON bookings FOR EACH ROW WHEN (OLD.reserved_for IS NULL)
+    EXECUTE FUNCTION audit_row('booking', 'id', '{occupies,version,created_at,updated_at}', '{}');
+";
+
 const DOWN: &str = r"
+DROP TRIGGER audit_insert ON bookings;
+DROP TRIGGER audit_update ON bookings;
+DROP TRIGGER audit_delete ON bookings;
+DROP TRIGGER audit_truncate ON bookings;
+SELECT audit_table('bookings', 'booking', 'id', '{occupies}');
+ALTER FUNCTION audit_row() RENAME TO audit_group_lesson;
 DROP TRIGGER bookings_proposal_ended ON bookings;
 DROP TRIGGER bookings_drop_proposal ON bookings;
 DROP FUNCTION proposal_ended, booking_drops_proposal;
