@@ -21,7 +21,10 @@ use crate::{
     store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
 use chrono::{DateTime, Timelike, Utc};
-use scheduling::{interval::Span, lifecycle::{Actor, Step}};
+use scheduling::{
+    interval::{Span, subtract},
+    lifecycle::{Actor, Step},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
@@ -81,6 +84,10 @@ async fn alternatives(
         Err(Error::NotFound { .. }) => return Ok(Vec::new()),
         times => times?.without(time_of(booking)?),
     };
+    // What is proposed now makes room for another proposal.
+    let proposed: Vec<_> = booking.proposed().into_iter().collect();
+    let set_aside = subtract(&proposed, &[time_of(booking)?]);
+    let times = set_aside.into_iter().fold(times, Times::without);
     let about = about(booking, times.only()?.0);
     let alternatives = times.alternatives(&about, wanted, app.clock.now())?;
     let times = alternatives.iter().map(|it| (it.start(), it.end()));

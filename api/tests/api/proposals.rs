@@ -419,7 +419,9 @@ async fn nobody_sets_more_than_three_times_aside_or_one_for_longer_by_asking_aga
         bookings.push(world.confirmed(&world.sam, &day(days, FIRST)).await);
     }
     for (days, booking) in (0..3).zip(&bookings) {
-        propose(&world.sam, booking, &day(days, SECOND)).await.expect(200);
+        propose(&world.sam, booking, &day(days, SECOND))
+            .await
+            .expect(200);
     }
     let fourth = async || propose(&world.sam, &bookings[3], &day(3, SECOND)).await;
     fourth().await.expect_problem(409, "too_many_proposals");
@@ -432,4 +434,44 @@ async fn nobody_sets_more_than_three_times_aside_or_one_for_longer_by_asking_aga
     assert_eq!(kept["proposed_time"]["expires_at"], until);
     world.sam.answer(&bookings[0], "withdraw").await.expect(200);
     fourth().await.expect(200);
+}
+
+#[tokio::test]
+async fn the_lessons_of_a_suspended_tutor_stay_where_they_are() {
+    let world = World::new().await;
+    let admin = world.test.admin("Ada").await;
+    let booking = world.confirmed(&world.sam, FIRST).await;
+    propose(&world.sam, &booking, SECOND).await.expect(200);
+    let id = world.tutor.person.id().await;
+    let path = format!("/v1/users/{id}/suspend");
+    admin.post(&path, &json!({})).await.expect(200);
+    let refused = admin.answer(&booking, "approve").await;
+    refused.expect_problem(409, "tutor_suspended");
+    admin.answer(&booking, "decline").await.expect(200);
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_by_itself_of_what_is_set_aside() {
+    let world = World::new().await;
+    let booking = world.confirmed(&world.sam, FIRST).await;
+    propose(&world.sam, &booking, SECOND).await.expect(200);
+    world.sam.answer(&booking, "withdraw").await.expect(200);
+    let others = "SELECT count(*) FROM audit_entries
+                  WHERE table_name = 'bookings' AND subject_id NOT IN (SELECT id FROM bookings)";
+    assert_eq!(world.test.count(others).await, 0);
+}
+
+#[tokio::test]
+async fn who_is_refused_another_proposal_is_offered_the_time_of_the_first_one_as_well() {
+    let world = World::new().await;
+    let booking = world.confirmed(&world.sam, FIRST).await;
+    world.confirmed(&world.olga, THIRD).await;
+    propose(&world.sam, &booking, SECOND).await.expect(200);
+    let refused = propose(&world.sam, &booking, THIRD).await;
+    let problem = refused.expect_problem(409, "slot_unavailable");
+    let offered = problem["alternatives"].as_array().unwrap();
+    assert!(
+        offered.iter().any(|it| it["start"] == SECOND),
+        "{problem:#}"
+    );
 }
