@@ -394,7 +394,8 @@ async fn everybody_in_a_group_lesson_or_series_that_is_moved_may_leave_freely() 
 }
 
 #[tokio::test]
-async fn what_was_charged_stays_so_whatever_becomes_of_the_lesson_and_nothing_is_charged_afterwards() {
+async fn what_was_charged_stays_so_whatever_becomes_of_the_lesson_and_nothing_is_charged_afterwards()
+ {
     let world = World::new().await;
     replace(&world.admin, "", only(40_000, "credit"))
         .await
