@@ -214,21 +214,3 @@ async fn what_expired_is_the_servers_own_also_where_somebody_else_is_the_first_t
     let expired = ["requested by student", "expired by system"];
     assert_eq!(told_of(&ignored).await, expired);
 }
-
-#[tokio::test]
-async fn the_history_of_what_is_cancelled_ends_there_though_the_lesson_moves_on() {
-    let test = TestApp::start().await;
-    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
-    let sam = test.student("Sam").await;
-    let booking = crate::support::lesson::book(&sam, &tutor, FIRST).await;
-    step(&sam, &booking, "cancel", json!({})).await;
-    // As a group lesson does that a student has left.
-    let moves = "UPDATE lessons SET starts_at = starts_at + interval '1 day', ends_at = ends_at + interval '1 day'";
-    test.execute(moves).await;
-    let history = history(&sam, &booking).await;
-    assert_eq!(
-        told(&history),
-        ["confirmed by student", "cancelled by student"]
-    );
-    assert_eq!(history[0]["to"]["start"], FIRST);
-}
