@@ -44,12 +44,23 @@ pub struct Model {
     /// What that meant for the student; as the one that follows.
     pub cancellation_consequence: Option<String>,
     pub cancellation_credit_minutes: Option<i32>,
+    /// What the student is charged for outside of here; none also where that was not decided then.
+    pub cancellation_charged_minutes: Option<i32>,
     /// What was taken from the credit of the student; 0: it is not paid for by credit.
     pub paid_credit_minutes: i32,
     /// The series with which it was booked.
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series: RFC 5545 `RECURRENCE-ID`.
     pub recurrence_id: Option<DateTime>,
+    /// When the tutor or the centre last moved it, confirmed, to another time.
+    pub moved_at: Option<DateTimeUtc>,
+    /// The time that the student wants instead, and the tutor has yet to approve; as the two that follow.
+    pub proposed_starts_at: Option<DateTimeUtc>,
+    pub proposed_ends_at: Option<DateTimeUtc>,
+    /// Until when, and not then, the tutor may answer.
+    pub proposal_expires_at: Option<DateTimeUtc>,
+    /// The booking for whose proposed time this one is set aside; it is nobody's hold then.
+    pub reserved_for: Option<BookingId>,
     /// Grows with each change; the entity tag is made of it.
     pub version: i32,
     pub created_at: DateTimeUtc,

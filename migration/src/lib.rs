@@ -54,6 +54,8 @@ mod m20261121_000064_create_series;
 mod m20261122_000066_lighten_booking;
 mod m20261122_000068_create_waitlist_entry;
 mod m20261122_000070_create_absence;
+mod m20261122_000072_add_proposed_time;
+mod m20261122_000073_mend_credit;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -110,6 +112,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000066_lighten_booking::Migration),
             Box::new(m20261122_000068_create_waitlist_entry::Migration),
             Box::new(m20261122_000070_create_absence::Migration),
+            Box::new(m20261122_000072_add_proposed_time::Migration),
+            Box::new(m20261122_000073_mend_credit::Migration),
         ]
     }
 }

@@ -5,12 +5,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::lifecycle::Actor;
 
+/// For so long after somebody else moved a lesson its student can cancel it freely.
+pub const FREE_AFTER_MOVE: TimeDelta = TimeDelta::hours(24);
+
 /// What cancelling means for the student, the most lenient first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Consequence {
     /// As if it had never been booked: credit that paid for it comes back.
     Free,
-    /// The lesson is owed to the student: its minutes become credit, or stay it.
+    /// The lesson is owed to the student: its minutes become credit, or stay it. Where credit did not pay for it, the
+    /// student is charged for it as if it had taken place, so that nobody gets credit for what they never pay.
     Credit,
     /// The lesson counts as taken.
     Charged,
@@ -53,7 +57,7 @@ pub struct Policy {
 
 impl Policy {
     /// Windows, the most lenient first; after the last one it is [`Consequence::Charged`]. For `grace` after it was
-    /// booked, and not longer, whatever is booked can be cancelled freely. None where a window does not end later than
+    /// booked, and for [`FREE_AFTER_MOVE`] after somebody else moved it, it can be cancelled freely. None where a window does not end later than
     /// the one before, or is not worse, or where a length of time is less than nothing.
     pub fn new(windows: Vec<Window>, grace: TimeDelta) -> Option<Self> {
         let zero = TimeDelta::zero();
@@ -106,6 +110,8 @@ pub struct Booking {
     pub starts_at: DateTime<Utc>,
     /// Since when it is booked.
     pub booked_at: DateTime<Utc>,
+    /// When somebody else than the student last moved it, if ever.
+    pub moved_at: Option<DateTime<Utc>>,
     /// How long the lesson is, in minutes.
     pub minutes: i32,
     /// How many minutes of the credit that paid for it can come back; none where it was not paid for by credit.
@@ -118,7 +124,10 @@ impl Booking {
     }
 
     fn grace_ends(&self, policy: &Policy) -> Option<DateTime<Utc>> {
-        self.booked_at.checked_add_signed(policy.grace)
+        let after_booking = self.booked_at.checked_add_signed(policy.grace);
+        let moved_at = self.moved_at;
+        let after_move = moved_at.and_then(|at| at.checked_add_signed(FREE_AFTER_MOVE));
+        after_booking.max(after_move)
     }
 
     fn outcome(&self, consequence: Consequence) -> Outcome {
@@ -130,7 +139,17 @@ impl Booking {
         Outcome {
             consequence,
             credit_minutes,
+            charged_minutes: charged_minutes(consequence, self.minutes, self.paid.is_some()),
         }
+    }
+}
+
+/// How many minutes of a cancelled lesson the student is charged for, who has not paid for it with credit: as many as if it
+/// had taken place, unless it is as if it had never been booked.
+fn charged_minutes(consequence: Consequence, minutes: i32, paid_with_credit: bool) -> i32 {
+    match consequence {
+        Consequence::Credit | Consequence::Charged if !paid_with_credit => minutes,
+        Consequence::Free | Consequence::Credit | Consequence::Charged => 0,
     }
 }
 
@@ -141,6 +160,8 @@ pub struct Outcome {
     pub consequence: Consequence,
     /// How many minutes of credit the student gets, or gets back.
     pub credit_minutes: i32,
+    /// How many minutes the student is charged for, outside of here.
+    pub charged_minutes: i32,
 }
 
 /// What cancelling leads to now, and when that becomes worse.

@@ -71,6 +71,16 @@ pub enum Step {
     Expire,
     /// Move the lesson to another time, or into the hands of another tutor.
     Reschedule,
+    /// Ask a tutor for another time who wants to be asked.
+    ProposeTime,
+    /// Move the lesson to the time that is proposed.
+    ApproveTime,
+    /// Leave the lesson where it is.
+    DeclineTime,
+    /// Want the lesson where it is after all.
+    WithdrawTime,
+    /// Let the time for an answer to the proposal run out.
+    ExpireTime,
     /// Give the place back.
     Cancel,
     /// Let nothing become of a lesson whose tutor is absent.
@@ -103,6 +113,10 @@ pub enum Actor {
 pub enum When {
     /// Before the lesson begins.
     BeforeStart,
+    /// As long as another time is proposed, and either time is ahead.
+    WhileProposed,
+    /// From the moment on when that is no longer so.
+    AfterProposal,
     /// Before the lesson begins, and before what is held or requested expires.
     BeforeExpiry,
     /// From the moment on when what is held or requested expires. What is requested expires when
@@ -132,13 +146,14 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 25] = {
+pub const RULES: [Rule; 30] = {
     use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
     };
     use When::{
-        AfterEnd, AfterExpiry, AfterStart, BeforeExpiry, BeforeStart, WithinAttendanceWindow,
+        AfterEnd, AfterExpiry, AfterProposal, AfterStart, BeforeExpiry, BeforeStart, WhileProposed,
+        WithinAttendanceWindow,
     };
     const fn rule(
         from: Option<BookingStatus>,
@@ -227,6 +242,41 @@ pub const RULES: [Rule; 25] = {
             Step::Reschedule,
             &[Student, Tutor, Admin, App],
             BeforeStart,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ProposeTime,
+            &[Student, App],
+            BeforeStart,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ApproveTime,
+            &[Tutor, Admin],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::DeclineTime,
+            &[Tutor, Admin],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::WithdrawTime,
+            &[Student, App],
+            WhileProposed,
+            Confirmed,
+        ),
+        rule(
+            Some(Confirmed),
+            Step::ExpireTime,
+            &[Clock],
+            AfterProposal,
             Confirmed,
         ),
         rule(
@@ -329,6 +379,8 @@ pub struct Standing {
     pub ends_at: DateTime<Utc>,
     /// Until when, and not then, what is held may be booked, or what is requested answered.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Until when, and not then, another time is proposed, if one is: until both times are ahead no more, at the latest.
+    pub proposal_expires_at: Option<DateTime<Utc>>,
     /// How long after the end of the lesson a tutor may say who was there.
     pub attendance_window: TimeDelta,
 }
@@ -350,6 +402,8 @@ pub enum Refusal {
     Expired,
     /// What is held or requested has not expired.
     NotExpired,
+    /// No other time is proposed, or not any more.
+    NothingProposed,
     /// It is too long ago.
     TooLate,
 }
@@ -371,6 +425,7 @@ impl Refusal {
             Self::NotStarted => "not_started",
             Self::NotEnded => "not_ended",
             Self::NotExpired => "not_expired",
+            Self::NothingProposed => "nothing_proposed",
             Self::TooLate => "attendance_window_over",
         }
     }
@@ -385,8 +440,13 @@ impl When {
         let refuse = |refused: bool, refusal| if refused { Err(refusal) } else { Ok(()) };
         let expiry = booking.expires_at.unwrap_or(booking.starts_at);
         let expired = now >= expiry.min(booking.starts_at);
+        let proposed = booking
+            .proposal_expires_at
+            .is_some_and(|at| now < at.min(booking.starts_at));
         match self {
             Self::BeforeStart => refuse(now >= booking.starts_at, Refusal::AlreadyStarted),
+            Self::WhileProposed => refuse(!proposed, Refusal::NothingProposed),
+            Self::AfterProposal => refuse(proposed, Refusal::NotExpired),
             Self::BeforeExpiry => refuse(expired, Refusal::Expired),
             Self::AfterExpiry => refuse(!expired, Refusal::NotExpired),
             Self::AfterStart => refuse(now < booking.starts_at, Refusal::NotStarted),

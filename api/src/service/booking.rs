@@ -482,6 +482,10 @@ pub async fn settle(app: &App) -> Result<bool, Error> {
         app.db,
         |txn| Ok(store::booking::expire_any(txn, now).await?)
     )?;
+    let ended = transaction!(app.db, |txn| Ok(store::booking::expire_proposals_any(
+        txn, now
+    )
+    .await?))?;
     let completed = transaction!(app.db, |txn| Ok(
         store::booking::complete_any(txn, now).await?
     ))?;
@@ -489,7 +493,7 @@ pub async fn settle(app: &App) -> Result<bool, Error> {
     let forgotten = transaction!(app.db, |txn| Ok(
         store::booking::forget_holds(txn, before).await?
     ))?;
-    Ok(decided || called_off || expired + completed + forgotten > 0)
+    Ok(decided || called_off || expired + ended + completed + forgotten > 0)
 }
 
 /// How the booking stands in the tutor's calendar.

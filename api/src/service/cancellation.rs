@@ -24,7 +24,7 @@ pub use crate::store::cancellation_policy::CancellationPolicy;
 pub use scheduling::cancellation::{Consequence, Outcome, Policy, Quote, Window};
 
 /// For so many days at least credit is good that comes back because somebody else called the lesson off.
-const GOOD_FOR_DAYS: i32 = 14;
+pub(super) const GOOD_FOR_DAYS: i32 = 14;
 
 /// For so many days credit is good where nothing else was said.
 const CREDIT_DAYS: i32 = 180;
@@ -135,6 +135,29 @@ async fn quoted_for_absence(
     Ok((cancellation::quote_of_absence(&known), policy.credit_days))
 }
 
+/// What it meant for the student that a booking was cancelled or declined.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    pub consequence: Consequence,
+    pub credit_minutes: i32,
+    /// None: that was not decided then.
+    pub charged_minutes: Option<i32>,
+}
+
+/// As it was written down, if it was decided: what has become of the lesson since changes nothing.
+pub fn recorded(booking: &Detail) -> Option<Recorded> {
+    Some(Recorded {
+        consequence: Consequence::named(booking.cancellation_consequence.as_deref()?)?,
+        credit_minutes: booking.cancellation_credit_minutes?,
+        charged_minutes: booking.cancellation_charged_minutes,
+    })
+}
+
+fn minutes(booking: &Detail) -> i32 {
+    let length = booking.ends_at - booking.starts_at;
+    i32::try_from(length.num_minutes()).unwrap_or_default()
+}
+
 /// What the caller's cancelling leads to, and for how many days credit is good that it gives. Only for students who cancel
 /// what is confirmed anything is looked up.
 async fn quoted(
@@ -168,11 +191,11 @@ async fn quoted(
 
 /// A booking as the rules know it, of which so many minutes of credit can come back.
 fn known(booking: &Detail, paid: Option<i32>) -> Result<Booking, Error> {
-    let minutes = booking::time_of(booking)?.duration().num_minutes();
     Ok(Booking {
         starts_at: booking.starts_at,
         booked_at: booking.booked_at.unwrap_or(booking.created_at),
-        minutes: i32::try_from(minutes).unwrap_or_default(),
+        moved_at: booking.moved_at,
+        minutes: minutes(booking),
         paid,
     })
 }

@@ -48,9 +48,14 @@ async fn remove(
     addresses: &[String],
     now: DateTime<Utc>,
 ) -> Result<Option<super::GrantId>, Error> {
-    for lesson in store::erasure::cancel_bookings_ahead(txn, id, now).await? {
+    for booking in store::erasure::cancel_bookings_ahead(txn, id, now).await? {
+        let lesson = booking.lesson_id;
         store::lesson::cancel_if_empty(txn, lesson, now).await?;
         store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
+        if booking.paid_credit_minutes > 0 {
+            // Nobody can use it any more, and it was not used: it expires.
+            store::credit::give_back(txn, booking.id, None, now).await?;
+        }
     }
     let grant = calendar_connection::end_for_good(txn, id, now).await?;
     if let Some(tutor) = store::tutor::of_user(txn, id).await? {

@@ -280,6 +280,7 @@ pub(super) fn check_step(
         starts_at: lesson.starts_at,
         ends_at: lesson.ends_at,
         expires_at: None,
+        proposal_expires_at: None,
         attendance_window: TimeDelta::zero(),
     };
     let taken = lifecycle::take(&standing, step, actor, now);

@@ -9,7 +9,7 @@ use super::{
     caller::Caller,
     cancellation, credit,
     idempotency::Reply,
-    quota,
+    proposal, quota,
     reassignment::AT_SHORT_NOTICE,
     slot::{About, Times},
     step,
@@ -20,14 +20,17 @@ use crate::{
     error::Error,
     store::{self, booking::Standing, job::Work, tutor::Tutor},
 };
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use scheduling::{interval::Span, lifecycle::Step};
+use chrono::{DateTime, Timelike, Utc};
+use scheduling::{
+    interval::{Span, subtract},
+    lifecycle::{Actor, Step},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 
 /// Moves a booking to another time with the same tutor: the old time is free exactly when the new one is taken. A
-/// student, and a third-party app, move it to what could be booked, and nothing that a tutor has approved who wants to
-/// be asked; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
+/// student, and a third-party app, move it to what could be booked, and propose it where the tutor who wants to be asked
+/// has approved the time that it has; tutors and the centre may disregard notice, horizon and grid. It lasts as long as before, or as is on
 /// offer. A group lesson is moved with everybody in it, by other means. The booking's version must be one of those that are given, if any are.
 ///
 /// # Errors
@@ -81,6 +84,10 @@ async fn alternatives(
         Err(Error::NotFound { .. }) => return Ok(Vec::new()),
         times => times?.without(time_of(booking)?),
     };
+    // What is proposed now makes room for another proposal.
+    let proposed: Vec<_> = booking.proposed().into_iter().collect();
+    let set_aside = subtract(&proposed, &[time_of(booking)?]);
+    let times = set_aside.into_iter().fold(times, Times::without);
     let about = about(booking, times.only()?.0);
     let alternatives = times.alternatives(&about, wanted, app.clock.now())?;
     let times = alternatives.iter().map(|it| (it.start(), it.end()));
@@ -97,12 +104,17 @@ async fn move_to(
     booking::check_alone(booking)?;
     let now = app.clock.now();
     check_time(booking, to, now)?;
+    // In its place comes this; also of one that has expired, as is told of the booking.
+    store::booking::drop_proposal(txn, booking.id, now).await?;
     let whose = (caller, Some(booking.student_id));
     let times = Times::of_lesson(app, txn, whose, booking.tutor_id, to).await?;
     let times = times.without(time_of(booking)?);
     let (tutor, _) = times.only()?;
     check_taught(&tutor.profile, booking.student_id)?;
-    let standing = standing_at(booking, caller, tutor.timetable.terms.approval, to, now)?;
+    let approval = tutor.timetable.terms.approval;
+    let asked_for = proposal::asked_for(caller, booking, approval);
+    let step = asked_for.map_or(Step::Reschedule, |_| Step::ProposeTime);
+    let standing = standing_at(booking, caller, step, to, now)?;
     let decides = caller.may_edit(booking.tutor_id);
     credit::check_length(booking, to)?;
     if !decides {
@@ -122,44 +134,46 @@ async fn move_to(
     if !obstacles.is_empty() {
         return Err(unavailable(obstacles));
     }
+    if let Some(asked_for) = asked_for {
+        return proposal::propose(txn, booking, to, asked_for, now).await;
+    }
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
-    stand(txn, booking, standing, now).await?;
+    let by_others = decides && step::actor(booking, caller) != Actor::Student;
+    stand(txn, booking, (standing, by_others), now).await?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(booking.lesson_id), now).await?)
 }
 
-/// How a booking stands once the caller has moved it.
+/// How a booking stands once the caller has moved it, or proposed to.
 ///
 /// # Errors
-/// See [`step::take`]; [`Error::Conflict`] with `approval_needed`.
+/// See [`step::take`].
 pub(super) fn standing_at(
     booking: &Detail,
     caller: &Caller,
-    approval: Option<TimeDelta>,
+    step: Step,
     to: Span,
     now: DateTime<Utc>,
 ) -> Result<Standing, Error> {
-    let status = step::take(booking, caller, Step::Reschedule, now)?;
-    let decides = caller.may_edit(booking.tutor_id);
-    if !decides && status == BookingStatus::Confirmed && approval.is_some() {
-        let detail = "The tutor approved this time, and moves the lesson; or book another and cancel this one.";
-        return Err(Error::conflict("approval_needed", detail));
-    }
     Ok(Standing {
-        status,
+        status: step::take(booking, caller, step, now)?,
         expires_at: booking.expires_at.map(|at| at.min(to.start())),
     })
 }
 
-/// Lets a booking stand so whose lesson has moved.
+/// Lets a booking stand so whose lesson has moved, on the word of somebody else than the student and
+/// their guardians, or not.
 pub(super) async fn stand(
     txn: &DatabaseTransaction,
     booking: &Detail,
-    standing: Standing,
+    (standing, by_others): (Standing, bool),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     if !store::booking::set_standing(txn, booking.id, booking.version, standing, now).await? {
         return Err(step::changed_meanwhile());
+    }
+    if by_others && booking.status == BookingStatus::Confirmed {
+        store::booking::note_moved(txn, booking.id, now).await?;
     }
     if let Some(expires_at) = standing.expires_at {
         store::lesson::keep_tentative(txn, booking.lesson_id, expires_at, now).await?;

@@ -6,6 +6,7 @@ use super::{
     caller::Caller,
     cancellation,
     idempotency::Reply,
+    proposal,
     transaction::transaction,
 };
 use crate::{
@@ -26,7 +27,7 @@ use scheduling::{
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 
-/// What somebody does with a booking, apart from moving it.
+/// What somebody does with a booking, apart from moving it at once.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A lesson that nobody is left on is cancelled as well, and leaves the calendar, unless it is a group lesson.
@@ -35,6 +36,12 @@ pub enum Change {
     Decline { reason: Option<String> },
     /// The tutor wants to.
     Approve,
+    /// The lesson moves to the time that is proposed.
+    ApproveTime,
+    /// The lesson stays where it is, as the tutor wants.
+    DeclineTime,
+    /// The lesson stays where it is, as the student wants after all.
+    WithdrawTime,
     /// Whether the student was there.
     RecordAttendance { attended: bool },
 }
@@ -59,7 +66,7 @@ pub async fn make<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         let booking = booking::find_again(txn, caller, &before, now).await?;
         booking::check_version(&booking, versions.as_deref())?;
-        apply(txn, caller, &booking, &change, now).await?;
+        apply(app, txn, caller, &booking, &change).await?;
         reply
             .keep(txn, booking::find(txn, caller, id, now).await?)
             .await
@@ -69,13 +76,17 @@ pub async fn make<A: Serialize + Send + Sync>(
 }
 
 async fn apply(
+    app: &App,
     txn: &DatabaseTransaction,
     caller: &Caller,
     booking: &Detail,
     change: &Change,
-    now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let now = app.clock.now();
     match change {
+        Change::ApproveTime => proposal::approve(app, txn, caller, booking, now).await,
+        Change::DeclineTime => proposal::end(txn, caller, booking, Step::DeclineTime, now).await,
+        Change::WithdrawTime => proposal::end(txn, caller, booking, Step::WithdrawTime, now).await,
         Change::Cancel { reason } => {
             let status = take(booking, caller, Step::Cancel, now)?;
             end(txn, caller, booking, (status, reason.as_deref()), now).await
@@ -104,7 +115,8 @@ async fn apply(
     }
 }
 
-async fn stand(
+/// Lets a booking stand so for good.
+pub(super) async fn stand(
     txn: &DatabaseTransaction,
     booking: &Detail,
     status: Status,
@@ -220,6 +232,7 @@ pub(super) fn begin(
         starts_at: span.start(),
         ends_at: span.end(),
         expires_at: None,
+        proposal_expires_at: None,
         attendance_window: TimeDelta::zero(),
     };
     let before = hold.map_or(nothing, |hold| hold.standing(TimeDelta::zero()));
@@ -274,6 +287,7 @@ pub(super) fn refused(refusal: Refusal) -> Error {
         Refusal::NotStarted => "The lesson has not begun.",
         Refusal::NotEnded => "The lesson is not over.",
         Refusal::NotExpired => "It has not expired.",
+        Refusal::NothingProposed => "No other time is proposed for this lesson, or not any more.",
         Refusal::TooLate => "It is too long ago; an admin still can.",
         Refusal::Actor => {
             return Error::Forbidden {

@@ -2,8 +2,15 @@
 
 use super::conditions::Conditions;
 use crate::origin::Origin;
+use ::entity::{
+    booking::BookingStatus,
+    id::{BookingId, LessonId},
+};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql};
+use sea_orm::{
+    ActiveEnum, ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement, raw_sql,
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -108,6 +115,97 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Audit
     ))
     .all(db)
     .await
+}
+
+/// What a row of `bookings` has in an entry: of an update, only what changed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Columns {
+    #[serde(deserialize_with = "status")]
+    pub status: Option<BookingStatus>,
+    pub lesson_id: Option<LessonId>,
+    pub starts_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub proposed_starts_at: Option<DateTime<Utc>>,
+    pub proposed_ends_at: Option<DateTime<Utc>>,
+    pub proposal_expires_at: Option<DateTime<Utc>>,
+    pub cancellation_reason: Option<String>,
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BookingStatus>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    let status = name.map(|name| BookingStatus::try_from_value(&name));
+    status.transpose().map_err(D::Error::custom)
+}
+
+/// One change of a booking.
+#[derive(Clone, Debug)]
+pub struct BookingEntry {
+    pub at: DateTime<Utc>,
+    pub operation: Option<String>,
+    pub is_insert: bool,
+    pub before: Columns,
+    pub after: Columns,
+    /// What whoever made it is to the booking now: `student`, `guardian`, `tutor` (any who had it), `admin`, `app` or
+    /// `system`.
+    pub role: Option<String>,
+}
+
+/// The changes of a booking, the newest first, so many at most. What was emptied of a person tells nothing.
+pub async fn of_booking(
+    db: &impl ConnectionTrait,
+    id: BookingId,
+    limit: i64,
+) -> Result<Vec<BookingEntry>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        at: DateTime<Utc>,
+        operation: Option<String>,
+        action: String,
+        before: Option<Value>,
+        after: Option<Value>,
+        role: Option<String>,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"WITH entries AS (
+               SELECT id, at, actor_kind, actor_id, operation, action, before -> 0 AS before, after -> 0 AS after
+               FROM audit_entries WHERE subject_id = {id} AND table_name = 'bookings'
+               ORDER BY at DESC, id DESC LIMIT {limit}),
+           taught AS (
+               SELECT DISTINCT user_id FROM lessons JOIN tutors ON tutors.id = tutor_id
+               WHERE lessons.id IN (
+                   SELECT lesson_id FROM bookings WHERE id = {id}
+                   UNION SELECT (before ->> 'lesson_id')::uuid FROM entries WHERE before ? 'lesson_id'))
+           SELECT at, operation, action, before, after,
+                  CASE WHEN actor_kind = 'key' THEN 'app' WHEN actor_kind <> 'person' THEN 'system'
+                      WHEN actor_id = student_id THEN 'student'
+                      WHEN EXISTS (SELECT FROM guardianships WHERE guardian_id = actor_id AND guardianships.student_id = bookings.student_id) THEN 'guardian'
+                      WHEN EXISTS (SELECT FROM taught WHERE user_id = actor_id) THEN 'tutor'
+                      WHEN EXISTS (SELECT FROM user_roles WHERE user_id = actor_id AND role = 'admin') THEN 'admin'
+                  END AS role
+           FROM entries JOIN bookings ON bookings.id = {id} ORDER BY at DESC, entries.id DESC"#
+    ))
+    .all(db)
+    .await?;
+    let columns = |value: Option<Value>| {
+        let value = value.map(serde_json::from_value::<Columns>).transpose();
+        value
+            .map(Option::unwrap_or_default)
+            .map_err(|error| DbErr::Json(error.to_string()))
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(BookingEntry {
+                at: row.at,
+                operation: row.operation,
+                is_insert: row.action == "insert",
+                before: columns(row.before)?,
+                after: columns(row.after)?,
+                role: row.role,
+            })
+        })
+        .collect()
 }
 
 /// Deletes entries that have been kept for long enough, this many at most; how many there were. By the clock of the

@@ -58,6 +58,8 @@ pub struct Detail {
     pub cancellation_reason: Option<String>,
     pub cancellation_consequence: Option<String>,
     pub cancellation_credit_minutes: Option<i32>,
+    /// None also where that was not decided when it was cancelled.
+    pub cancellation_charged_minutes: Option<i32>,
     /// 0: it is not paid for by credit.
     pub paid_credit_minutes: i32,
     pub series_id: Option<SeriesId>,
@@ -65,6 +67,12 @@ pub struct Detail {
     pub recurrence_id: Option<NaiveDateTime>,
     /// Whether the tutor is absent, and the student may take credit for it, or move it.
     pub absence_offered: bool,
+    /// When the tutor or the centre last moved it, confirmed, to another time.
+    pub moved_at: Option<DateTime<Utc>>,
+    /// The time that the student wants instead, if the tutor may still approve it; as the two that follow.
+    pub proposed_starts_at: Option<DateTime<Utc>>,
+    pub proposed_ends_at: Option<DateTime<Utc>>,
+    pub proposal_expires_at: Option<DateTime<Utc>>,
     pub version: i32,
     pub booked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -78,8 +86,15 @@ impl Detail {
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             expires_at: self.expires_at,
+            proposal_expires_at: self.proposal_expires_at,
             attendance_window,
         }
+    }
+
+    /// The time that the student wants instead, if the tutor may still approve it.
+    pub fn proposed(&self) -> Option<Span> {
+        let (start, end) = self.proposed_starts_at.zip(self.proposed_ends_at)?;
+        Span::new(start, end)
     }
 }
 
@@ -178,10 +193,14 @@ const SELECT: &str = r"SELECT bookings.id, bookings.lesson_id,
        coalesce(calendar_event_revision = calendar_revision, NOT is_invited(bookings.status)) AS calendar_current,
        google_grants.state AS grant_state, google_grants.scopes AS grant_scopes,
        bookings.cancelled_at, bookings.cancellation_reason,
-       bookings.cancellation_consequence, bookings.cancellation_credit_minutes, bookings.paid_credit_minutes,
-       bookings.series_id, bookings.recurrence_id,
+       bookings.cancellation_consequence, bookings.cancellation_credit_minutes,
+       bookings.cancellation_charged_minutes, bookings.paid_credit_minutes,
+       bookings.series_id, bookings.recurrence_id, bookings.moved_at,
        bookings.status = 'confirmed' AND EXISTS (
            SELECT FROM absent_bookings WHERE booking_id = bookings.id AND offered_at IS NOT NULL) AS absence_offered,
+       CASE WHEN proposal_expires_at > $1 THEN proposed_starts_at END AS proposed_starts_at,
+       CASE WHEN proposal_expires_at > $1 THEN proposed_ends_at END AS proposed_ends_at,
+       CASE WHEN proposal_expires_at > $1 THEN proposal_expires_at END AS proposal_expires_at,
        bookings.version, bookings.booked_at, bookings.created_at
 FROM bookings
 JOIN lessons ON lessons.id = bookings.lesson_id
@@ -219,7 +238,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     let mut conditions = Conditions::with([filter.now.into()]);
     filter.side.add_to(&mut conditions);
     if filter.held {
-        let condition = "bookings.status = 'held' AND bookings.expires_at > $1";
+        let condition = "bookings.status = 'held' AND bookings.expires_at > $1 AND bookings.reserved_for IS NULL";
         conditions.add(condition, []);
     } else {
         conditions.add("bookings.booked_at IS NOT NULL", []);
@@ -335,6 +354,23 @@ pub async fn set_standing(
     Ok(updated.await?.rows_affected() == 1)
 }
 
+/// Notes that the tutor or the centre has moved a booking.
+pub async fn note_moved(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    booking::Entity::update_many()
+        .set(booking::ActiveModel {
+            moved_at: Set(Some(now)),
+            ..Default::default()
+        })
+        .filter(booking::COLUMN.id.eq(id))
+        .exec(txn)
+        .await
+        .map(|_| ())
+}
+
 /// How many live holds a student has, without what is offered to those who wait.
 pub async fn count_holds(
     txn: &impl ConnectionTrait,
@@ -346,10 +382,25 @@ pub async fn count_holds(
             Postgres,
             r#"SELECT count(*) AS count FROM bookings
                WHERE student_id = {student_id} AND status = 'held' AND expires_at > {now}
+                 AND reserved_for IS NULL
                  AND NOT EXISTS (SELECT FROM waitlist_entries WHERE booking_id = bookings.id)"#
         ))
         .await?;
     row.map_or(Ok(0), |row| row.try_get("", "count"))
+}
+
+/// For how many bookings of a student, this one left out, another time is proposed.
+pub async fn count_other_proposals(
+    txn: &impl ConnectionTrait,
+    (student_id, booking): (UserId, BookingId),
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    booking::Entity::find()
+        .filter(booking::COLUMN.student_id.eq(student_id))
+        .filter(booking::COLUMN.id.ne(booking))
+        .filter(booking::COLUMN.proposal_expires_at.gt(now))
+        .count(txn)
+        .await
 }
 
 /// Frees what has expired of the time of these people, as who wants it must: no constraint knows what time it is.
@@ -392,13 +443,30 @@ pub async fn expire_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result
     Ok(updated.await?.rows_affected())
 }
 
-/// Completes what is confirmed and over, unless its tutor was absent, a bounded number at a time; how many there were.
+/// As [`expire_any`], of proposals whose time nobody keeps set aside any more.
+pub async fn expire_proposals_any(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL,
+               version = version + 1, updated_at = {now}
+           WHERE id IN (
+               SELECT id FROM bookings AS due WHERE proposal_expires_at <= {now}
+                 AND NOT EXISTS (SELECT FROM bookings WHERE reserved_for = due.id AND occupies)
+               ORDER BY proposal_expires_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
+    ));
+    Ok(updated.await?.rows_affected())
+}
+
+/// Completes what is confirmed and over, unless its tutor was absent, once no proposal is left of it, a bounded number at a time; how many there were.
 pub async fn complete_any(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let updated = db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'completed', version = version + 1, updated_at = {now}
            WHERE id IN (
-               SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now}
+               SELECT id FROM bookings WHERE status = 'confirmed' AND ends_at <= {now} AND proposal_expires_at IS NULL
                  AND NOT EXISTS (SELECT FROM absent_bookings WHERE booking_id = bookings.id)
                ORDER BY ends_at LIMIT 500 FOR UPDATE SKIP LOCKED)"#
     ));
@@ -450,6 +518,7 @@ pub async fn cancel(
             cancellation_reason: Set(cancellation.reason.map(str::to_owned)),
             cancellation_consequence: Set(outcome.map(|it| it.consequence.name().to_owned())),
             cancellation_credit_minutes: Set(outcome.map(|it| it.credit_minutes)),
+            cancellation_charged_minutes: Set(outcome.map(|it| it.charged_minutes)),
             version: Set(version + 1),
             updated_at: Set(now),
             ..Default::default()
@@ -482,6 +551,68 @@ pub async fn move_to(
         .exec(txn)
         .await
         .map(|_| ())
+}
+
+/// Notes the time that the student wants instead, if the booking is still at `version`; whether it was. Whoever does so
+/// sets that time aside: see [`reserve`].
+pub async fn propose(
+    txn: &impl ConnectionTrait,
+    (id, version): (BookingId, i32),
+    span: Span,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let (start, end) = (span.start(), span.end());
+    let updated = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = {start}, proposed_ends_at = {end}, proposal_expires_at = {expires_at},
+               version = version + 1, updated_at = {now}
+           WHERE id = {id} AND version = {version}"#
+    ));
+    Ok(updated.await?.rows_affected() == 1)
+}
+
+/// Sets the time of these lessons aside for what a booking proposes.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn reserve(
+    txn: &impl ConnectionTrait,
+    (of, student_id): (BookingId, UserId),
+    lessons: &[(LessonId, Span)],
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let standing = Standing {
+        status: BookingStatus::Held,
+        expires_at: Some(expires_at),
+    };
+    let rows = lessons.iter().map(|(lesson_id, span)| {
+        let ids = (BookingId::generate(), *lesson_id, student_id);
+        booking::ActiveModel {
+            reserved_for: Set(Some(of)),
+            ..row(ids, (*span, standing), None, now)
+        }
+    });
+    booking::Entity::insert_many(rows)
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Ends what is proposed, if anything is: what was set aside for it is free. Whoever does so moves the version on.
+pub async fn drop_proposal(
+    txn: &impl ConnectionTrait,
+    id: BookingId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL, updated_at = {now}
+           WHERE id = {id} AND proposed_starts_at IS NOT NULL"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// With which tutors each of these students has lessons that begin after `since`, and how many.

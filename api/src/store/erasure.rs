@@ -1,6 +1,6 @@
 //! Taking a person out of what the centre keeps.
 
-use ::entity::id::{InvitationId, LessonId, UserId};
+use ::entity::id::{BookingId, InvitationId, LessonId, UserId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
 use uuid::Uuid;
@@ -42,26 +42,30 @@ pub async fn has_lessons_ahead(
     Ok(found.is_some())
 }
 
-/// Cancels the bookings of this student that are yet to begin, as the student does; their lessons.
+/// A booking that ended with its student.
+#[derive(FromQueryResult)]
+pub struct Cancelled {
+    pub id: BookingId,
+    pub lesson_id: LessonId,
+    /// 0: it is not paid for by credit.
+    pub paid_credit_minutes: i32,
+}
+
+/// Cancels the bookings of this student that are yet to begin, as the student does.
 pub async fn cancel_bookings_ahead(
     txn: &impl ConnectionTrait,
     id: UserId,
     now: DateTime<Utc>,
-) -> Result<Vec<LessonId>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        lesson_id: LessonId,
-    }
-    let rows = Row::find_by_statement(raw_sql!(
+) -> Result<Vec<Cancelled>, DbErr> {
+    Cancelled::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE bookings SET status = 'cancelled', cancelled_at = {now}, cancelled_by = {id},
                expires_at = NULL, version = version + 1, updated_at = {now}
-           WHERE student_id = {id} AND occupies AND starts_at > {now}
-           RETURNING lesson_id"#
+           WHERE student_id = {id} AND occupies AND starts_at > {now} AND reserved_for IS NULL
+           RETURNING id, lesson_id, paid_credit_minutes"#
     ))
     .all(txn)
-    .await?;
-    Ok(rows.into_iter().map(|row| row.lesson_id).collect())
+    .await
 }
 
 /// Deletes what says who the person is and how they signed in, what they may do and for whom, and the answers that are

@@ -48,11 +48,12 @@ pub const LISTS: [(&str, &str); 24] = [
     (
         "bookings",
         "SELECT bookings.id, bookings.status, bookings.starts_at, bookings.ends_at, subjects.slug AS subject, level,
-             tutor_users.name AS tutor, cancelled_at, cancellation_reason, cancellation_consequence, cancellation_credit_minutes, paid_credit_minutes,
-             bookings.created_at
+             tutor_users.name AS tutor, cancelled_at, cancellation_reason, cancellation_consequence, cancellation_credit_minutes,
+             cancellation_charged_minutes, paid_credit_minutes,
+             proposed_starts_at, proposed_ends_at, proposal_expires_at, bookings.created_at
          FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
              JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
-         WHERE student_id = $1 ORDER BY bookings.starts_at DESC, bookings.id",
+         WHERE student_id = $1 AND reserved_for IS NULL ORDER BY bookings.starts_at DESC, bookings.id",
     ),
     (
         "credits",
@@ -147,7 +148,7 @@ pub const LISTS: [(&str, &str); 24] = [
              students.name AS student, cancelled_at, cancellation_reason, bookings.created_at
          FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
              JOIN tutors ON tutors.id = tutor_id JOIN users AS students ON students.id = student_id
-         WHERE user_id = $1 ORDER BY bookings.starts_at DESC, bookings.id",
+         WHERE user_id = $1 AND reserved_for IS NULL ORDER BY bookings.starts_at DESC, bookings.id",
     ),
     (
         // What the person did to others tells of the others, and from where others acted tells of them.
@@ -201,7 +202,7 @@ pub async fn lessons(
                FROM bookings JOIN lessons ON lessons.id = lesson_id JOIN subjects ON subjects.id = subject_id
                    JOIN tutors ON tutors.id = tutor_id JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
                    JOIN users AS students ON students.id = student_id
-               WHERE student_id = {id} OR tutors.user_id = {id}
+               WHERE (student_id = {id} OR tutors.user_id = {id}) AND reserved_for IS NULL
                ORDER BY bookings.starts_at DESC, bookings.id LIMIT {MOST_ROWS}"#
         ))
         .await?;

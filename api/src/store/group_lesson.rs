@@ -372,33 +372,53 @@ pub async fn move_to(
     .await?;
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE bookings SET version = version + 1, updated_at = {now} WHERE lesson_id = {id} AND occupies"#
+        r#"UPDATE bookings SET moved_at = {now}, version = version + 1, updated_at = {now} WHERE lesson_id = {id} AND occupies"#
     ))
     .await
     .map(|_| ())
 }
 
-/// Cancels a lesson that has not begun, and the bookings of all who are in it.
+/// Whether credit paid for any seat that is taken.
+pub async fn is_paid_with_credit(txn: &impl ConnectionTrait, id: LessonId) -> Result<bool, DbErr> {
+    let found = txn.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM bookings WHERE lesson_id = {id} AND occupies AND paid_credit_minutes > 0 LIMIT 1"#
+    ));
+    Ok(found.await?.is_some())
+}
+
+/// Cancels a lesson that has not begun, and the bookings of all who are in it; those for which credit paid, by student.
 pub async fn cancel(
     txn: &impl ConnectionTrait,
     id: LessonId,
     (by, reason): (Option<UserId>, Option<&str>),
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    txn.execute_raw(raw_sql!(
+) -> Result<Vec<BookingId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: BookingId,
+    }
+    let paid = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
-               cancellation_consequence = CASE WHEN status <> 'held' THEN 'free' END,
-               cancellation_credit_minutes = CASE WHEN status <> 'held' THEN 0 END, version = version + 1, updated_at = {now}
-           WHERE lesson_id = {id} AND occupies"#
+        r#"WITH cancelled AS (
+               UPDATE bookings SET status = 'cancelled', expires_at = NULL,
+                   cancelled_at = {now}, cancelled_by = {by}, cancellation_reason = {reason},
+                   cancellation_consequence = CASE WHEN status <> 'held' THEN 'free' END,
+                   cancellation_credit_minutes = CASE WHEN status <> 'held' THEN paid_credit_minutes END,
+                   cancellation_charged_minutes = CASE WHEN status <> 'held' THEN 0 END,
+                   version = version + 1, updated_at = {now}
+               WHERE lesson_id = {id} AND occupies
+               RETURNING id, student_id, paid_credit_minutes)
+           SELECT id FROM cancelled WHERE paid_credit_minutes > 0 ORDER BY student_id"#
     ))
+    .all(txn)
     .await?;
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET status = 'cancelled', version = version + 1, updated_at = {now} WHERE id = {id}"#
     ))
-    .await
-    .map(|_| ())
+    .await?;
+    Ok(paid.into_iter().map(|row| row.id).collect())
 }
 
 /// Lessons of which it is time to decide whether there are enough students, a bounded number.

@@ -90,7 +90,7 @@ pub async fn allowance(
 }
 
 /// What a student has at `now`, held and requested lessons included: all that is not over, and what begins in a week and
-/// in a term; one booking left out, where one is given.
+/// in a term; one booking left out, where one is given. A lesson for which another time is proposed counts where it is.
 pub async fn used(
     db: &impl ConnectionTrait,
     student: UserId,
@@ -115,7 +115,7 @@ pub async fn used(
                   coalesce(sum(minutes) FILTER (WHERE starts_at >= {term_start} AND starts_at < {term_end}), 0)::bigint AS of_term
            FROM bookings, LATERAL (SELECT extract(epoch FROM ends_at - starts_at)::bigint / 60 AS minutes) AS length
            WHERE student_id = {student} AND occupies AND (expires_at IS NULL OR expires_at > {now})
-             AND starts_at > {earliest} AND id IS DISTINCT FROM {without}"#
+             AND starts_at > {earliest} AND id IS DISTINCT FROM {without} AND reserved_for IS NULL"#
     ))
     .one(db)
     .await?;

@@ -236,7 +236,7 @@ async fn an_edit_is_remembered_by_what_was_before_and_what_is_after() {
     assert_eq!(made["after"][0]["student_id"], user_id(student).await);
     assert_eq!(cancelled["subject"], subject);
     let before = json!({"status": "confirmed", "cancelled_at": null, "cancelled_by": null, "cancellation_reason": null,
-        "cancellation_consequence": null, "cancellation_credit_minutes": null});
+        "cancellation_consequence": null, "cancellation_credit_minutes": null, "cancellation_charged_minutes": null});
     assert_eq!(cancelled["before"], json!([before]));
     assert_eq!(cancelled["after"][0]["cancellation_reason"], "Ill.");
 }

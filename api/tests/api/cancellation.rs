@@ -61,8 +61,10 @@ async fn cancel(person: &Person, booking: &str) -> Value {
     person.post(&path, &json!({})).await.expect(200)["cancellation"].clone()
 }
 
+/// Of a lesson of an hour for which credit did not pay.
 fn outcome(consequence: &str, credit_minutes: i32) -> Value {
-    json!({"consequence": consequence, "credit_minutes": credit_minutes})
+    let charged_minutes = if consequence == "free" { 0 } else { 60 };
+    json!({"consequence": consequence, "credit_minutes": credit_minutes, "charged_minutes": charged_minutes})
 }
 
 #[tokio::test]
@@ -283,4 +285,143 @@ async fn what_can_not_be_cancelled_freely_is_not_moved_to_where_it_could_be() {
     let refused = world.sam.post(&path, &later).await;
     refused.expect_problem(409, "too_late_to_move");
     world.tutor.person.post(&path, &later).await.expect(200);
+}
+
+#[tokio::test]
+async fn nobody_gains_credit_by_booking_and_cancelling() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let minutes = async || {
+        let credits = world.sam.get("/v1/credits").await.expect(200);
+        credits["items"][0]["minutes"].as_i64().unwrap_or_default()
+    };
+    // Each is charged for as much as it gives.
+    for week in 0..2 {
+        let start = at(FIRST) + TimeDelta::weeks(week);
+        let booking = book(&world.sam, &world.tutor, &start.to_rfc3339()).await;
+        world.test.set_clock(start - TimeDelta::hours(12));
+        assert_eq!(cancel(&world.sam, &booking).await, outcome("credit", 60));
+        let kept = world.sam.get(&booking).await.expect(200);
+        assert_eq!(kept["cancellation"]["charged_minutes"], 60);
+        assert_eq!(minutes().await, 60 * (week + 1));
+    }
+    // Nor is there more of what was paid with it.
+    let start = at(FIRST) + TimeDelta::weeks(2);
+    let mut paid = world.tutor.lesson(&start.to_rfc3339(), 60);
+    paid["pay_with"] = json!("credit");
+    let booked = world.sam.post("/v1/bookings", &paid).await.expect(201);
+    assert_eq!(minutes().await, 60);
+    world.test.set_clock(start - TimeDelta::hours(12));
+    let path = format!("/v1/bookings/{}", booked["id"].as_str().unwrap());
+    let back = json!({"consequence": "credit", "credit_minutes": 60, "charged_minutes": 0});
+    assert_eq!(quote(&world.sam, &path).await["now"], back);
+    assert_eq!(cancel(&world.sam, &path).await, back);
+    assert_eq!(minutes().await, 120);
+}
+
+/// Moves a booking, or what else is there, to an hour.
+async fn move_to(person: &Person, what: &str, start: &str) {
+    let to = json!({"start": start, "end": at(start) + TimeDelta::hours(1)});
+    let path = format!("{what}/reschedule");
+    person.post(&path, &to).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_was_moved_by_somebody_else_cancels_freely_for_a_day_and_is_told_until_when() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let day = TimeDelta::days(1);
+    for (week, mover, hour) in [(1, &world.tutor.person, 8), (2, &world.admin, 9)] {
+        let start = at("2027-03-02T09:00:00Z") + TimeDelta::weeks(week);
+        let to = start + day + TimeDelta::hours(hour - 9);
+        let booking = book(&world.sam, &world.tutor, &start.to_rfc3339()).await;
+        let moved_at = start - TimeDelta::hours(2);
+        world.test.set_clock(moved_at);
+        let late = quote(&world.sam, &booking).await;
+        assert_eq!(late["now"], outcome("charged", 0));
+        move_to(mover, &booking, &to.to_rfc3339()).await;
+        let free = json!({"now": outcome("free", 0), "changes_at": moved_at + day, "then": outcome("charged", 0)});
+        assert_eq!(quote(&world.sam, &booking).await, free);
+        world.test.set_clock(moved_at + day - TimeDelta::seconds(1));
+        assert_eq!(cancel(&world.sam, &booking).await, outcome("free", 0));
+    }
+    // Who moves a lesson themselves wanted it there.
+    let booking = book(&world.sam, &world.tutor, "2027-03-25T09:00:00Z").await;
+    move_to(&world.sam, &booking, "2027-03-23T09:00:00Z").await;
+    world.test.set_clock(at("2027-03-22T10:00:00Z"));
+    let own = quote(&world.sam, &booking).await;
+    assert_eq!(own["now"], outcome("credit", 60));
+}
+
+#[tokio::test]
+async fn everybody_in_a_group_lesson_or_series_that_is_moved_may_leave_freely() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let tutor = &world.tutor.person;
+    let mut group = world.tutor.lesson("2027-03-09T09:00:00Z", 60);
+    group["capacity"] = json!(4);
+    let lesson = tutor.post("/v1/lessons", &group).await.expect(201);
+    let lesson = format!("/v1/lessons/{}", lesson["id"].as_str().unwrap());
+    let joined = world.sam.post(&format!("{lesson}/join"), &json!({})).await;
+    let seat = format!(
+        "/v1/bookings/{}",
+        joined.expect(201)["id"].as_str().unwrap()
+    );
+    let series = json!({
+        "tutor_id": world.tutor.id.0, "subject": "mathematics", "level": "School",
+        "start": "2027-03-09T12:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    let series = world.sam.post("/v1/series", &series).await.expect(201);
+    let series = format!("/v1/series/{}", series["id"].as_str().unwrap());
+    world.test.set_clock(at("2027-03-09T07:30:00Z"));
+    move_to(tutor, &lesson, "2027-03-09T10:00:00Z").await;
+    let all =
+        json!({"scope": "all", "recurrence_id": "2027-03-09T12:00", "start": "2027-03-09T13:00"});
+    let moved = tutor.post(&format!("{series}/reschedule"), &all).await;
+    moved.expect(200);
+    let listed = world.sam.get("/v1/bookings").await.expect(200);
+    let of_series = listed["items"].as_array().unwrap().iter();
+    let of_series = of_series.filter(|it| !it["series_id"].is_null());
+    let paths: Vec<_> = of_series
+        .map(|it| format!("/v1/bookings/{}", it["id"].as_str().unwrap()))
+        .chain([seat])
+        .collect();
+    assert_eq!(paths.len(), 3);
+    for path in paths {
+        let told = quote(&world.sam, &path).await;
+        assert_eq!(told["now"], outcome("free", 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_charged_stays_so_whatever_becomes_of_the_lesson_and_nothing_is_charged_afterwards()
+ {
+    let world = World::new().await;
+    replace(&world.admin, "", only(40_000, "credit"))
+        .await
+        .expect(200);
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    assert_eq!(cancel(&world.sam, &booking).await, outcome("charged", 0));
+    // As a group lesson moves, with those who have left it.
+    let longer = "UPDATE lessons SET ends_at = ends_at + interval '30 minutes'";
+    world.test.execute(longer).await;
+    let kept = async || world.sam.get(&booking).await.expect(200)["cancellation"].clone();
+    assert_eq!(kept().await, outcome("charged", 0));
+    let before = "UPDATE bookings SET cancellation_charged_minutes = NULL";
+    world.test.execute(before).await;
+    assert_eq!(kept().await["charged_minutes"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_guardian_who_is_an_admin_as_well_gains_nothing_by_moving_the_lesson() {
+    let world = World::new().await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let link = json!({"guardian_id": world.admin.id().await, "student_id": world.sam.id().await});
+    let linked = world.admin.post("/v1/guardianships", &link).await;
+    linked.expect(201);
+    let ada = world.test.sign_in("ada@example.com").await;
+    let booking = book(&world.sam, &world.tutor, FIRST).await;
+    world.test.set_clock(at(FIRST) - TimeDelta::hours(1));
+    move_to(&ada, &booking, SECOND).await;
+    assert_eq!(cancel(&ada, &booking).await, outcome("charged", 0));
 }

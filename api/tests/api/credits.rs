@@ -234,7 +234,8 @@ async fn a_student_gets_credit_back_as_the_policy_says() {
         let booking = world.paid(start, 60).await;
         assert_eq!(world.minutes().await, 0);
         world.test.set_clock(at(now));
-        let expected = json!({"consequence": consequence, "credit_minutes": back});
+        let expected =
+            json!({"consequence": consequence, "credit_minutes": back, "charged_minutes": 0});
         let quote = world
             .sam
             .get(&format!("{booking}/cancellation-quote"))
@@ -255,7 +256,7 @@ async fn what_expired_meanwhile_does_not_come_back_to_a_student_who_cancels() {
     world.grant(60, Some("2027-03-01T09:00:00Z")).await;
     let booking = world.paid(FIRST, 60).await;
     world.test.set_clock(at("2027-03-01T10:00:00Z"));
-    let nothing = json!({"consequence": "free", "credit_minutes": 0});
+    let nothing = json!({"consequence": "free", "credit_minutes": 0, "charged_minutes": 0});
     assert_eq!(cancel(&world.sam, &booking).await, nothing);
     assert_eq!(world.minutes().await, 0);
     world.expect_balanced().await;
@@ -285,7 +286,8 @@ async fn who_can_do_nothing_for_it_gets_credit_back_that_is_good_for_two_weeks_a
                     .person
                     .post(&path(&booking, step), &json!({}))
                     .await;
-                let expected = json!({"consequence": "free", "credit_minutes": 60});
+                let expected =
+                    json!({"consequence": "free", "credit_minutes": 60, "charged_minutes": 0});
                 assert_eq!(declined.expect(200)["cancellation"], expected);
             }
             _ => {
@@ -296,7 +298,8 @@ async fn who_can_do_nothing_for_it_gets_credit_back_that_is_good_for_two_weeks_a
                     .edit(Method::POST, &approve, "*", &json!({}))
                     .await
                     .expect(200);
-                let expected = json!({"consequence": "free", "credit_minutes": 60});
+                let expected =
+                    json!({"consequence": "free", "credit_minutes": 60, "charged_minutes": 0});
                 assert_eq!(cancel(&world.tutor.person, &booking).await, expected);
             }
         }
@@ -496,7 +499,10 @@ async fn of_who_is_erased_the_ledger_keeps_the_numbers_and_no_word() {
         .await
         .expect(204);
     let count = async |sql: &str| world.test.count(sql).await;
-    assert_eq!(count("SELECT count(*) FROM credit_entries").await, 2);
+    // What paid for a lesson that nobody has is not used: it came back, and will expire.
+    assert_eq!(count("SELECT count(*) FROM credit_entries").await, 3);
+    let left = "SELECT sum(remaining_minutes)::bigint FROM credit_lots";
+    assert_eq!(count(left).await, 120);
     assert_eq!(
         count("SELECT count(*) FROM credit_entries WHERE reason IS NOT NULL").await,
         0
@@ -505,4 +511,96 @@ async fn of_who_is_erased_the_ledger_keeps_the_numbers_and_no_word() {
     let told = "SELECT count(*) FROM audit_entries WHERE (before || after)::text LIKE '%was ill%' OR after::text LIKE '%was ill%'";
     assert_eq!(count(told).await, 0);
     world.expect_balanced().await;
+}
+
+#[tokio::test]
+async fn a_seat_in_a_group_lesson_is_paid_with_credit_and_whoever_calls_it_off_gives_it_back() {
+    let world = World::new().await;
+    let tutor = &world.tutor.person;
+    let open = async |start: &str| {
+        let mut group = world.tutor.lesson(start, 60);
+        group["capacity"] = json!(4);
+        let opened = tutor.post("/v1/lessons", &group).await.expect(201);
+        format!("/v1/lessons/{}", opened["id"].as_str().unwrap())
+    };
+    let first = open(FIRST).await;
+    let join = async |lesson: &str| {
+        let paid = json!({"pay_with": "credit"});
+        world.sam.post(&format!("{lesson}/join"), &paid).await
+    };
+    let poor = join(&first).await;
+    poor.expect_problem(409, "insufficient_credit");
+    assert_eq!(world.bookings().await, 0);
+    world.grant(60, None).await;
+    let joined = join(&first).await.expect(201);
+    assert_eq!(joined["paid_with"], "credit");
+    assert_eq!(world.minutes().await, 0);
+    // Who leaves in time gets it back, and so do all when the tutor can't.
+    let seat = format!("/v1/bookings/{}", joined["id"].as_str().unwrap());
+    let back = json!({"consequence": "free", "credit_minutes": 60, "charged_minutes": 0});
+    assert_eq!(cancel(&world.sam, &seat).await, back);
+    assert_eq!(world.minutes().await, 60);
+    let seat = join(&first).await.expect(201)["id"].clone();
+    let longer = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::minutes(90)});
+    let path = format!("{first}/reschedule");
+    let refused = tutor.post(&path, &longer).await;
+    refused.expect_problem(409, "paid_with_credit");
+    let same = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::minutes(60)});
+    tutor.post(&path, &same).await.expect(200);
+    let path = format!("{first}/cancel");
+    tutor.post(&path, &json!({})).await.expect(200);
+    let seat = format!("/v1/bookings/{}", seat.as_str().unwrap());
+    let told = world.sam.get(&seat).await.expect(200);
+    assert_eq!(told["cancellation"], back);
+    assert_eq!(world.minutes().await, 60);
+    // Nor does it cost anything that too few came.
+    let mut few = world.tutor.lesson(FOURTH, 60);
+    few["capacity"] = json!(4);
+    few["minimum_students"] = json!(2);
+    few["decides_at"] = json!(THIRD);
+    let few = tutor.post("/v1/lessons", &few).await.expect(201);
+    let few = format!("/v1/lessons/{}", few["id"].as_str().unwrap());
+    join(&few).await.expect(201);
+    assert_eq!(world.minutes().await, 0);
+    world.test.set_clock(at(THIRD));
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    assert_eq!(world.minutes().await, 60);
+    world.expect_balanced().await;
+}
+
+#[tokio::test]
+async fn credit_that_comes_back_waits_for_who_takes_some_and_nobody_for_each_other() {
+    let world = World::asking().await;
+    // The lot that expires first is used, and comes back, last.
+    world.grant(60, Some("2027-06-01T00:00:00Z")).await;
+    world.paid(FIRST, 60).await;
+    world.grant(60, Some("2027-05-01T00:00:00Z")).await;
+    world.test.pass(TimeDelta::minutes(1));
+    world.paid(SECOND, 60).await;
+    world.test.pass(TimeDelta::hours(2));
+    let mut taker = world.test.own_connection().await;
+    let run = async |connection: &mut sqlx::PgConnection, sql: &'static str| {
+        sqlx::query(sql).execute(connection).await.map(|_| ())
+    };
+    // As whoever takes credit does: what expires first, first.
+    run(&mut taker, "BEGIN").await.unwrap();
+    let first = "SELECT FROM credit_lots WHERE expires_at = '2027-05-01T00:00:00Z' FOR UPDATE";
+    run(&mut taker, first).await.unwrap();
+    let giving = api::service::booking::settle(&world.test.app);
+    let taking = async {
+        world.test.until_waiting_for_a_lock(1).await;
+        let second = "SELECT FROM credit_lots WHERE expires_at = '2027-06-01T00:00:00Z' FOR UPDATE";
+        let locked = run(&mut taker, second).await;
+        run(&mut taker, "COMMIT").await.unwrap();
+        locked.unwrap();
+    };
+    let (given, ()) = tokio::join!(giving, taking);
+    given.unwrap();
+    assert_eq!(world.minutes().await, 120);
+    world.expect_balanced().await;
+    drop(taker);
+    assert_eq!(world.test.deadlocks().await, 0, "deadlocks");
 }

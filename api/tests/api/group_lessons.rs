@@ -181,7 +181,7 @@ async fn a_lesson_that_everybody_has_left_stands_until_it_is_cancelled() {
     let told = world.olga.get(&of_olga).await.expect(200);
     assert_eq!(told["status"], "cancelled");
     assert_eq!(told["cancellation_reason"], "I am ill.");
-    let free = json!({"consequence": "free", "credit_minutes": 0});
+    let free = json!({"consequence": "free", "credit_minutes": 0, "charged_minutes": 0});
     assert_eq!(told["cancellation"], free);
     // Who left before was told nothing of that.
     let left = world.sam.get(&booking).await.expect(200);

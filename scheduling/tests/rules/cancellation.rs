@@ -30,15 +30,18 @@ fn booking(paid: Option<i32>) -> Booking {
     Booking {
         starts_at: utc("2026-06-10 10:00"),
         booked_at: utc("2026-05-10 10:00"),
+        moved_at: None,
         minutes: 60,
         paid,
     }
 }
 
+/// Of [`booking`], if credit did not pay for it.
 fn outcome(consequence: Consequence, credit_minutes: i32) -> Outcome {
     Outcome {
         consequence,
         credit_minutes,
+        charged_minutes: if consequence == Free { 0 } else { 60 },
     }
 }
 
@@ -128,6 +131,30 @@ fn who_has_only_just_booked_may_think_again() {
 }
 
 #[test]
+fn who_was_moved_by_somebody_else_has_a_day_to_cancel_freely_and_the_quote_says_so() {
+    let moved = Booking {
+        moved_at: Some(utc("2026-06-09 09:30")),
+        ..booking(None)
+    };
+    let at = |now| quote(&usual(), Actor::Student, &moved, utc(now));
+    let hour_before = outcome(Charged, 0);
+    assert_eq!(
+        at("2026-06-09 12:00"),
+        Quote {
+            outcome: outcome(Free, 0),
+            change: Some((utc("2026-06-10 09:30"), hour_before)),
+        }
+    );
+    assert_eq!(at("2026-06-10 09:30").outcome, hour_before);
+    let shortly = Booking {
+        moved_at: Some(utc("2026-06-10 09:00")),
+        ..booking(None)
+    };
+    let quote = quote(&usual(), Actor::Student, &shortly, utc("2026-06-10 09:59"));
+    assert_eq!((quote.outcome, quote.change), (outcome(Free, 0), None));
+}
+
+#[test]
 fn windows_that_are_out_of_order_are_no_policy() {
     let minute = TimeDelta::minutes(1);
     for windows in [
@@ -156,8 +183,10 @@ fn policies() -> impl Strategy<Value = Policy> {
 /// Bookings that were made at most so many seconds before the lesson.
 fn bookings() -> impl Strategy<Value = Booking> {
     let paid = prop::option::of(1..=480);
-    (1..400_000_i64, 1..=480, paid).prop_map(|(before, minutes, paid)| Booking {
+    let moved = prop::option::of(1..400_000_i64);
+    (1..400_000_i64, moved, 1..=480, paid).prop_map(|(before, moved, minutes, paid)| Booking {
         booked_at: booking(None).starts_at - TimeDelta::seconds(before),
+        moved_at: moved.map(|it| booking(None).starts_at - TimeDelta::seconds(it.min(before))),
         minutes,
         paid,
         ..booking(None)
@@ -170,7 +199,9 @@ proptest! {
         policy in policies(), booking in bookings(), seconds in 1..400_000_i64,
     ) {
         let at = |now: DateTime<Utc>| quote(&policy, Actor::Student, &booking, now);
-        let now = (booking.starts_at - TimeDelta::seconds(seconds)).max(booking.booked_at);
+        // Before that it was another lesson.
+        let since = booking.moved_at.unwrap_or(booking.booked_at);
+        let now = (booking.starts_at - TimeDelta::seconds(seconds)).max(since);
         let present = at(now);
         let second = TimeDelta::seconds(1);
         let until = present.change.map_or(booking.starts_at, |(at, _)| at);
@@ -188,9 +219,12 @@ proptest! {
     #[test]
     fn nothing_is_given_that_was_not_paid_or_missed(policy in policies(), booking in bookings(), seconds in 1..400_000_i64) {
         let now = booking.starts_at - TimeDelta::seconds(seconds);
-        let Outcome { consequence, credit_minutes } = quote(&policy, Actor::Student, &booking, now).outcome;
+        let Outcome { consequence, credit_minutes, charged_minutes } = quote(&policy, Actor::Student, &booking, now).outcome;
         prop_assert!((0..=480).contains(&credit_minutes));
         prop_assert!(consequence != Charged || credit_minutes == 0);
-        prop_assert!(credit_minutes <= booking.paid.unwrap_or(booking.minutes));
+        // Credit is what credit paid, or what is charged for: nobody gains any by booking and cancelling.
+        prop_assert!(credit_minutes <= booking.paid.unwrap_or(charged_minutes));
+        prop_assert!(charged_minutes == 0 || booking.paid.is_none());
+        prop_assert_eq!(charged_minutes > 0, consequence != Free && booking.paid.is_none());
     }
 }

@@ -178,16 +178,21 @@ impl NewTime {
 /// By its student, a guardian or a third-party app to a slot that could be booked; by the tutor or an admin also at
 /// short notice and off the grid; before the lesson begins. It lasts as long as before, or as the tutor offers. It stays
 /// the same booking: the old time is free exactly when the new one is taken, and the event moves in the tutor's Google
-/// Calendar shortly after. What a tutor has approved who wants to be asked is moved by the tutor or an admin only; what
-/// is `requested` of one can be moved, and stays so.
+/// Calendar shortly after.
+///
+/// What a tutor has approved who wants to be asked is moved by the tutor or an admin only; a student, a guardian or a
+/// third-party app proposes the other time. The booking then stays where it is, and has it as `proposed_time`: nobody else
+/// can book it until the tutor has answered (`approve_reschedule`, `decline_reschedule`), the student has withdrawn it
+/// (`withdraw_reschedule`), or it has expired. Another proposal takes its place; whoever cancels the booking, moves it or
+/// hands it to another tutor ends it. What is `requested` of such a tutor is moved at once, and stays so.
 #[utoipa::path(post, path = "/v1/bookings/{id}/reschedule", tag = "bookings", operation_id = "reschedule_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; moves it only if it is still so."),
         IdempotencyHeader),
     request_body = NewTime,
-    responses((status = 200, description = "The booking at the other time.", body = Booking, headers(("ETag" = String))),
-        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same (`same_time`); it is a seat in a group lesson (`group_lesson`), which the tutor or an admin moves as a whole; the tutor approved this time (`approval_needed`); another tutor has just been found (`tutor_changed`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); it is too late to move it, as cancelling is not free any more (`too_late_to_move`); credit paid for another length (`paid_with_credit`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+    responses((status = 200, description = "The booking at the other time, or with the other time as `proposed_time`.", body = Booking, headers(("ETag" = String))),
+        (status = 409, description = "The time can't be booked (`slot_unavailable`, with `conflicts` and `alternatives` as in create_booking) or is the same, or proposed already (`same_time`); another time is proposed for three other lessons of the student (`too_many_proposals`); it is a seat in a group lesson (`group_lesson`), which the tutor or an admin moves as a whole; another tutor has just been found (`tutor_changed`); the lesson has begun (`already_started`) or is no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`); the tutor is suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); it is too late to move it, as cancelling is not free any more (`too_late_to_move`); credit paid for another length (`paid_with_credit`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
 pub async fn reschedule(

@@ -84,6 +84,10 @@ pub struct Booking {
     #[serde(with = "optional_date_time")]
     #[schema(required, value_type = Option<String>, pattern = "^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]$", example = "2027-01-11T16:00")]
     recurrence_id: Option<NaiveDateTime>,
+    /// Another time that the student wants, until the tutor has approved or declined it, or the student withdrawn it. It
+    /// is set aside, and the lesson stays where it is. Null: none, or not any more.
+    #[schema(required)]
+    proposed_time: Option<ProposedTime>,
     created_at: DateTime<Utc>,
 }
 
@@ -96,8 +100,30 @@ struct AbsenceOffer {
     #[schema(example = "2026-11-23T15:00:00Z")]
     expires_at: DateTime<Utc>,
     /// Whether its student can reschedule it: not alone, where others learn with them. Where the tutor approves what is
-    /// booked, `reschedule_booking` refuses it with `approval_needed`.
+    /// booked, `reschedule_booking` proposes the time to them.
     may_reschedule: bool,
+}
+
+/// A time that is set aside for a lesson instead of the one that it has.
+#[derive(Serialize, ToSchema)]
+struct ProposedTime {
+    #[schema(example = "2026-11-24T15:00:00Z")]
+    start: DateTime<Utc>,
+    #[schema(example = "2026-11-24T16:00:00Z")]
+    end: DateTime<Utc>,
+    /// Until when the tutor may answer; not after either time begins.
+    expires_at: DateTime<Utc>,
+}
+
+impl ProposedTime {
+    fn of(booking: &Detail) -> Option<Self> {
+        let span = booking.proposed()?;
+        Some(Self {
+            start: span.start(),
+            end: span.end(),
+            expires_at: booking.proposal_expires_at?,
+        })
+    }
 }
 
 /// With what a booking is paid for: `credit` of the student for the subject.
@@ -178,11 +204,9 @@ impl Named {
 
 impl From<Detail> for Booking {
     fn from(detail: Detail) -> Self {
-        let outcome = detail.cancellation_consequence.as_deref();
-        let outcome = outcome.zip(detail.cancellation_credit_minutes);
-        let cancellation = outcome
-            .and_then(|(consequence, minutes)| CancellationOutcome::recorded(consequence, minutes));
         Self {
+            proposed_time: ProposedTime::of(&detail),
+            cancellation: CancellationOutcome::recorded(&detail),
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
             status: detail.status.into(),
@@ -212,7 +236,6 @@ impl From<Detail> for Booking {
             level: detail.level,
             cancelled_at: detail.cancelled_at,
             cancellation_reason: detail.cancellation_reason,
-            cancellation,
             paid_with: (detail.paid_credit_minutes > 0).then_some(PayWith::Credit),
             absence_offer: detail.absence_offered.then_some(AbsenceOffer {
                 expires_at: detail.starts_at,

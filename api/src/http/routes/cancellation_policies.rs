@@ -14,6 +14,7 @@ use crate::{
     },
     service::{
         BookingId, TutorId,
+        booking::Detail,
         caller::Caller,
         cancellation::{self, Of, Stated},
     },
@@ -248,6 +249,11 @@ pub struct CancellationOutcome {
     /// How many minutes of credit the student gets, or gets back.
     #[schema(minimum = 0, example = 60)]
     credit_minutes: i32,
+    /// How many minutes of the lesson the student is charged for, outside of here: all of it, unless it is `free` or was
+    /// paid for with credit. So the credit for a lesson that nobody paid for is charged for with it.
+    /// Null: of what was cancelled before that was written down.
+    #[schema(required, minimum = 0, example = 60)]
+    charged_minutes: Option<i32>,
 }
 
 impl From<cancellation::Outcome> for CancellationOutcome {
@@ -255,17 +261,19 @@ impl From<cancellation::Outcome> for CancellationOutcome {
         Self {
             consequence: outcome.consequence.into(),
             credit_minutes: outcome.credit_minutes,
+            charged_minutes: Some(outcome.charged_minutes),
         }
     }
 }
 
 impl CancellationOutcome {
-    /// As it was written down.
-    pub(super) fn recorded(consequence: &str, credit_minutes: i32) -> Option<Self> {
-        let consequence = cancellation::Consequence::named(consequence)?;
+    /// As it was written down of a booking, if it was.
+    pub(super) fn recorded(booking: &Detail) -> Option<Self> {
+        let outcome = cancellation::recorded(booking)?;
         Some(Self {
-            consequence: consequence.into(),
-            credit_minutes,
+            consequence: outcome.consequence.into(),
+            credit_minutes: outcome.credit_minutes,
+            charged_minutes: outcome.charged_minutes,
         })
     }
 }

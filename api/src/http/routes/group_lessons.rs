@@ -2,7 +2,7 @@
 
 use super::{
     booking_steps::NewTime,
-    bookings::{Booking, Named, NewCancellation, created, no_student},
+    bookings::{Booking, Named, NewCancellation, PayWith, created, no_student},
     offers::SubjectName,
 };
 use crate::{
@@ -393,6 +393,11 @@ pub struct Joining {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
+    /// Left out, it is not paid for here.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
+    pay_with: Option<PayWith>,
 }
 
 /// Join a group lesson.
@@ -406,7 +411,7 @@ pub struct Joining {
     params(("id" = Uuid, Path, description = "Id of the lesson."), IdempotencyHeader),
     request_body = Joining,
     responses((status = 201, description = "Joined.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "All seats are taken (`full`) or about to be offered to those who wait (`waitlist_ahead`), one of them is the student's or offered to the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "All seats are taken (`full`) or about to be offered to those who wait (`waitlist_ahead`), one of them is the student's or offered to the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`) or has no such credit (`insufficient_credit`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn join(
@@ -435,7 +440,8 @@ async fn take_seat(
         answer: created,
         claim,
     };
-    group_lesson::join(&app, &caller, (id, student), reply)
+    let pay_with_credit = new.pay_with.is_some();
+    group_lesson::join(&app, &caller, (id, student), pay_with_credit, reply)
         .await?
         .response()
 }

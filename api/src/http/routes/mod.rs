@@ -15,6 +15,7 @@ mod frontend_authorizations;
 mod group_lessons;
 mod guardianships;
 mod health;
+mod history;
 mod holds;
 mod holiday_calendars;
 mod holidays;
@@ -25,6 +26,7 @@ mod me;
 mod offers;
 mod overrides;
 mod policy;
+mod proposals;
 mod quotas;
 mod reassignments;
 mod series;
@@ -138,6 +140,7 @@ fn lessons() -> OpenApiRouter<App> {
         .routes(routes!(bookings::list, bookings::create))
         .routes(routes!(bookings::get))
         .routes(routes!(bookings::cancel))
+        .routes(routes!(history::of_booking))
         .routes(routes!(cancellation_policies::quote))
         .routes(routes!(credits::list, credits::change))
         .routes(routes!(credits::entries))
@@ -146,6 +149,9 @@ fn lessons() -> OpenApiRouter<App> {
         .routes(routes!(booking_steps::decline))
         .routes(routes!(booking_steps::record_attendance))
         .routes(routes!(booking_steps::reschedule))
+        .routes(routes!(proposals::approve))
+        .routes(routes!(proposals::decline))
+        .routes(routes!(proposals::withdraw))
         .routes(routes!(group_lessons::list, group_lessons::open))
         .routes(routes!(group_lessons::get, group_lessons::edit))
         .routes(routes!(group_lessons::join))

@@ -154,7 +154,9 @@ pub struct SeriesMove {
 ///
 /// One, one and those that follow it by the rule, or all; of several, those that have not begun. By whoever could move each
 /// booking, by the same rules, all or none; with `dry_run` each gets a verdict. They stay the same bookings, with the
-/// same `recurrence_id`. `this` is the same as moving the booking itself.
+/// same `recurrence_id`. `this` is the same as moving the booking itself,
+/// but for a lesson that its tutor approved who wants to be asked: another time for it is proposed by `reschedule_booking`
+/// only.
 #[utoipa::path(post, path = "/v1/series/{id}/reschedule", tag = "series", operation_id = "reschedule_series",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the series."),

@@ -11,6 +11,7 @@ use crate::{
         LessonId, UserId, absence,
         booking::{span, translate, turn, unavailable},
         caller::Caller,
+        cancellation::GOOD_FOR_DAYS,
         idempotency::Reply,
         slot::{About, Times},
         transaction::transaction,
@@ -76,13 +77,27 @@ pub async fn cancel<A: Serialize + Send + Sync>(
         check_version(&lesson, versions.as_deref())?;
         check_step(&lesson, Step::Cancel, actor(caller, &lesson), now)?;
         let by = caller.user_id();
-        absence::keep_offers(txn, id, (by, reason), now).await?;
-        store::group_lesson::cancel(txn, id, (by, reason), now).await?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+        cancel_all(txn, id, (by, reason), now).await?;
         reply.keep(txn, find(txn, caller, id).await?).await
     })?;
     app.work_enqueued.notify_one();
     Ok(answer)
+}
+
+/// Cancels a lesson and all bookings in it: those who paid with credit get it back, and those whose tutor is absent what
+/// they were offered.
+async fn cancel_all(
+    txn: &DatabaseTransaction,
+    id: LessonId,
+    why: (Option<UserId>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    absence::keep_offers(txn, id, why, now).await?;
+    let paid = store::group_lesson::cancel(txn, id, why, now).await?;
+    for booking in paid {
+        store::credit::give_back(txn, booking, Some(GOOD_FOR_DAYS), now).await?;
+    }
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
 }
 
 /// Moves a lesson, and all who are in it, to another time at which the tutor and each of them is free. The tutor and the
@@ -132,6 +147,12 @@ async fn check_move(
         return Err(Error::conflict("same_time", detail));
     }
     check_ahead(to, now)?;
+    if to.duration() != from.duration()
+        && store::group_lesson::is_paid_with_credit(txn, lesson.id).await?
+    {
+        let detail = "Credit paid for seats in this lesson: it stays as long as it is.";
+        return Err(Error::conflict("paid_with_credit", detail));
+    }
     let times = Times::within(app, txn, (caller, None), lesson.tutor_id, to).await?;
     let times = times.without(from);
     check_teaches(&times.only()?.0.profile)?;
@@ -196,10 +217,7 @@ async fn decide_one(app: &App, id: LessonId) -> Result<(), Error> {
         // Who has only an offer may not come.
         let coming = lesson.seats_taken - lesson.seats_offered;
         if may_cancel && coming < lesson.minimum.into() {
-            let why = (None, Some(TOO_FEW));
-            absence::keep_offers(txn, id, why, now).await?;
-            store::group_lesson::cancel(txn, id, why, now).await?;
-            store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+            cancel_all(txn, id, (None, Some(TOO_FEW)), now).await?;
         }
         Ok(())
     })

@@ -8,7 +8,7 @@ use crate::{
         BookingId, LessonId, UserId,
         booking::{self, Taking, check_taught, translate, turn, unavailable},
         caller::Caller,
-        hold,
+        credit, hold,
         idempotency::Reply,
         quota,
         slot::{About, Times},
@@ -23,16 +23,17 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 
 /// Gives a student for whom the caller may act the first free seat of a lesson: by a booking that is confirmed at once,
-/// because the tutor has opened the lesson.
+/// because the tutor has opened the lesson. Credit of the student pays for it, if it is to.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Conflict`] with `full`, `waitlist_ahead`, `already_joined`, `already_cancelled`, `already_started`,
 /// `own_lesson`, `tutor_suspended`, and with `slot_unavailable` and its reasons: the student has something else then, or
-/// it is too late by the tutor's notice; `quota_exceeded`; [`Error::RequestInProgress`] if the claim was lost.
+/// it is too late by the tutor's notice; `quota_exceeded`; `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn join<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
     (id, student): (LessonId, UserId),
+    pay_with_credit: bool,
     reply: Reply<booking::Detail, A>,
 ) -> Result<A, Error> {
     let before = super::get(app, caller, id).await?;
@@ -46,6 +47,9 @@ pub async fn join<A: Serialize + Send + Sync>(
         let lesson = find(txn, caller, id).await?;
         let whose = (caller, student);
         let booking = take_seat(app, txn, whose, &lesson, Taking::Book, now).await?;
+        if pay_with_credit {
+            credit::pay(txn, (booking, student), time_of(&lesson)?, now).await?;
+        }
         if lesson.waiting > 0 {
             store::waitlist::note_joined(txn, (id, student), booking, now).await?;
         }

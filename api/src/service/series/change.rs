@@ -14,7 +14,7 @@ use crate::{
         caller::Caller,
         cancellation, credit,
         idempotency::Reply,
-        quota,
+        proposal, quota,
         reassignment::AT_SHORT_NOTICE,
         reschedule::{about, stand, standing_at},
         slot::Times,
@@ -24,7 +24,11 @@ use crate::{
     store::{self, booking::Standing},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use scheduling::{Tz, interval::Span, lifecycle::Step};
+use scheduling::{
+    Tz,
+    interval::Span,
+    lifecycle::{Actor, Step},
+};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -171,6 +175,8 @@ struct Moving<'a> {
     then: Option<(Span, Standing)>,
     /// Whether the quotas of the student hold.
     is_bound: bool,
+    /// Whether somebody else than the student and their guardians moves it.
+    by_others: bool,
     occurrence: Occurrence,
 }
 
@@ -187,6 +193,10 @@ async fn moves<'a>(
         recurrence_id: Some(wanted.recurrence_id),
     };
     let chosen = part.choose(series, app.clock.now())?;
+    for booking in chosen.iter().filter(|it| it.proposed().is_some()) {
+        // Else the lessons would be in the way of what is set aside for themselves.
+        store::booking::drop_proposal(txn, booking.id, app.clock.now()).await?;
+    }
     let targets = targets(&chosen, series, wanted, app.clock.now())?;
     // Another tutor may have taken some of them over.
     let tutors: BTreeSet<TutorId> = chosen.iter().map(|it| it.tutor_id).collect();
@@ -298,13 +308,19 @@ async fn moves_with<'a>(
     all.map(|((booking, candidate), occurrence)| {
         let then = |to| {
             credit::check_length(booking, to)?;
-            Ok((to, standing_at(booking, caller, approval, to, wish.now)?))
+            let step = Step::Reschedule;
+            let standing = standing_at(booking, caller, step, to, wish.now)?;
+            if proposal::asked_for(caller, booking, approval).is_some() {
+                return Err(approval_needed());
+            }
+            Ok((to, standing))
         };
         let then = candidate.at.span().map(then).transpose();
         then.map(|then| Moving {
             booking,
             then,
             is_bound: !decides && tutor.timetable.has_quotas,
+            by_others: decides && step::actor(booking, caller) != Actor::Student,
             occurrence,
         })
     })
@@ -332,7 +348,7 @@ async fn move_all<'a>(
     }
     for moving in &moves {
         if let Some(then) = moving.then {
-            move_to(txn, moving.booking, then, now).await?;
+            move_to(txn, moving.booking, then, moving.by_others, now).await?;
         }
     }
     sync(txn, moves.iter().map(|it| it.booking.lesson_id), now).await?;
@@ -358,11 +374,12 @@ async fn move_to(
     txn: &DatabaseTransaction,
     booking: &booking::Detail,
     (to, standing): (Span, Standing),
+    by_others: bool,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let moved = store::lesson::move_to(txn, booking.lesson_id, to, now).await;
     moved.map_err(translate)?;
-    stand(txn, booking, standing, now).await
+    stand(txn, booking, (standing, by_others), now).await
 }
 
 impl Part {
@@ -420,4 +437,10 @@ fn check_version(series: &Detail, versions: Option<&[i32]>) -> Result<(), Error>
         return Err(Error::PreconditionFailed);
     }
     Ok(())
+}
+
+/// Each lesson is proposed by itself: who approves says so of one time.
+fn approval_needed() -> Error {
+    let detail = "The tutor approved these times, and moves the lessons; or propose another time for one of them.";
+    Error::conflict("approval_needed", detail)
 }

@@ -19,7 +19,7 @@ fn kind(name: &str) -> &str {
     match name {
         "student" | "other" | "guardian" | "suspended" => "user",
         "tutor" | "other_tutor" => "tutor",
-        "booking" | "requested" | "begun" | "hold" => "booking",
+        "booking" | "requested" | "proposed" | "begun" | "hold" => "booking",
         "entry" | "offered" => "waitlist entry",
         other => other,
     }

@@ -481,6 +481,7 @@ fn bookings(world: &World) -> Vec<Row> {
             "quote_cancellation",
             "/v1/bookings/{booking}/cancellation-quote",
         ),
+        of_booking("get_booking_history", "/v1/bookings/{booking}/history"),
         of_booking("cancel_booking", "/v1/bookings/{booking}/cancel").sent(Method::POST, json!({})),
         of_booking("reschedule_booking", "/v1/bookings/{booking}/reschedule").sent(
             Method::POST,
@@ -491,6 +492,25 @@ fn bookings(world: &World) -> Vec<Row> {
             .versioned(),
         for_tutor("decline_booking", "/v1/bookings/{requested}/decline")
             .sent(Method::POST, json!({})),
+        for_tutor(
+            "approve_reschedule",
+            "/v1/bookings/{proposed}/reschedule/approve",
+        )
+        .with(Method::POST)
+        .versioned(),
+        for_tutor(
+            "decline_reschedule",
+            "/v1/bookings/{proposed}/reschedule/decline",
+        )
+        .with(Method::POST),
+        Row::students_own(
+            "withdraw_reschedule",
+            "/v1/bookings/{proposed}/reschedule/withdraw",
+            200,
+        )
+        .but(200, &[Who::Guardian, Who::KeyWithScope])
+        .but(403, &[Who::Tutor, Who::Admin])
+        .with(Method::POST),
         for_tutor("record_attendance", "/v1/bookings/{begun}/attendance")
             .but(200, &[Who::KeyWithScope])
             .sent(Method::POST, json!({"attended": true})),

@@ -144,9 +144,13 @@ impl World {
         let requested = id(student.post("/v1/bookings", &requested).await);
         let begun = self.tutor.lesson("2027-03-02T14:00:00Z", 60);
         let begun = id(student.post("/v1/bookings", &begun).await);
+        let proposed = self.tutor.lesson("2027-03-10T13:00:00Z", 60);
+        let proposed = id(student.post("/v1/bookings", &proposed).await);
         self.test
             .execute(&format!(
-                "UPDATE bookings SET status = 'requested', expires_at = '2027-03-01T09:00:00Z' WHERE id = '{requested}';
+                "UPDATE bookings SET proposed_starts_at = '2027-03-10T14:00:00Z', proposed_ends_at = '2027-03-10T15:00:00Z',
+                     proposal_expires_at = '2027-03-01T09:00:00Z' WHERE id = '{proposed}';
+                 UPDATE bookings SET status = 'requested', expires_at = '2027-03-01T09:00:00Z' WHERE id = '{requested}';
                  UPDATE lessons SET status = 'tentative', expires_at = '2027-03-01T09:00:00Z'
                  WHERE id = (SELECT lesson_id FROM bookings WHERE id = '{requested}');
                  UPDATE lessons SET starts_at = '2027-03-01T06:30:00Z', ends_at = '2027-03-01T07:30:00Z'
@@ -193,6 +197,7 @@ impl World {
             ("entry", entry),
             ("offered", offered),
             ("requested", requested),
+            ("proposed", proposed),
             ("begun", begun),
             ("series", series),
             ("time_off", off),

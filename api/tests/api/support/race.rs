@@ -194,7 +194,7 @@ impl TestApp {
     }
 }
 
-const CHECKS: [(&str, &str); 8] = [
+const CHECKS: [(&str, &str); 10] = [
     (
         "lessons of one tutor that overlap",
         "SELECT count(*) FROM lessons AS one JOIN lessons AS other
@@ -239,5 +239,17 @@ const CHECKS: [(&str, &str); 8] = [
         "bookings at another time than their lesson",
         "SELECT count(*) FROM bookings JOIN lessons ON lessons.id = bookings.lesson_id
          WHERE (bookings.starts_at, bookings.ends_at) <> (lessons.starts_at, lessons.ends_at)",
+    ),
+    (
+        "proposed times that are neither set aside nor the lesson's own",
+        "SELECT count(*) FROM bookings WHERE proposed_starts_at IS NOT NULL AND NOT (
+             SELECT coalesce(range_agg(tstzrange(starts_at, ends_at)), '{}') FROM bookings AS taken
+             WHERE bookings.id IN (taken.id, taken.reserved_for)
+         ) @> tstzrange(proposed_starts_at, proposed_ends_at)",
+    ),
+    (
+        "times that are set aside for no proposal",
+        "SELECT count(*) FROM bookings AS taken JOIN bookings ON bookings.id = taken.reserved_for
+         WHERE taken.occupies AND bookings.proposed_starts_at IS NULL",
     ),
 ];

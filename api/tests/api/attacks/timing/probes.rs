@@ -82,10 +82,11 @@ pub fn of_paths(world: &World, wanted: impl Fn(&str) -> bool) -> Vec<Probe> {
     probes
 }
 
-/// Of a booking its people know, and of a group lesson everybody, also where somebody else decides about it.
+/// Of a booking its people and admins know, and of a group lesson everybody, also where somebody else decides about it.
 fn is_seen(name: &str, who: Who) -> bool {
-    let is_booking = matches!(name, "hold" | "requested" | "begun");
-    name == "lesson" || is_booking && matches!(who, Who::Student | Who::Guardian | Who::Tutor)
+    let is_booking = matches!(name, "hold" | "requested" | "proposed" | "begun");
+    let sees = matches!(who, Who::Student | Who::Guardian | Who::Tutor | Who::Admin);
+    name == "lesson" || is_booking && sees
 }
 
 /// Each operation on a group lesson of a tutor whom nobody sees but these.
