@@ -210,6 +210,7 @@ pub(super) async fn insert(
         },
         standing,
         occurrence: None,
+        reserved_for: None,
     };
     let inserted = store::new_booking::insert(txn, vec![new], now).await;
     let id = inserted.map_err(translate)?.remove(0);

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    store::{self, job::Work, lesson::NewLesson},
+    store::{self, booking::Standing, job::Work, lesson::NewLesson, new_booking::NewBooking},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
@@ -56,18 +56,25 @@ pub(super) async fn propose(
         return Ok(());
     }
     let subject_id = store::credit::subject_of(txn, booking.id).await?;
-    let lessons = spans.iter().map(|span| NewLesson {
-        tutor_id: booking.tutor_id,
-        subject_id,
-        level: booking.level.clone(),
-        span: *span,
+    let standing = Standing {
+        status: BookingStatus::Held,
         expires_at: Some(expires_at),
+    };
+    let set_aside = spans.into_iter().map(|span| NewBooking {
+        student_id: booking.student_id,
+        lesson: NewLesson {
+            tutor_id: booking.tutor_id,
+            subject_id,
+            level: booking.level.clone(),
+            span,
+            expires_at: Some(expires_at),
+        },
+        standing,
+        occurrence: None,
+        reserved_for: Some(booking.id),
     });
-    let ids = store::lesson::insert_all(txn, lessons.collect(), now).await;
-    let lessons: Vec<_> = ids.map_err(translate)?.into_iter().zip(spans).collect();
-    let of = (booking.id, booking.student_id);
-    let reserved = store::booking::reserve(txn, of, &lessons, expires_at, now).await;
-    reserved.map_err(translate)
+    let inserted = store::new_booking::insert(txn, set_aside.collect(), now).await;
+    inserted.map(drop).map_err(translate)
 }
 
 async fn check_number(

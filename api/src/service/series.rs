@@ -348,6 +348,7 @@ async fn insert_lessons(
             },
             standing,
             occurrence: Some((id, recurrence_id)),
+            reserved_for: None,
         });
     let inserted = store::new_booking::insert(txn, new.collect(), now).await;
     Ok(inserted

@@ -7,10 +7,11 @@ use ::entity::{
     id::{AbsenceId, BookingId, LessonId, SeriesId, TutorId, UserId},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use scheduling::{cancellation::Outcome, lifecycle};
+use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
-    EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Statement, raw_sql, sea_query::Expr,
+    EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
+    sea_query::Expr,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -554,7 +555,7 @@ pub async fn move_to(
 }
 
 /// Notes the time that the student wants instead, if the booking is still at `version`; whether it was. Whoever does so
-/// sets that time aside: see [`reserve`].
+/// sets that time aside.
 pub async fn propose(
     txn: &impl ConnectionTrait,
     (id, version): (BookingId, i32),
@@ -570,34 +571,6 @@ pub async fn propose(
            WHERE id = {id} AND version = {version}"#
     ));
     Ok(updated.await?.rows_affected() == 1)
-}
-
-/// Sets the time of these lessons aside for what a booking proposes.
-///
-/// # Errors
-/// As [`insert`].
-pub async fn reserve(
-    txn: &impl ConnectionTrait,
-    (of, student_id): (BookingId, UserId),
-    lessons: &[(LessonId, Span)],
-    expires_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let standing = Standing {
-        status: BookingStatus::Held,
-        expires_at: Some(expires_at),
-    };
-    let rows = lessons.iter().map(|(lesson_id, span)| {
-        let ids = (BookingId::generate(), *lesson_id, student_id);
-        booking::ActiveModel {
-            reserved_for: Set(Some(of)),
-            ..row(ids, (*span, standing), None, now)
-        }
-    });
-    booking::Entity::insert_many(rows)
-        .exec_without_returning(txn)
-        .await
-        .map(|_| ())
 }
 
 /// Ends what is proposed, if anything is: what was set aside for it is free. Whoever does so moves the version on.

@@ -25,6 +25,8 @@ pub struct NewBooking {
     pub standing: Standing,
     /// Of which series it is, and when the rule wants it, on the wall clock of the series.
     pub occurrence: Option<(SeriesId, NaiveDateTime)>,
+    /// The booking that proposes to move here, where this is no booking but time set aside for that.
+    pub reserved_for: Option<BookingId>,
 }
 
 /// The lessons and their bookings, and the work on the events of those that are confirmed; their ids in the same
@@ -89,6 +91,7 @@ fn row(
         paid_credit_minutes: Set(0),
         series_id: Set(new.occurrence.map(|(id, _)| id)),
         recurrence_id: Set(new.occurrence.map(|(_, recurrence_id)| recurrence_id)),
+        reserved_for: Set(new.reserved_for),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
