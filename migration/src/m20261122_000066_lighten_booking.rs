@@ -17,12 +17,14 @@ impl MigrationTrait for Migration {
 }
 
 const UP: &str = r"
--- The lesson of one student is made with its booking, so there was no event before for the booking to change.
+-- The lesson of one student is made with its booking, before anybody has asked for an event that the booking could change.
 CREATE OR REPLACE FUNCTION invited_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF is_invited(NEW.status) THEN
-            UPDATE lessons SET calendar_revision = calendar_revision + 1 WHERE id = NEW.lesson_id AND capacity > 1;
+            UPDATE lessons SET calendar_revision = calendar_revision + 1
+            WHERE id = NEW.lesson_id
+                AND (capacity > 1 OR calendar_event_id IS NOT NULL OR calendar_event_asked_at IS NOT NULL);
         END IF;
         RETURN NULL;
     END IF;

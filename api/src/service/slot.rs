@@ -241,9 +241,9 @@ impl Times {
             .seen_by(caller)
     }
 
-    fn seen_by(self, caller: &Caller) -> Result<Self, Error> {
-        for tutor in &self.tutors {
-            seen(Some(Arc::clone(tutor)), caller)?;
+    fn seen_by(mut self, caller: &Caller) -> Result<Self, Error> {
+        for tutor in &mut self.tutors {
+            *tutor = seen(Some(Arc::clone(tutor)), caller)?;
         }
         Ok(self)
     }
