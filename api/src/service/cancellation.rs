@@ -131,7 +131,7 @@ async fn quoted_for_absence(
 ) -> Result<(Quote, i32), Error> {
     let policy = store::cancellation_policy::of_booking(db, booking.id).await?;
     let paid = booking.paid_credit_minutes;
-    let known = known(booking, (paid > 0).then_some(paid))?;
+    let known = known(booking, (paid > 0).then_some(paid));
     Ok((cancellation::quote_of_absence(&known), policy.credit_days))
 }
 
@@ -185,19 +185,19 @@ async fn quoted(
         _ if by == Actor::Student => Some(store::credit::still_good(db, booking.id, now).await?),
         paid => Some(paid),
     };
-    let quote = cancellation::quote(&policy.rules, by, &known(booking, paid)?, now);
+    let quote = cancellation::quote(&policy.rules, by, &known(booking, paid), now);
     Ok((quote, policy.credit_days))
 }
 
 /// A booking as the rules know it, of which so many minutes of credit can come back.
-fn known(booking: &Detail, paid: Option<i32>) -> Result<Booking, Error> {
-    Ok(Booking {
+fn known(booking: &Detail, paid: Option<i32>) -> Booking {
+    Booking {
         starts_at: booking.starts_at,
         booked_at: booking.booked_at.unwrap_or(booking.created_at),
         moved_at: booking.moved_at,
         minutes: minutes(booking),
         paid,
-    })
+    }
 }
 
 /// Whose policy is asked for: of the centre, where nothing is named.

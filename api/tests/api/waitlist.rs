@@ -53,7 +53,7 @@ impl World {
 
     /// Where the entry of somebody is who begins to wait for a seat.
     async fn wait(&self, student: &Person) -> String {
-        place(student.post(WAITLIST, &for_seat(&self.lesson)).await)
+        place(&student.post(WAITLIST, &for_seat(&self.lesson)).await)
     }
 
     /// Lets one of those in the lesson leave it.
@@ -85,7 +85,7 @@ async fn settle(test: &TestApp) {
 async fn open(tutor: &TutorAtCentre, start: &str, capacity: i16) -> String {
     let mut wanted = tutor.lesson(start, 60);
     wanted["capacity"] = json!(capacity);
-    place(tutor.person.post("/v1/lessons", &wanted).await)
+    place(&tutor.person.post("/v1/lessons", &wanted).await)
 }
 
 fn for_seat(lesson: &str) -> Value {
@@ -93,7 +93,7 @@ fn for_seat(lesson: &str) -> Value {
 }
 
 #[track_caller]
-fn place(created: Answer) -> String {
+fn place(created: &Answer) -> String {
     assert_eq!(created.status, 201, "{:#}", created.body);
     created.headers["location"].to_str().unwrap().to_owned()
 }
@@ -104,7 +104,7 @@ async fn try_join(student: &Person, lesson: &str) -> Answer {
 
 /// Where the booking is.
 async fn join(student: &Person, lesson: &str) -> String {
-    place(try_join(student, lesson).await)
+    place(&try_join(student, lesson).await)
 }
 
 async fn accept(student: &Person, entry: &str) -> Answer {
@@ -192,7 +192,7 @@ async fn a_repeated_request_waits_once_and_nobody_waits_for_everything() {
         let start = at(SECOND) + TimeDelta::days(1) + TimeDelta::hours(hour % 6);
         let start = start + TimeDelta::days(hour / 6);
         let lesson = open(&world.tutor, &start.to_rfc3339(), 2).await;
-        place(world.mia.post(WAITLIST, &for_seat(&lesson)).await);
+        place(&world.mia.post(WAITLIST, &for_seat(&lesson)).await);
     }
     let lesson = open(&world.tutor, "2027-03-05T09:00:00Z", 2).await;
     let eleventh = world.mia.post(WAITLIST, &for_seat(&lesson)).await;
@@ -205,12 +205,12 @@ async fn what_can_t_be_waited_for_is_refused() {
     let window = json!({"start": FIRST, "end": SECOND});
     let wish =
         json!({"subject": "mathematics", "level": "School", "minutes": 60, "windows": [window]});
-    let with = |field: &str, value: Value| {
+    let but = |field: &str, value: Value| {
         let mut wish = wish.clone();
         wish[field] = value;
         json!({ "wish": wish })
     };
-    let ends = |start: &str, end: &str| with("windows", json!([{"start": start, "end": end}]));
+    let ends = |start: &str, end: &str| but("windows", json!([{"start": start, "end": end}]));
     let tutor = world.tutor.id.0;
     for (body, field, code) in [
         (json!({}), "lesson_id", "lesson_or_wish"),
@@ -220,19 +220,19 @@ async fn what_can_t_be_waited_for_is_refused() {
             "lesson_or_wish",
         ),
         (
-            with("subject", json!("alchemy")),
+            but("subject", json!("alchemy")),
             "wish.subject",
             "unknown_subject",
         ),
         (
-            with("level", json!("Kindergarten")),
+            but("level", json!("Kindergarten")),
             "wish.level",
             "unknown_level",
         ),
-        (with("minutes", json!(4)), "wish.minutes", "out_of_range"),
-        (with("windows", json!([])), "wish.windows", "wrong_count"),
+        (but("minutes", json!(4)), "wish.minutes", "out_of_range"),
+        (but("windows", json!([])), "wish.windows", "wrong_count"),
         (
-            with("windows", json!(vec![window.clone(); 21])),
+            but("windows", json!(vec![window.clone(); 21])),
             "wish.windows",
             "wrong_count",
         ),
@@ -276,7 +276,7 @@ async fn what_can_t_be_waited_for_is_refused() {
             "{body}"
         );
     }
-    let mut with_tutor = with("level", json!("Bachelor"));
+    let mut with_tutor = but("level", json!("Bachelor"));
     with_tutor["wish"]["tutor_id"] = json!(tutor);
     let refused = world.mia.post(WAITLIST, &with_tutor).await;
     let refused = refused.expect_problem(422, "invalid_fields");
@@ -303,7 +303,7 @@ async fn nobody_waits_for_what_is_cancelled_or_has_begun() {
     let world = World::new().await;
     let of_mia = world.wait(&world.mia).await;
     let other = open(&world.tutor, SECOND, 2).await;
-    let for_other = place(world.mia.post(WAITLIST, &for_seat(&other)).await);
+    let for_other = place(&world.mia.post(WAITLIST, &for_seat(&other)).await);
     let cancel = format!("{}/cancel", world.lesson);
     let tina = &world.tutor.person;
     tina.post(&cancel, &json!({})).await.expect(200);

@@ -38,7 +38,7 @@ async fn free_seats_are_offered_in_the_order_of_joining_and_to_nobody_else() {
     let refused = mia.post(&with_credit, &json!({})).await;
     refused.expect_problem(409, "group_lesson");
     let booked = accept(mia, &entries[0]).await;
-    let booking = place(booked);
+    let booking = place(&booked);
     assert_eq!(
         booking,
         format!("/v1/bookings/{}", offer["hold_id"].as_str().unwrap())
@@ -78,7 +78,7 @@ async fn an_offer_that_lapses_goes_to_the_next() {
     world.pass(TimeDelta::zero()).await;
     assert_eq!(standing(&world.nora, &of_nora).await, is("offered"));
     assert_eq!(standing(&world.mia, &of_mia).await, waits(1));
-    place(accept(&world.nora, &of_nora).await);
+    place(&accept(&world.nora, &of_nora).await);
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn leaving_and_coming_back_makes_nothing_forgotten_for_a_day() {
     assert_eq!(standing(mia, &again).await, waits(1));
     mia.delete(&again).await.expect(204);
     let other = open(&world.tutor, SECOND, 2).await;
-    place(mia.post(WAITLIST, &for_seat(&other)).await);
+    place(&mia.post(WAITLIST, &for_seat(&other)).await);
     assert_eq!(world.test.count(turned_down).await, 0);
 }
 
@@ -162,7 +162,7 @@ async fn nobody_has_more_than_three_offers_to_answer() {
     for hour in 0..4 {
         let start = at(SECOND) + TimeDelta::days(1) + TimeDelta::hours(hour);
         let lesson = open(&world.tutor, &start.to_rfc3339(), 2).await;
-        entries.push(place(world.mia.post(WAITLIST, &for_seat(&lesson)).await));
+        entries.push(place(&world.mia.post(WAITLIST, &for_seat(&lesson)).await));
     }
     settle(&world.test).await;
     let mut offered = Vec::new();
@@ -256,7 +256,7 @@ async fn an_offer_is_accepted_by_its_token_once_and_without_a_session() {
     let opened = stranger.get(path).await;
     opened.expect_problem(405, "method_not_allowed");
     let booked = try_token(&good).await;
-    let booking = place(booked);
+    let booking = place(&booked);
     assert_eq!(
         world.nora.get(&booking).await.expect(200)["status"],
         "confirmed"
@@ -341,9 +341,9 @@ async fn an_offer_saves_no_lesson_that_too_few_are_in() {
     wanted["capacity"] = json!(2);
     wanted["minimum_students"] = json!(2);
     wanted["decides_at"] = json!("2027-03-01T08:00:00Z");
-    let lesson = place(world.tutor.person.post("/v1/lessons", &wanted).await);
+    let lesson = place(&world.tutor.person.post("/v1/lessons", &wanted).await);
     join(&world.mia, &lesson).await;
-    let entry = place(world.nora.post(WAITLIST, &for_seat(&lesson)).await);
+    let entry = place(&world.nora.post(WAITLIST, &for_seat(&lesson)).await);
     world.test.run_jobs().await;
     assert_eq!(standing(&world.nora, &entry).await, is("offered"));
     world.pass(TimeDelta::hours(1)).await;

@@ -20,7 +20,7 @@ async fn of_ten_who_wait_for_two_seats_the_first_two_get_them_whatever_all_do_at
         let bookings = join_all(seated.iter().map(|one| join(one, &lesson))).await;
         let mut entries = Vec::new();
         for one in waiting {
-            entries.push(place(one.post(WAITLIST, &for_seat(&lesson)).await));
+            entries.push(place(&one.post(WAITLIST, &for_seat(&lesson)).await));
         }
         test.run_jobs().await;
         // The first changes their mind in the middle of it.

@@ -50,7 +50,7 @@ impl Wishes {
 
     async fn wait(&self, student: &Person) -> String {
         let wish = wish(Some(&self.tutor), &[(SECOND, THIRD)]);
-        let entry = place(student.post(WAITLIST, &wish).await);
+        let entry = place(&student.post(WAITLIST, &wish).await);
         self.test.run_jobs().await;
         assert_eq!(standing(student, &entry).await.0, "waiting");
         entry
@@ -87,7 +87,7 @@ async fn time_that_gets_free_is_offered_to_one_and_kept_from_all_others() {
         .await;
     assert_eq!(reasons(taken), ["hold"]);
     crate::support::lesson::assert_starts(&world.test, &world.tutor, &[]);
-    let booking = place(accept(&world.olga, &of_olga).await);
+    let booking = place(&accept(&world.olga, &of_olga).await);
     assert_eq!(
         world.olga.get(&booking).await.expect(200)["status"],
         "confirmed"
@@ -141,12 +141,12 @@ async fn who_waits_for_any_tutor_is_offered_the_first_time_of_any_within_a_windo
     let theo = Centre.tutor(&world.test, "Theo").await;
     let day = json!({"first_date": "2027-03-02", "last_date": "2027-03-02"});
     let off = theo.person.post(&theo.path("/time-off"), &day).await;
-    let off = place(off);
+    let off = place(&off);
     let windows = [
         (SECOND, THIRD),
         ("2027-03-06T08:00:00Z", "2027-03-06T12:00:00Z"),
     ];
-    let entry = place(world.olga.post(WAITLIST, &wish(None, &windows)).await);
+    let entry = place(&world.olga.post(WAITLIST, &wish(None, &windows)).await);
     settle(&world.test).await;
     assert_eq!(standing(&world.olga, &entry).await, waits(1));
     let etag = theo.person.get(&theo.path("")).await.etag();
@@ -178,7 +178,7 @@ async fn a_tutor_who_wants_to_be_asked_is_asked_when_an_offer_is_accepted() {
     edited.await.expect(200);
     cancel(&world.sam, &world.booking).await;
     world.test.run_jobs().await;
-    let booking = place(accept(&world.olga, &entry).await);
+    let booking = place(&accept(&world.olga, &entry).await);
     assert_eq!(
         world.olga.get(&booking).await.expect(200)["status"],
         "requested"
@@ -223,7 +223,7 @@ async fn a_wish_keeps_no_level_of_a_subject_from_going() {
     let world = Wishes::new().await;
     let mut wish = wish(None, &[(FIRST, FOURTH)]);
     wish["wish"]["subject"] = json!("physics");
-    let entry = place(world.olga.post(WAITLIST, &wish).await);
+    let entry = place(&world.olga.post(WAITLIST, &wish).await);
     let admin = world.test.admin("Ada").await;
     let etag = admin.get("/v1/subjects/physics").await.etag();
     let levels = json!({"levels": ["Bachelor"]});
@@ -248,10 +248,10 @@ async fn what_a_run_leaves_the_next_one_goes_on_with() {
     let many = usize::from(api::service::waitlist::MOST_PER_RUN);
     for student in &students(&world.test, many).await {
         let taken = wish(Some(&world.tutor), &[(SECOND, THIRD)]);
-        place(student.post(WAITLIST, &taken).await);
+        place(&student.post(WAITLIST, &taken).await);
     }
     let free = wish(Some(&world.tutor), &[(FIRST, SECOND)]);
-    let entry = place(world.olga.post(WAITLIST, &free).await);
+    let entry = place(&world.olga.post(WAITLIST, &free).await);
     world.test.run_jobs().await;
     assert_eq!(standing(&world.olga, &entry).await, is("offered"));
 }
@@ -286,7 +286,7 @@ async fn a_week_that_a_quota_makes_full_keeps_no_later_week_from_being_offered()
     let (next, next_end) = (next.to_rfc3339(), next_end.to_rfc3339());
     let windows = [(FIRST, FOURTH), (next.as_str(), next_end.as_str())];
     let wish = wish(Some(&world.tutor), &windows);
-    let entry = place(world.olga.post(WAITLIST, &wish).await);
+    let entry = place(&world.olga.post(WAITLIST, &wish).await);
     world.test.run_jobs().await;
     let offer = seen(&world.olga, &entry).await["offer"].clone();
     let start = offer["start"].as_str().expect("an offer");
