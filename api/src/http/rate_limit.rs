@@ -30,7 +30,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// What a request is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Signing in.
+    /// Signing in, and accepting by a link: what is asked without a session.
     SignIn,
     /// Finding slots, explaining one, matchings, and exports: that takes the most work of all reading.
     Search,
@@ -52,7 +52,8 @@ impl Class {
             | "/v1/auth/continue"
             | "/v1/auth/callback"
             | "/v1/auth/callback/{provider}"
-            | "/v1/auth/token" => Some(Self::SignIn),
+            | "/v1/auth/token"
+            | "/v1/waitlist-offers/accept" => Some(Self::SignIn),
             "/v1/slots"
             | "/v1/slots/next"
             | "/v1/tutors/{id}/slots"

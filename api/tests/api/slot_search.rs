@@ -503,7 +503,7 @@ async fn ten_times_the_tutors_take_no_more_queries() {
     );
     assert_eq!(
         counts[..6],
-        [1, 13, 1, 13, 3, 14],
+        [1, 13, 1, 13, 5, 15],
         "what is remembered, and what is read anew"
     );
 }

@@ -79,7 +79,7 @@ async fn a_student_takes_credit_moves_it_or_does_nothing_whatever_the_policy_say
         let seen = student.get(booking).await.expect(200);
         assert_eq!(seen["status"], "cancelled");
         assert_eq!(seen["cancellation_reason"], "tutor_absent");
-        let outcome = json!({"consequence": "credit", "credit_minutes": 60});
+        let outcome = json!({"consequence": "credit", "credit_minutes": 60, "charged_minutes": 60});
         assert_eq!(seen["cancellation"], outcome);
     }
     assert_eq!(world.credit(&world.sam).await, 120);
