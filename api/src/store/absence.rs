@@ -145,7 +145,7 @@ pub async fn offer(
     .map(|_| ())
 }
 
-/// Lets go what is set aside of a tutor's time, which is locked.
+/// Lets go what is set aside of a tutor's time, which is locked: what is proposed for it, held or offered.
 pub async fn drop_holds(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -155,6 +155,16 @@ pub async fn drop_holds(
     let (start, end) = (span.start(), span.end());
     txn.execute_raw(raw_sql!(
         Postgres,
+        r#"UPDATE bookings SET proposed_starts_at = NULL, proposed_ends_at = NULL, proposal_expires_at = NULL,
+               version = bookings.version + 1, updated_at = {now}
+           FROM lessons
+           WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND proposal_expires_at IS NOT NULL
+             AND proposed_starts_at < {end} AND proposed_ends_at > {start}"#
+    ))
+    .await?;
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        // The others in a group lesson keep it, for all that is decided here.
         r#"WITH dropped AS (
                UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, version = bookings.version + 1,
                    updated_at = {now}
@@ -163,7 +173,7 @@ pub async fn drop_holds(
                  AND lessons.starts_at < {end} AND lessons.ends_at > {start} AND lessons.starts_at > {start}::timestamptz - interval '8 hours'
                RETURNING lesson_id)
            UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
-           WHERE id IN (SELECT lesson_id FROM dropped)"#
+           WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM dropped)"#
     ))
     .await
     .map(|_| ())

@@ -246,6 +246,23 @@ async fn who_cancels_moves_or_reassigns_the_lesson_ends_its_proposal() {
 }
 
 #[tokio::test]
+async fn nothing_is_proposed_any_more_for_when_the_tutor_is_absent() {
+    let world = World::new().await;
+    let booking = world.confirmed(&world.sam, FIRST).await;
+    let thursday = "2027-03-04T09:00:00Z";
+    propose(&world.sam, &booking, thursday).await.expect(200);
+    let date = &thursday[..10];
+    let ill = json!({"first_date": date, "last_date": date, "reason": "illness"});
+    let absences = world.tutor.path("/absences");
+    world.tutor.person.post(&absences, &ill).await.expect(201);
+    let seen = world.sam.get(&booking).await.expect(200);
+    assert_eq!(seen["proposed_time"], Value::Null);
+    let approved = world.tutor.person.answer(&booking, "approve").await;
+    approved.expect_problem(409, "nothing_proposed");
+    world.expect_nothing_reserved().await;
+}
+
+#[tokio::test]
 async fn who_erases_themselves_takes_a_proposal_along() {
     let world = World::new().await;
     let booking = world.confirmed(&world.sam, FIRST).await;

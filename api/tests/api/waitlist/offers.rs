@@ -373,3 +373,19 @@ async fn a_server_that_is_killed_before_it_makes_the_offer_leaves_it_to_the_next
     world.test.run_jobs().await;
     assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
 }
+
+#[tokio::test]
+async fn an_absence_ends_what_is_offered_in_it_and_nobody_elses_lesson() {
+    let world = World::new().await;
+    world.wait(&world.mia).await;
+    world.free_seat(0).await;
+    settle(&world.test).await;
+    assert_eq!(world.seats().await.0, 2);
+    let ill = json!({"first_date": "2027-03-02", "last_date": "2027-03-02", "reason": "illness"});
+    let absences = world.tutor.path("/absences");
+    place(&world.tutor.person.post(&absences, &ill).await);
+    let lesson = world.tutor.person.get(&world.lesson).await.expect(200);
+    assert_eq!(lesson["status"], "scheduled");
+    let (olga, booking) = &world.seated[1];
+    assert_eq!(olga.get(booking).await.expect(200)["status"], "confirmed");
+}
