@@ -28,6 +28,9 @@ const PAST: TimeDelta = TimeDelta::days(1);
 /// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
 /// is no reason not to book: then what was read last decides.
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
+    if app.google.is_none() {
+        return;
+    }
     let owned = app.clone();
     // On a task of its own, so that it comes to its end also when nobody waits for it any more.
     let reading = tokio::spawn(origin::carried(async move {
