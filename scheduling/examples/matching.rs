@@ -80,7 +80,7 @@ fn centre(wishes: usize, tutors: usize, random: &mut Random) -> Problem {
                             wish,
                             tutor: (tutor, span(start, minutes + 10)),
                             student: (student, span(start, minutes)),
-                            limits: vec![*limit],
+                            limits: vec![(*limit, 1)],
                             cost: u32::try_from(cost).expect("a rank"),
                         });
                     }

@@ -2,7 +2,7 @@
 //!
 //! Each wish has candidates: a tutor, a time, a cost. Of each wish at most one is chosen, and what
 //! is chosen overlaps neither in a tutor's time nor in a student's and keeps to limits such as
-//! the caps. First as many wishes as possible are filled; then, of all ways to fill so many, the
+//! the caps of tutors and the quotas of students. First as many wishes as possible are filled; then, of all ways to fill so many, the
 //! one of the least total cost is sought.
 //!
 //! # How it is solved
@@ -42,10 +42,18 @@ pub struct Candidate {
     pub tutor: (usize, Span),
     /// Who learns, who is somebody else, and the time that it takes of them.
     pub student: (usize, Span),
-    /// The places, in [`Problem::limits`], of the limits under which it falls.
-    pub limits: Vec<usize>,
+    /// The places, in [`Problem::limits`], of the limits under which it falls, and how much it takes of each.
+    pub limits: Vec<(usize, u32)>,
     /// The less the better.
     pub cost: u32,
+}
+
+impl Candidate {
+    /// How much it takes of a limit.
+    fn takes(&self, limit: usize) -> u32 {
+        let its = self.limits.iter().find(|its| its.0 == limit);
+        its.map_or(0, |(_, takes)| *takes)
+    }
 }
 
 /// What is wanted and what is possible. People are numbered; one who both teaches and learns has
@@ -54,7 +62,7 @@ pub struct Candidate {
 pub struct Problem {
     /// How many wishes there are.
     pub wishes: usize,
-    /// How many candidates may be chosen under each limit.
+    /// How much all that is chosen may take of each limit: lessons, say, or minutes.
     pub limits: Vec<u32>,
     /// Of equal ones, those that stand first are preferred.
     pub candidates: Vec<Candidate>,

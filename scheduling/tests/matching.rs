@@ -18,7 +18,7 @@ fn candidate(
     wish: usize,
     (tutor, student): (usize, usize),
     (from, length, pause): (i64, i64, i64),
-    limits: Vec<usize>,
+    limits: Vec<(usize, u32)>,
     cost: u32,
 ) -> Candidate {
     Candidate {
@@ -30,11 +30,13 @@ fn candidate(
     }
 }
 
-/// Problems in which tutors learn too, lessons have different lengths, and limits hold for one tutor each.
+/// Problems in which tutors learn too, lessons have different lengths, and limits hold for the lessons of one tutor each, and
+/// for the time of one student each.
 fn problems(wishes: usize, candidates: usize, quarters: i64) -> impl Strategy<Value = Problem> {
     const TUTORS: usize = 3;
     let students = prop::collection::vec(0..TUTORS + wishes, wishes);
     let limits = prop::collection::vec(0..4_u32, TUTORS);
+    let quotas = prop::collection::vec(1..12_u32, TUTORS + wishes);
     let of_candidate = (
         0..wishes,
         0..TUTORS,
@@ -44,19 +46,23 @@ fn problems(wishes: usize, candidates: usize, quarters: i64) -> impl Strategy<Va
         0..9_u32,
     );
     let candidates = prop::collection::vec(of_candidate, 0..=candidates);
-    (students, limits, candidates).prop_map(move |(students, limits, candidates)| {
-        let candidates = candidates.into_iter();
-        let candidates = candidates.filter_map(|(wish, tutor, from, length, pause, cost)| {
-            let people = (tutor, students[wish]);
-            let time = (from, length, pause);
-            (tutor != students[wish]).then(|| candidate(wish, people, time, vec![tutor], cost))
-        });
-        Problem {
-            wishes,
-            limits,
-            candidates: candidates.collect(),
-        }
-    })
+    (students, limits, quotas, candidates).prop_map(
+        move |(students, limits, quotas, candidates)| {
+            let candidates = candidates.into_iter();
+            let candidates = candidates.filter_map(|(wish, tutor, from, length, pause, cost)| {
+                let people = (tutor, students[wish]);
+                let time = (from, length, pause);
+                let quarters = u32::try_from(length).expect("short");
+                let limits = vec![(tutor, 1), (TUTORS + students[wish], quarters)];
+                (tutor != students[wish]).then(|| candidate(wish, people, time, limits, cost))
+            });
+            Problem {
+                wishes,
+                limits: [limits, quotas].concat(),
+                candidates: candidates.collect(),
+            }
+        },
+    )
 }
 
 fn can_stand_together(problem: &Problem, chosen: &[usize]) -> bool {
@@ -77,8 +83,9 @@ fn can_stand_together(problem: &Problem, chosen: &[usize]) -> bool {
             .all(|other| !clash(one, other) && one.wish != other.wish)
     });
     let within = problem.limits.iter().enumerate().all(|(limit, most)| {
-        let under = chosen.iter().filter(|it| it.limits.contains(&limit));
-        under.count() <= usize::try_from(*most).expect("few")
+        let under = chosen.iter().flat_map(|it| &it.limits);
+        let taken = under.filter(|it| it.0 == limit).map(|it| it.1);
+        taken.sum::<u32>() <= *most
     });
     apart && within
 }

@@ -17,7 +17,7 @@ pub(super) fn split(problem: &Problem) -> Vec<Part> {
     let mut groups = Groups::default();
     let possible = |candidate: &Candidate| {
         let mut limits = candidate.limits.iter();
-        limits.all(|limit| problem.limits[*limit] > 0)
+        limits.all(|(limit, takes)| *takes <= problem.limits[*limit])
     };
     let mut possible: Vec<usize> = (0..problem.candidates.len())
         .filter(|place| possible(&problem.candidates[*place]))
@@ -55,7 +55,8 @@ fn nodes(candidate: &Candidate) -> impl Iterator<Item = Node> {
         Node::Person(candidate.tutor.0),
         Node::Person(candidate.student.0),
     ];
-    let limits = candidate.limits.iter().map(|limit| Node::Limit(*limit));
+    let limits = candidate.limits.iter();
+    let limits = limits.map(|(limit, _)| Node::Limit(*limit));
     first.into_iter().chain(limits)
 }
 
@@ -121,7 +122,7 @@ impl Numbered {
             student: (self.number(Node::Person(student.0), whole), student.1),
             limits: limits
                 .iter()
-                .map(|limit| self.number(Node::Limit(*limit), whole))
+                .map(|(limit, takes)| (self.number(Node::Limit(*limit), whole), *takes))
                 .collect(),
             cost: *cost,
         };

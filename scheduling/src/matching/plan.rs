@@ -59,8 +59,10 @@ pub(super) struct Plan<'a> {
     wishes: &'a Wishes,
     chosen: Vec<Option<usize>>,
     busy: Vec<Busy>,
-    /// The wishes filled under each limit.
-    under: Vec<Vec<usize>>,
+    /// The wishes filled under each limit, and how much each takes of it.
+    under: Vec<Vec<(usize, u32)>>,
+    /// How much is left of each limit.
+    left: Vec<u32>,
     /// What each change replaced, so that it can be undone.
     trail: Vec<(usize, Option<usize>)>,
 }
@@ -75,6 +77,7 @@ impl<'a> Plan<'a> {
             chosen: vec![None; problem.wishes],
             busy: vec![Busy::new(); people.unwrap_or(0)],
             under: vec![Vec::new(); problem.limits.len()],
+            left: problem.limits.clone(),
             trail: Vec::new(),
         }
     }
@@ -125,13 +128,12 @@ impl<'a> Plan<'a> {
 
     /// Fills a wish in this way, whoever is in the way, and then again those who were, as far as that goes.
     pub fn force(&mut self, place: usize, effort: &mut Effort) {
+        let wish = self.problem.candidates[place].wish;
+        self.set(wish, None);
         let mut moved = self.blockers(place);
         for wish in &moved {
             self.set(*wish, None);
         }
-        let wish = self.problem.candidates[place].wish;
-        self.set(wish, None);
-        // Where a limit was full, one was enough.
         if !self.is_free(place) {
             return;
         }
@@ -283,11 +285,10 @@ impl<'a> Plan<'a> {
         let candidate = &self.problem.candidates[place];
         let mut times = times(candidate);
         times.all(|(person, span)| self.busy_in(person, span).next().is_none())
-            && candidate.limits.iter().all(|limit| self.has_room(*limit))
-    }
-
-    fn has_room(&self, limit: usize) -> bool {
-        u32::try_from(self.under[limit].len()).is_ok_and(|used| used < self.problem.limits[limit])
+            && candidate
+                .limits
+                .iter()
+                .all(|(limit, takes)| *takes <= self.left[*limit])
     }
 
     /// The wishes that can't stay as they are if this candidate is chosen.
@@ -299,10 +300,19 @@ impl<'a> Plan<'a> {
         }
         blockers.sort_unstable();
         blockers.dedup();
-        for limit in &candidate.limits {
+        for (limit, takes) in &candidate.limits {
             let under = &self.under[*limit];
-            if !self.has_room(*limit) && !under.iter().any(|wish| blockers.contains(wish)) {
-                blockers.extend(under.last());
+            let (going, staying): (Vec<_>, Vec<_>) =
+                under.iter().partition(|(wish, _)| blockers.contains(wish));
+            let freed: u32 = going.iter().map(|(_, takes)| takes).sum();
+            let mut left = self.left[*limit] + freed;
+            // Who came last goes first.
+            for (wish, freed) in staying.iter().rev() {
+                if left >= *takes {
+                    break;
+                }
+                blockers.push(*wish);
+                left += freed;
             }
         }
         blockers
@@ -336,8 +346,9 @@ impl<'a> Plan<'a> {
             for (person, span) in times(old) {
                 self.busy[person].remove(&span.start());
             }
-            for limit in &old.limits {
-                self.under[*limit].retain(|under| *under != wish);
+            for (limit, takes) in &old.limits {
+                self.under[*limit].retain(|(under, _)| *under != wish);
+                self.left[*limit] += takes;
             }
         }
         if let Some(new) = place {
@@ -345,8 +356,9 @@ impl<'a> Plan<'a> {
             for (person, span) in times(new) {
                 self.busy[person].insert(span.start(), (span.end(), wish));
             }
-            for limit in &new.limits {
-                self.under[*limit].push(wish);
+            for (limit, takes) in &new.limits {
+                self.under[*limit].push((wish, *takes));
+                self.left[*limit] -= takes;
             }
         }
         before

@@ -66,10 +66,10 @@ pub(super) enum Goal {
 pub(super) struct Relaxation {
     lanes: Vec<Lane>,
     costs: Vec<f64>,
-    /// How many of the candidates that have it may be chosen, for each thing with a price.
+    /// How much there is of each thing with a price.
     room: Vec<f64>,
-    /// The things that each candidate has.
-    takes: Vec<Vec<usize>>,
+    /// The things that each candidate takes, first its wish, and how much of them: one at most.
+    takes: Vec<Vec<(usize, f64)>>,
 }
 
 /// What each thing costs, and what a filled wish is worth.
@@ -89,13 +89,19 @@ pub(super) struct Choice {
 impl Relaxation {
     pub fn new(problem: &Problem) -> Self {
         let mut room = vec![1.0; problem.wishes];
-        room.extend(problem.limits.iter().map(|limit| f64::from(*limit)));
-        let mut takes: Vec<Vec<usize>> = Vec::with_capacity(problem.candidates.len());
+        let units = units(problem);
+        let limits = std::iter::zip(&problem.limits, &units);
+        room.extend(limits.map(|(limit, unit)| f64::from(*limit) / unit));
+        let mut takes: Vec<Vec<(usize, f64)>> = Vec::with_capacity(problem.candidates.len());
         let mut lanes: Vec<Vec<usize>> = Vec::new();
         for (place, candidate) in problem.candidates.iter().enumerate() {
             let limits = candidate.limits.iter();
-            let limits = limits.map(|limit| problem.wishes + limit);
-            takes.push(std::iter::once(candidate.wish).chain(limits).collect());
+            let limits = limits.map(|(limit, takes)| {
+                let of_unit = f64::from(*takes) / units[*limit];
+                (problem.wishes + limit, of_unit)
+            });
+            let wish = (candidate.wish, 1.0);
+            takes.push(std::iter::once(wish).chain(limits).collect());
             if lanes.len() <= candidate.tutor.0 {
                 lanes.resize_with(candidate.tutor.0 + 1, Vec::new);
             }
@@ -128,7 +134,8 @@ impl Relaxation {
         let worth = self.scale(goal);
         let mut cheapest = vec![worth; wishes];
         for (takes, cost) in std::iter::zip(&self.takes, &self.costs) {
-            cheapest[takes[0]] = cost.min(cheapest[takes[0]]);
+            let wish = takes[0].0;
+            cheapest[wish] = cost.min(cheapest[wish]);
         }
         for (price, cheapest) in std::iter::zip(&mut of, cheapest) {
             *price = worth - cheapest;
@@ -147,7 +154,7 @@ impl Relaxation {
     /// What a candidate gains at these prices.
     fn gain(&self, goal: Goal, prices: &Prices, place: usize) -> f64 {
         let takes = self.takes[place].iter();
-        let price: f64 = takes.map(|thing| prices.of[*thing]).sum();
+        let price: f64 = takes.map(|(thing, much)| prices.of[*thing] * much).sum();
         match goal {
             Goal::Filled => 1.0 - price,
             Goal::Cost { .. } => prices.worth - self.costs[place] - price,
@@ -192,8 +199,8 @@ impl Relaxation {
                 }
             };
             lane.pick(gain, &mut picked, &mut sums);
-            for thing in picked.iter().flat_map(|place| &self.takes[*place]) {
-                prices.of[*thing] += step;
+            for (thing, much) in picked.iter().flat_map(|place| &self.takes[*place]) {
+                prices.of[*thing] += step * much;
             }
             all += picked.len();
         }
@@ -218,12 +225,21 @@ impl Prices {
     }
 }
 
+/// The most that a candidate takes of each limit: in such units prices of minutes and of lessons move alike.
+fn units(problem: &Problem) -> Vec<f64> {
+    let mut units = vec![1_u32; problem.limits.len()];
+    for (limit, takes) in problem.candidates.iter().flat_map(|it| &it.limits) {
+        units[*limit] = units[*limit].max(*takes);
+    }
+    units.into_iter().map(f64::from).collect()
+}
+
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::MAX, f64::from)
 }
 
 /// Of what a student could do at one moment, one thing can be chosen. Only where there are several wishes to choose from.
-fn add_students(problem: &Problem, room: &mut Vec<f64>, takes: &mut [Vec<usize>]) {
+fn add_students(problem: &Problem, room: &mut Vec<f64>, takes: &mut [Vec<(usize, f64)>]) {
     let mut students: HashMap<usize, Vec<usize>> = HashMap::new();
     for (place, candidate) in problem.candidates.iter().enumerate() {
         let of_student = students.entry(candidate.student.0).or_default();
@@ -250,7 +266,7 @@ fn add_students(problem: &Problem, room: &mut Vec<f64>, takes: &mut [Vec<usize>]
             let span = candidate(&place).student.1;
             let from = starts.partition_point(|start| *start < span.start());
             let until = starts.partition_point(|start| *start < span.end());
-            takes[place].extend(first + from..first + until);
+            takes[place].extend((first + from..first + until).map(|moment| (moment, 1.0)));
         }
     }
 }

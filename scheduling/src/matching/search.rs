@@ -259,19 +259,23 @@ impl Search<'_> {
         let chosen = &candidates[place];
         let mut node = node.clone();
         node.fixed.push(place);
-        let is_full = |limit: &&usize| {
-            let under = node.fixed.iter();
-            let under = under.filter(|place| candidates[**place].limits.contains(limit));
-            u32::try_from(under.count()).is_ok_and(|used| used >= self.problem.limits[**limit])
+        let left = |limit: usize| {
+            let fixed = node
+                .fixed
+                .iter()
+                .map(|place| candidates[*place].takes(limit));
+            self.problem.limits[limit].saturating_sub(fixed.sum())
         };
-        let full: Vec<usize> = chosen.limits.iter().filter(is_full).copied().collect();
+        let left: Vec<(usize, u32)> = chosen.limits.iter().map(|it| (it.0, left(it.0))).collect();
         for (other, open) in node.open.iter_mut().enumerate() {
             let candidate = &candidates[other];
             let clash = candidate.wish == chosen.wish
                 || times(candidate).any(|(person, span)| {
                     times(chosen).any(|taken| taken.0 == person && taken.1.overlaps(&span))
                 })
-                || candidate.limits.iter().any(|limit| full.contains(limit));
+                || left
+                    .iter()
+                    .any(|(limit, left)| candidate.takes(*limit) > *left);
             *open &= !clash || node.fixed.contains(&other);
         }
         node
