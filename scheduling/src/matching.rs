@@ -68,6 +68,14 @@ pub struct Problem {
     pub candidates: Vec<Candidate>,
 }
 
+impl Problem {
+    /// Whether a candidate could be chosen if nothing else was.
+    pub fn can_stand(&self, candidate: &Candidate) -> bool {
+        let mut limits = candidate.limits.iter();
+        limits.all(|(limit, takes)| *takes <= self.limits[*limit])
+    }
+}
+
 /// An answer to a [`Problem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matching {

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod candidates;
+mod quotas;
 mod whole_booking;
 
 use super::{
@@ -20,6 +21,7 @@ use crate::{
 };
 use candidates::Centre;
 use chrono::TimeDelta;
+use quotas::Quotas;
 use scheduling::{
     interval::Span,
     matching::{self, Matching, Problem},
@@ -73,6 +75,8 @@ pub enum Outcome {
     Filled(Filled),
     /// Nobody could teach it in its windows, whatever the others want.
     NoOption,
+    /// Somebody could, but by the quotas the student may have none of it, whatever becomes of the others.
+    OverQuota,
     /// Somebody could, but it would cost others theirs.
     Lost,
 }
@@ -192,6 +196,7 @@ async fn load(app: &App, caller: &Caller, wishes: &[Wish], window: Span) -> Resu
     Ok(Centre {
         times: Times::load(app, &revisions, tutors, (caller, None), slots).await?,
         of_students: app.cache.of_students(&students, window).await?,
+        quotas: Quotas::load(app, &students, window).await?,
         weights: app.config.centre.ranking,
         window,
         now,
@@ -233,7 +238,12 @@ fn solve(centre: &Centre, wishes: &[Wish]) -> Proposal {
     let (problem, choices) = centre.options(wishes);
     let mut outcomes: Vec<Outcome> = wishes.iter().map(|_| Outcome::NoOption).collect();
     for candidate in &problem.candidates {
-        outcomes[candidate.wish] = Outcome::Lost;
+        let outcome = &mut outcomes[candidate.wish];
+        if problem.can_stand(candidate) {
+            *outcome = Outcome::Lost;
+        } else if matches!(outcome, Outcome::NoOption) {
+            *outcome = Outcome::OverQuota;
+        }
     }
     let found = matching::solve(&problem, EFFORT, &|| begun.elapsed() > LONGEST);
     let chosen = std::iter::zip(&mut outcomes, &found.chosen);

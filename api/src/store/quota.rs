@@ -7,6 +7,8 @@ use scheduling::{
     quota::{Limits, Used},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// What a student who differs from the centre may book; None: as the centre has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +127,85 @@ pub async fn used(
         weekly_minutes: row.weekly,
         term_minutes: row.of_term,
     })
+}
+
+/// What each of these students may book; who may book anything is not among them.
+pub async fn limits(
+    db: &impl ConnectionTrait,
+    students: &[UserId],
+) -> Result<Vec<(UserId, Limits)>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        student_id: UserId,
+        active: Option<i32>,
+        weekly: Option<i32>,
+        of_term: Option<i32>,
+    }
+    let students: Vec<Uuid> = students.iter().map(|id| id.0).collect();
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT students.id AS student_id, coalesce(own.max_active_bookings, centre.max_active_bookings) AS active,
+                  coalesce(own.weekly_minutes, centre.weekly_minutes) AS weekly,
+                  coalesce(own.term_minutes, centre.term_minutes) AS of_term
+           FROM centre CROSS JOIN unnest({students}::uuid[]) AS students (id)
+           LEFT JOIN student_quotas AS own ON own.student_id = students.id
+           WHERE coalesce(own.max_active_bookings, own.weekly_minutes, own.term_minutes, centre.max_active_bookings,
+                          centre.weekly_minutes, centre.term_minutes) IS NOT NULL"#
+    ))
+    .all(db)
+    .await?;
+    let limits = rows.into_iter().map(|row| {
+        let limits = Limits {
+            active_bookings: row.active.map(Into::into),
+            weekly_minutes: row.weekly.map(Into::into),
+            term_minutes: row.of_term.map(Into::into),
+        };
+        (row.student_id, limits)
+    });
+    Ok(limits.collect())
+}
+
+/// When a lesson is that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// What these students have, as [`used`] counts it, that begins at `since` or later, or is not over at `now`.
+pub async fn counted(
+    db: &impl ConnectionTrait,
+    students: &[UserId],
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<HashMap<UserId, Vec<Counted>>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        student_id: UserId,
+        starts_at: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+    }
+    let students: Vec<Uuid> = students.iter().map(|id| id.0).collect();
+    let earliest = super::occupied::a_lesson_before(since.min(now));
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT student_id, starts_at, ends_at FROM bookings
+           WHERE student_id = ANY({students}) AND occupies AND (expires_at IS NULL OR expires_at > {now})
+             AND starts_at > {earliest} AND reserved_for IS NULL"#
+    ))
+    .all(db)
+    .await?;
+    let mut counted: HashMap<UserId, Vec<Counted>> = HashMap::new();
+    for Row {
+        student_id,
+        starts_at,
+        ends_at,
+    } in rows
+    {
+        let of_student = counted.entry(student_id).or_default();
+        of_student.push(Counted { starts_at, ends_at });
+    }
+    Ok(counted)
 }
 
 /// The version of what nothing was ever said of.

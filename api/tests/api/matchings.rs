@@ -128,6 +128,139 @@ async fn as_many_as_possible_are_filled_and_all_of_it_can_be_booked() {
     assert_eq!(booking["tutor"]["id"], assignment["tutor_id"]);
     assert_eq!(booking["student"]["id"], assignment["student_id"]);
     assert_eq!(booking["status"], "confirmed");
+    assert_eq!(first["status"], "confirmed");
+}
+
+impl World {
+    /// Changes some of the centre's policy.
+    async fn centre_policy(&self, changes: Value) {
+        let path = "/v1/centre/policy";
+        let read = self.admin.get(path).await;
+        let etag = read.etag();
+        let mut policy = read.expect(200);
+        for (name, value) in changes.as_object().unwrap() {
+            policy[name] = value.clone();
+        }
+        let edited = self.admin.edit(Method::PUT, path, &etag, &policy).await;
+        edited.expect(200);
+    }
+}
+
+fn reasons(matching: &Value) -> Vec<(&str, &str)> {
+    let unfilled = matching["unfilled"].as_array().unwrap().iter();
+    let unfilled = unfilled.map(|it| (it["id"].as_str().unwrap(), it["reason"].as_str().unwrap()));
+    unfilled.collect()
+}
+
+#[tokio::test]
+async fn nobody_is_proposed_more_than_the_quotas_allow() {
+    let world = World::new().await;
+    let (sam, olga) = (world.sam.id().await, world.olga.id().await);
+    // Of two and a half hours a week, Sam has one; of two lessons at a time, Olga none.
+    world.centre_policy(json!({"weekly_minutes": 150})).await;
+    book(&world.sam, &world.tina, "2027-03-04T08:00:00Z").await;
+    let own = json!({"student_id": olga, "max_active_bookings": 2, "weekly_minutes": null, "term_minutes": null});
+    let read = world
+        .admin
+        .get(&format!("/v1/quota?student_id={olga}"))
+        .await;
+    let etag = read.etag();
+    let edited = world
+        .admin
+        .edit(Method::PUT, "/v1/quota", &etag, &own)
+        .await;
+    edited.expect(200);
+    let mut next_week = wish("next week", &sam, "08:00", "12:00");
+    next_week["windows"][0] =
+        json!({"start": "2027-03-09T08:00:00Z", "end": "2027-03-09T12:00:00Z"});
+    let requests = [
+        wish("s1", &sam, "08:00", "10:00"),
+        wish("s2", &sam, "10:00", "12:00"),
+        next_week,
+        wish("o1", &olga, "08:00", "10:00"),
+        wish("o2", &olga, "10:00", "12:00"),
+    ];
+    let proposed = world.matching(&requests).await;
+    assert_eq!(
+        [&proposed["filled"], &proposed["bound"]],
+        [4, 4],
+        "{proposed:#}"
+    );
+    let [(lost, "lost")] = reasons(&proposed)[..] else {
+        panic!("{proposed:#}");
+    };
+    assert!(["s1", "s2"].contains(&lost));
+    let booked = world.book(&proposed["assignments"]).await;
+    assert_eq!(booked["booked"], 4, "{booked:#}");
+
+    // Now nobody may have any more of this week.
+    let again = world.matching(&requests).await;
+    let over = ["s1", "s2", "o1", "o2"].map(|id| (id, "over_quota"));
+    assert_eq!(reasons(&again), over, "{again:#}");
+    assert_eq!(again["filled"], 1);
+}
+
+#[tokio::test]
+async fn terms_are_kept_across_weeks() {
+    let world = World::new().await;
+    let sam = world.sam.id().await;
+    world.centre_policy(json!({"term_minutes": 120})).await;
+    let terms = json!({"terms": [
+        {"name": "Winter", "first_date": "2026-10-01", "last_date": "2027-03-07"},
+        {"name": "Spring", "first_date": "2027-03-08", "last_date": "2027-07-31"},
+    ]});
+    let etag = world.admin.get("/v1/centre/terms").await.etag();
+    let path = "/v1/centre/terms";
+    let replaced = world.admin.edit(Method::PUT, path, &etag, &terms).await;
+    replaced.expect(200);
+    book(&world.sam, &world.tina, FIRST).await;
+    let on = |id: &str, date: &str| {
+        let mut wish = wish(id, &sam, "12:00", "14:00");
+        wish["windows"][0] =
+            json!({"start": format!("{date}T12:00:00Z"), "end": format!("{date}T14:00:00Z")});
+        wish
+    };
+    let requests = [
+        on("w1", "2027-03-03"),
+        on("w2", "2027-03-04"),
+        on("s1", "2027-03-08"),
+        on("s2", "2027-03-16"),
+        on("s3", "2027-03-24"),
+    ];
+    let proposed = world.matching(&requests).await;
+    assert_eq!(
+        [&proposed["filled"], &proposed["bound"]],
+        [3, 3],
+        "{proposed:#}"
+    );
+    let booked = world.book(&proposed["assignments"]).await;
+    assert_eq!(booked["booked"], 3, "{booked:#}");
+}
+
+#[tokio::test]
+async fn it_is_told_which_tutors_are_asked_first() {
+    let world = World::new().await;
+    let sam = world.sam.id().await;
+    let asks = json!({"requires_approval": true});
+    let edited = world.tina.edit(Method::PUT, "/policy", &asks).await;
+    edited.expect(200);
+    let app = json!({"name": "Timetables"});
+    let app = world.admin.post("/v1/third-party-apps", &app).await;
+    let app = app.expect(201);
+    let keys = format!("/v1/third-party-apps/{}/keys", app["id"].as_str().unwrap());
+    let new =
+        json!({"expires_at": world.test.now() + TimeDelta::days(9), "scopes": ["bookings:write"]});
+    let made = world.admin.post(&keys, &new).await.expect(201);
+    let app = Person::with_bearer(&world.test, made["key"].as_str().unwrap());
+    let mut wish = wish("w", &sam, "08:00", "09:00");
+    wish["preferred_tutors"] = json!([world.tina.id.0]);
+    let proposed = world.matching(&[wish]).await;
+    let body = json!({"assignments": proposed["assignments"]});
+    for _ in 0..2 {
+        let booked = app.post(BOOK, &body).await.expect(200);
+        let lesson = &booked["students"][0]["bookings"][0];
+        assert_eq!(lesson["status"], "requested", "{booked:#}");
+    }
 }
 
 #[tokio::test]

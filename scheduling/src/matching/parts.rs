@@ -15,12 +15,8 @@ pub(super) struct Part {
 /// all is in none of them.
 pub(super) fn split(problem: &Problem) -> Vec<Part> {
     let mut groups = Groups::default();
-    let possible = |candidate: &Candidate| {
-        let mut limits = candidate.limits.iter();
-        limits.all(|(limit, takes)| *takes <= problem.limits[*limit])
-    };
     let mut possible: Vec<usize> = (0..problem.candidates.len())
-        .filter(|place| possible(&problem.candidates[*place]))
+        .filter(|place| problem.can_stand(&problem.candidates[*place]))
         .collect();
     // So wishes stay in order, and who comes first does so in a part too.
     possible.sort_by_key(|place| problem.candidates[*place].wish);

@@ -139,7 +139,7 @@ pub(super) enum PayWith {
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BookingStatus)]
-enum Status {
+pub(super) enum Status {
     Requested,
     Confirmed,
     Declined,

@@ -10,6 +10,7 @@ use crate::{
         object,
         openapi::{BadBody, CrossOrigin, Faults, InProgress, NotAdmin, NotSignedIn},
         problem::ConflictingSpan,
+        routes::bookings::Status,
         validate,
     },
     service::{
@@ -142,12 +143,13 @@ pub struct Assignment {
     rank: Option<u32>,
 }
 
-/// Why a request is not filled: `no_option`, nobody could teach it in its windows; `lost`, somebody could, but it would
-/// cost other requests theirs.
+/// Why a request is not filled: `no_option`, nobody could teach it in its windows; `over_quota`, somebody could, but the
+/// student may have no such lesson by the quotas; `lost`, somebody could, but it would cost other requests theirs.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum UnfilledReason {
     NoOption,
+    OverQuota,
     Lost,
 }
 
@@ -190,7 +192,7 @@ pub struct Matching {
 ///
 /// For admins and third-party apps. Proposes lessons that together fill as many requests as possible and, of all ways to
 /// do that, one whose sum of ranks is as small as it finds: no two overlap, with the tutors' breaks between
-/// them, and the caps on lessons are kept. All windows lie within 62 days; the body is at most 1 MiB. It takes some seconds, and says how much better the answer could be at most. For each
+/// them, and the caps on lessons and the quotas of students are kept. All windows lie within 62 days; the body is at most 1 MiB. It takes some seconds, and says how much better the answer could be at most. For each
 /// request it looks at up to 60 tutors, of whom 30 are those who rank best, and at up to 300 slots. Nothing is kept or held: what
 /// is to be booked goes to `book_matching`, unchanged or in part.
 #[utoipa::path(post, path = "/v1/matchings", tag = "matchings", operation_id = "create_matching",
@@ -252,6 +254,7 @@ impl Matching {
                     continue;
                 }
                 Outcome::NoOption => UnfilledReason::NoOption,
+                Outcome::OverQuota => UnfilledReason::OverQuota,
                 Outcome::Lost => UnfilledReason::Lost,
             };
             unfilled.push(Unfilled {
@@ -309,6 +312,8 @@ struct BookedLesson {
     #[schema(example = "wish-17")]
     id: String,
     booking_id: Uuid,
+    /// `requested` where the tutor is asked first; where it was booked before, `requested` or `confirmed`.
+    status: Status,
 }
 
 /// A lesson that can't be booked.
@@ -318,7 +323,7 @@ struct RefusedLesson {
     #[schema(example = "wish-17")]
     id: String,
     /// As `create_booking` refuses it: `slot_unavailable`, `own_lesson`, `tutor_suspended`, `not_offered`, or `not_found`
-    /// where there is no such student or tutor; or `unavailable`, which may be tried again.
+    /// where there is no such student or tutor; `quota_exceeded`; or `unavailable`, which may be tried again.
     #[schema(value_type = String, example = "slot_unavailable")]
     code: &'static str,
     /// What stands in the way.
@@ -397,9 +402,10 @@ impl From<Booked> for BookedStudent {
         Self {
             student_id: student.0,
             bookings: bookings
-                .map(|(id, booking)| BookedLesson {
+                .map(|(id, booking, status)| BookedLesson {
                     id,
                     booking_id: booking.0,
+                    status: status.into(),
                 })
                 .collect(),
             refusal: refusal.map(|refusal| RefusedLesson {

@@ -41,25 +41,27 @@ impl People {
 /// The limits under which lessons of one tutor fall, by what they begin at.
 #[derive(Default)]
 pub(in crate::service) struct Limits {
-    of_start: HashMap<DateTime<Utc>, Vec<usize>>,
+    of_start: HashMap<DateTime<Utc>, Vec<(usize, u32)>>,
     of_period: HashMap<Period, usize>,
 }
 
 impl Limits {
-    /// The places of those for a lesson at `start` among all limits, which come to be as they are needed.
+    /// The places of those for a lesson at `start` among all limits, each with the one lesson that it takes; they come to be
+    /// as they are needed.
     pub fn of(
         &mut self,
         start: DateTime<Utc>,
         limits: &mut Vec<u32>,
         room: impl FnOnce() -> Vec<(Period, u32)>,
-    ) -> Vec<usize> {
+    ) -> Vec<(usize, u32)> {
         let of_period = &mut self.of_period;
         let of_start = self.of_start.entry(start).or_insert_with(|| {
             let places = room().into_iter().map(|(period, lessons)| {
-                *of_period.entry(period).or_insert_with(|| {
+                let place = *of_period.entry(period).or_insert_with(|| {
                     limits.push(lessons);
                     limits.len() - 1
-                })
+                });
+                (place, 1)
             });
             places.collect()
         });

@@ -3,6 +3,7 @@
 use super::{
     Wish,
     bounds::{Limits, People},
+    quotas::{Places, Quotas},
 };
 use crate::{
     service::{slot::Times, tutor::Tutor},
@@ -32,6 +33,7 @@ const MOST_OPTIONS_EACH: usize = 300;
 pub(super) struct Centre {
     pub times: Times,
     pub of_students: OfStudents,
+    pub quotas: Quotas,
     pub weights: Weights,
     /// The window around all windows.
     pub window: Span,
@@ -178,6 +180,7 @@ struct Options<'a> {
     /// With the number of tutors who come first for the wish.
     found: Vec<(usize, Candidate, Choice)>,
     people: People,
+    quotas: Places,
 }
 
 impl<'a> Options<'a> {
@@ -189,6 +192,7 @@ impl<'a> Options<'a> {
             limits: Vec::new(),
             found: Vec::new(),
             people: People::new(tutors.map(|(tutor, _)| &**tutor)),
+            quotas: Places::default(),
         }
     }
 
@@ -224,11 +228,14 @@ impl<'a> Options<'a> {
             let fitting = fitting(slots, &free[it.wish]);
             for span in chosen(fitting, it.most, it.wish) {
                 let room = || centre.room(tutor, occupancy, span);
-                let limits = limits.of(span.start(), &mut self.limits, room);
+                let mut limits = limits.of(span.start(), &mut self.limits, room);
+                let student = self.wishes[it.wish].student;
+                let quotas = &centre.quotas;
+                limits.extend(quotas.of((student, span), &mut self.quotas, &mut self.limits));
                 let candidate = Candidate {
                     wish: it.wish,
                     tutor: self.people.takes(tutor.profile.user_id, span),
-                    student: self.people.takes(self.wishes[it.wish].student, span),
+                    student: self.people.takes(student, span),
                     limits,
                     cost: it.rank,
                 };

@@ -34,8 +34,11 @@ pub struct Assignment {
 pub struct Booked {
     pub student: UserId,
     /// The bookings of all lessons by their labels, or why there is none.
-    pub outcome: Result<Vec<(String, BookingId)>, Refusal>,
+    pub outcome: Result<Vec<Labelled>, Refusal>,
 }
+
+/// A booking by its label.
+pub type Labelled = (String, BookingId, BookingStatus);
 
 /// Why nothing was booked for a student.
 #[derive(Clone, Debug)]
@@ -118,7 +121,7 @@ async fn book_for(
     caller: &Caller,
     student: UserId,
     lessons: &[Assignment],
-) -> Result<Vec<(String, BookingId)>, (String, Error)> {
+) -> Result<Vec<Labelled>, (String, Error)> {
     let mut failing = String::new();
     let booked = book_all(app, caller, student, lessons, &mut failing).await;
     booked.map_err(|error| (failing, error))
@@ -131,7 +134,7 @@ async fn book_all(
     student: UserId,
     lessons: &[Assignment],
     at: &mut String,
-) -> Result<Vec<(String, BookingId)>, Error> {
+) -> Result<Vec<Labelled>, Error> {
     let mut people = vec![student];
     app.cache.catch_up().await?;
     for lesson in lessons {
@@ -151,11 +154,11 @@ async fn book_all(
         let mut booked = Vec::with_capacity(lessons.len());
         for lesson in lessons {
             at.clone_from(&lesson.label);
-            let id = match already(app, txn, caller, lesson).await? {
-                Some(booking) => booking.id,
-                None => insert(app, txn, caller, lesson).await?.id,
+            let booking = match already(app, txn, caller, lesson).await? {
+                Some(booking) => booking,
+                None => insert(app, txn, caller, lesson).await?,
             };
-            booked.push((lesson.label.clone(), id));
+            booked.push((lesson.label.clone(), booking.id, booking.status));
         }
         Ok(booked)
     })
@@ -193,7 +196,10 @@ async fn already(
     Ok(found.filter(|booking| {
         let time = (booking.starts_at, booking.ends_at);
         let about = (&booking.subject_slug, &booking.level);
-        time == (wanted.start, wanted.end) && about == (&wanted.subject, &wanted.level)
+        // A seat in a group lesson is something else.
+        booking.capacity == 1
+            && time == (wanted.start, wanted.end)
+            && about == (&wanted.subject, &wanted.level)
     }))
 }
 
