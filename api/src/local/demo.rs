@@ -275,6 +275,7 @@ async fn book_first(
     };
     let from = app.clock.now() + after;
     let search = Search {
+        moving: None,
         tutor_id: id,
         about: About::default(),
         from,

@@ -1,7 +1,7 @@
 //! Moving a booked lesson to another time.
 
 use super::{
-    BookingId,
+    BookingId, TutorId, UserId,
     booking::{
         self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
         time_of, translate, turn, unavailable,
@@ -82,16 +82,69 @@ async fn alternatives(
     let times = match Times::around(app, whose, booking.tutor_id, wanted).await {
         // The tutor is hidden: there is nothing to book.
         Err(Error::NotFound { .. }) => return Ok(Vec::new()),
-        times => times?.without(time_of(booking)?),
+        times => without(times?, booking)?,
     };
-    // What is proposed now makes room for another proposal.
-    let proposed: Vec<_> = booking.proposed().into_iter().collect();
-    let set_aside = subtract(&proposed, &[time_of(booking)?]);
-    let times = set_aside.into_iter().fold(times, Times::without);
     let about = about(booking, times.only()?.0);
     let alternatives = times.alternatives(&about, wanted, app.clock.now())?;
     let times = alternatives.iter().map(|it| (it.start(), it.end()));
     Ok(times.collect())
+}
+
+/// As if the lesson of a booking were not there, nor the time that is set aside for another one: what is proposed now makes
+/// room for another proposal.
+fn without(times: Times, booking: &Detail) -> Result<Times, Error> {
+    let lesson = time_of(booking)?;
+    let proposed: Vec<_> = booking.proposed().into_iter().collect();
+    let set_aside = subtract(&proposed, &[lesson]).into_iter();
+    Ok(set_aside.fold(times.without(lesson), Times::without))
+}
+
+/// A booking that is to be moved, where one is named: with whom, and for whom.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that the caller does not see, that is of another tutor or student, and for a seat in a group
+/// lesson, which is not moved by itself.
+pub async fn to_move(
+    app: &App,
+    caller: &Caller,
+    (tutor, student): (TutorId, Option<UserId>),
+    id: BookingId,
+) -> Result<Moving, Error> {
+    let booking = booking::get(app, caller, id).await;
+    let refused = |code, detail| Error::invalid("moving_booking_id", code, detail);
+    let unknown = || refused("unknown_booking", "there is no such booking");
+    let booking = match booking {
+        Err(Error::NotFound { .. }) => return Err(unknown()),
+        booking => booking?,
+    };
+    let is_of_student = student.is_none_or(|student| booking.student_id == student);
+    if booking.tutor_id != tutor || !is_of_student {
+        return Err(unknown());
+    }
+    if booking.capacity > 1 {
+        let detail = "is a seat in a group lesson, which is moved as a whole";
+        return Err(refused("group_lesson", detail));
+    }
+    Ok(Moving(booking))
+}
+
+/// A booking that is to be moved.
+#[derive(Debug)]
+pub struct Moving(Detail);
+
+impl Moving {
+    /// For whom it is.
+    pub fn student(&self) -> UserId {
+        self.0.student_id
+    }
+
+    /// See [`without`]: unless nothing is there any more anyway.
+    pub(super) fn makes_room(&self, times: Times) -> Result<Times, Error> {
+        match self.0.status {
+            BookingStatus::Requested | BookingStatus::Confirmed => without(times, &self.0),
+            _ => Ok(times),
+        }
+    }
 }
 
 async fn move_to(

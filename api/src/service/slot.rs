@@ -4,6 +4,7 @@ use super::{
     TutorId, UserId,
     caller::Caller,
     reassignment::AT_SHORT_NOTICE,
+    reschedule::Moving,
     step,
     tutor::{Tutor, check_shown, seen},
 };
@@ -60,6 +61,8 @@ pub struct Search {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
     pub minutes: i16,
+    /// The booking that would be moved there.
+    pub moving: Option<Moving>,
 }
 
 /// Every slot that could be booked now for a student, or for anybody where none is given.
@@ -77,6 +80,7 @@ pub async fn search(
     let length = TimeDelta::minutes(search.minutes.into());
     let ahead = ahead(window, app.clock.now());
     let times = Times::of_tutor(app, (caller, student), search.tutor_id, ahead, length).await?;
+    let times = making_room(times, search.moving.as_ref())?;
     let (tutor, occupancy) = times.only()?;
     let lengths = search.about.lengths(tutor)?;
     if !lengths.contains(&length) {
@@ -88,6 +92,13 @@ pub async fn search(
     }
     let schedule = times.schedule(tutor, occupancy, &lengths);
     Ok(slots(&schedule, window, length, app.clock.now()).collect())
+}
+
+fn making_room(times: Times, moving: Option<&Moving>) -> Result<Times, Error> {
+    match moving {
+        Some(moving) => moving.makes_room(times),
+        None => Ok(times),
+    }
 }
 
 /// The window of a search.
@@ -122,14 +133,14 @@ pub struct Explanation {
 }
 
 /// Why a tutor could or couldn't be booked for a student, or for anybody where none is given, for so many minutes from
-/// `start` on.
+/// `start` on, or why a booking could or couldn't be moved there.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a tutor that the caller may not see.
 pub async fn explain(
     app: &App,
     (caller, student): (&Caller, Option<UserId>),
-    tutor_id: TutorId,
+    (tutor_id, moving): (TutorId, Option<&Moving>),
     about: &About,
     start: DateTime<Utc>,
     minutes: i16,
@@ -138,6 +149,7 @@ pub async fn explain(
         .ok_or_else(|| Error::invalid("minutes", "out_of_range", "must be more than nothing"))?;
     let now = app.clock.now();
     let times = Times::around(app, (caller, student), tutor_id, slot).await?;
+    let times = making_room(times, moving)?;
     let sees_all = caller.may_edit(tutor_id);
     let obstacles = times.obstacles(about, slot, now, sees_all)?;
     let alternatives = if obstacles.is_empty() {

@@ -1,6 +1,6 @@
 //! When a tutor can be booked.
 
-use crate::support::{Centre, Person, TestApp, TutorAtCentre};
+use crate::support::{Centre, Person, TestApp, TutorAtCentre, lesson::book};
 use chrono::TimeDelta;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -349,4 +349,88 @@ async fn answers_are_compressed_for_whom_it_helps() {
         packed.len(),
         plain.len()
     );
+}
+
+#[tokio::test]
+async fn a_booking_is_not_in_the_way_of_where_it_could_be_moved() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let (tina, theo) = (
+        centre.tutor(&test, "Tina").await,
+        centre.tutor(&test, "Theo").await,
+    );
+    let [sam, olga] = [test.student("Sam").await, test.student("Olga").await];
+    let booking = book(&sam, &tina, "2027-03-02T10:00:00Z").await;
+    book(&sam, &theo, "2027-03-02T12:00:00Z").await;
+    book(&olga, &tina, "2027-03-02T08:00:00Z").await;
+    let id = booking.rsplit('/').next().unwrap();
+    let moving = format!("&moving_booking_id={id}");
+    let day = day("2027-03-02", 60);
+    let without = slots(&sam, &tina, &day).await;
+    let with = slots(&sam, &tina, &format!("{day}{moving}")).await;
+    let without: Vec<&str> = all(&without, "start");
+    let more = all(&with, "start");
+    let more: Vec<&str> = more
+        .into_iter()
+        .filter(|it| !without.contains(it))
+        .collect();
+    assert_eq!(
+        more,
+        [
+            "2027-03-02T09:30:00Z",
+            "2027-03-02T10:00:00Z",
+            "2027-03-02T10:30:00Z"
+        ],
+        "what only the booking itself is in the way of: neither Olga's lesson nor Sam's other one"
+    );
+    let at = "start=2027-03-02T10:30:00Z&minutes=60";
+    let explain = |rest: &str| tina.path(&format!("/slots/explain?{at}{rest}"));
+    let without = sam.get(&explain("")).await.expect(200);
+    assert_eq!(without["bookable"], false);
+    // Tina, who moves it as well, asks for Sam.
+    for person in [&sam, &tina.person] {
+        let with = person.get(&explain(&moving)).await.expect(200);
+        assert_eq!(with["bookable"], true, "{with:#}");
+    }
+    let to = json!({"start": "2027-03-02T10:30:00Z", "end": "2027-03-02T11:30:00Z"});
+    let path = format!("{booking}/reschedule");
+    sam.post(&path, &to).await.expect(200);
+}
+
+#[tokio::test]
+async fn nobody_asks_where_somebody_elses_booking_could_be_moved() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let (tina, theo) = (
+        centre.tutor(&test, "Tina").await,
+        centre.tutor(&test, "Theo").await,
+    );
+    let [sam, olga] = [test.student("Sam").await, test.student("Olga").await];
+    let booking = book(&sam, &tina, "2027-03-02T10:00:00Z").await;
+    let booking = booking.rsplit('/').next().unwrap();
+    let day = day("2027-03-02", 60);
+    let ask = async |person: &Person, tutor: &TutorAtCentre, rest: &str| {
+        let path = tutor.path(&format!("/slots?{day}&moving_booking_id={booking}{rest}"));
+        let refused = person.get(&path).await;
+        let problem = refused.expect_problem(422, "invalid_fields");
+        let error = &problem["errors"][0];
+        assert_eq!(error["field"], "moving_booking_id");
+        assert_eq!(error["code"], "unknown_booking");
+    };
+    ask(&olga, &tina, "").await;
+    ask(&theo.person, &tina, "").await;
+    ask(&sam, &theo, "").await;
+    let olga = format!("&student_id={}", olga.id().await);
+    ask(&tina.person, &tina, &olga).await;
+    ask(&sam, &tina, &olga).await;
+
+    let mut group = tina.lesson("2027-03-02T12:00:00Z", 60);
+    group["capacity"] = json!(3);
+    let opened = tina.person.post("/v1/lessons", &group).await.expect(201);
+    let join = format!("/v1/lessons/{}/join", opened["id"].as_str().unwrap());
+    let seat = sam.post(&join, &json!({})).await.expect(201);
+    let id = seat["id"].as_str().unwrap();
+    let path = tina.path(&format!("/slots?{day}&moving_booking_id={id}"));
+    let problem = sam.get(&path).await.expect_problem(422, "invalid_fields");
+    assert_eq!(problem["errors"][0]["code"], "group_lesson");
 }

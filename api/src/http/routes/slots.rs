@@ -13,8 +13,9 @@ use crate::{
         validate,
     },
     service::{
-        self, TutorId, UserId,
+        self, BookingId, TutorId, UserId,
         caller::Caller,
+        reschedule::{self, Moving},
         slot::{About, Search},
     },
 };
@@ -95,6 +96,11 @@ macro_rules! params {
             #[garde(skip)]
             #[param(value_type = Option<Uuid>, nullable = false)]
             student_id: Option<UserId>,
+            /// A booking with this tutor that would be moved there: as if its lesson were not there, for its student. Tutors
+            /// and admins may move it to more than this (`reschedule_booking`).
+            #[garde(skip)]
+            #[param(value_type = Option<Uuid>, nullable = false)]
+            moving_booking_id: Option<BookingId>,
         }
 
         impl $name {
@@ -141,7 +147,8 @@ params! {
 /// Find free times of a tutor.
 ///
 /// Every slot that the signed-in person could book right now: within the tutor's availability, clear of the tutor's
-/// lessons and Google Calendar and of this person's own lessons, and within the centre's notice and horizon.
+/// lessons and Google Calendar and of this person's own lessons, and within the centre's notice and horizon. With `moving_booking_id`,
+/// where a booking could be moved.
 /// The window is at most 62 days long, so there are no pages.
 #[utoipa::path(get, path = "/v1/tutors/{id}/slots", tag = "tutors", operation_id = "list_slots",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), SlotParams),
@@ -153,7 +160,8 @@ pub async fn list(
     Path(tutor_id): Path<TutorId>,
     Query(params): Query<SlotParams>,
 ) -> Result<Response, Error> {
-    let student = caller.student(&app, params.student_id).await?;
+    let whose = (tutor_id, params.student_id);
+    let (student, moving) = whose_time(&app, &caller, whose, params.moving_booking_id).await?;
     let about = params.about();
     let (name, zone) = zone(&app, params.time_zone, &caller)?;
     let search = Search {
@@ -162,6 +170,7 @@ pub async fn list(
         from: params.from,
         to: params.to,
         minutes: params.minutes,
+        moving,
     };
     let found = service::slot::search(&app, &caller, student, search).await?;
     let list = SlotList {
@@ -173,6 +182,20 @@ pub async fn list(
             .collect(),
     };
     json(&list, list.items.len() * LENGTH)
+}
+
+/// For whom it would be, and what would be moved there.
+async fn whose_time(
+    app: &App,
+    caller: &Caller,
+    (tutor, student): (TutorId, Option<UserId>),
+    moving: Option<BookingId>,
+) -> Result<(Option<UserId>, Option<Moving>), Error> {
+    let Some(id) = moving else {
+        return Ok((caller.student(app, student).await?, None));
+    };
+    let moving = reschedule::to_move(app, caller, (tutor, student), id).await?;
+    Ok((Some(moving.student()), Some(moving)))
 }
 
 /// The zone that was asked for, or else that of the account, with its name.
@@ -235,10 +258,11 @@ pub async fn explain(
     Query(params): Query<ExplainParams>,
 ) -> Result<Json<Explanation>, Error> {
     let about = params.about();
-    let student = caller.student(&app, params.student_id).await?;
+    let whose = (tutor_id, params.student_id);
+    let (student, moving) = whose_time(&app, &caller, whose, params.moving_booking_id).await?;
     let (name, zone) = zone(&app, params.time_zone, &caller)?;
-    let whose = (&caller, student);
-    let found = service::slot::explain(&app, whose, tutor_id, &about, params.start, params.minutes);
+    let (whose, at) = ((&caller, student), (tutor_id, moving.as_ref()));
+    let found = service::slot::explain(&app, whose, at, &about, params.start, params.minutes);
     let found = found.await?;
     let alternatives = found.alternatives.into_iter();
     Ok(Json(Explanation {

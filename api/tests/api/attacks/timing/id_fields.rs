@@ -73,6 +73,8 @@ fn of_queries() -> Vec<IdField> {
         ("next_slot", next, "tutors", "tutor"),
         ("list_slots", slots, "student_id", "student"),
         ("explain_slot", explain, "student_id", "student"),
+        ("list_slots", slots, "moving_booking_id", "booking"),
+        ("explain_slot", explain, "moving_booking_id", "booking"),
     ]
     .map(|(operation, path, field, name)| IdField {
         row: Row::open(operation, format!("{path}{field}={{{name}}}").leak(), 200),
