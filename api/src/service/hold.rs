@@ -114,24 +114,12 @@ pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Er
     })
 }
 
-/// A group lesson that is called off gives no credit back.
-///
-/// # Errors
-/// [`Error::Conflict`] with `group_lesson`.
-fn check_payable(hold: &Detail) -> Result<(), Error> {
-    if hold.capacity == 1 {
-        return Ok(());
-    }
-    let detail = "A seat in a group lesson is not paid for with credit.";
-    Err(Error::conflict("group_lesson", detail))
-}
-
 /// Books what is held: the hold becomes a booking with the same id. From a tutor who wants to be asked, a student
 /// requests it.
 ///
 /// # Errors
 /// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
-/// with `tutor_suspended`, `group_lesson` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
+/// with `tutor_suspended` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -161,7 +149,6 @@ pub async fn book<A: Serialize + Send + Sync>(
             return Err(step::changed_meanwhile());
         }
         if pay_with_credit {
-            check_payable(&hold)?;
             credit::pay(txn, (id, hold.student_id), span, now).await?;
         }
         match (standing.status, standing.expires_at) {

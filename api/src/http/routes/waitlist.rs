@@ -413,7 +413,7 @@ pub struct AcceptParams {
 
 /// Accept an offer.
 ///
-/// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once.
+/// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once, and paid for with credit as any other lesson.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/accept", tag = "waitlist", operation_id = "accept_waitlist_offer",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the entry."), AcceptParams, IdempotencyHeader),
@@ -421,7 +421,7 @@ pub struct AcceptParams {
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
             body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn accept(

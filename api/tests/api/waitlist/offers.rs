@@ -34,9 +34,6 @@ async fn free_seats_are_offered_in_the_order_of_joining_and_to_nobody_else() {
     let offer = seen(mia, &entries[0]).await["offer"].clone();
     assert_eq!(offer["start"], FIRST);
     assert_eq!(offer["expires_at"], "2027-03-01T09:00:00Z");
-    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
-    let refused = mia.post(&with_credit, &json!({})).await;
-    refused.expect_problem(409, "group_lesson");
     let booked = accept(mia, &entries[0]).await;
     let booking = place(&booked);
     assert_eq!(
@@ -388,4 +385,43 @@ async fn an_absence_ends_what_is_offered_in_it_and_nobody_elses_lesson() {
     assert_eq!(lesson["status"], "scheduled");
     let (olga, booking) = &world.seated[1];
     assert_eq!(olga.get(booking).await.expect(200)["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn a_seat_that_is_offered_is_paid_with_credit_if_there_is_any() {
+    let world = World::new().await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let entries = [world.wait(mia).await, world.wait(nora).await];
+    world.free_seat(0).await;
+    world.free_seat(1).await;
+    world.test.run_jobs().await;
+    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
+    let poor = mia.post(&with_credit, &json!({})).await;
+    poor.expect_problem(409, "insufficient_credit");
+    // It is offered all the same.
+    assert_eq!(standing(mia, &entries[0]).await, is("offered"));
+    let admin = world.test.admin("Ada").await;
+    for student in [mia, nora] {
+        let grant = json!({
+            "student_id": student.id().await, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
+        });
+        admin.post("/v1/credits", &grant).await.expect(200);
+    }
+    let booked = mia.post(&with_credit, &json!({})).await.expect(201);
+    assert_eq!(
+        (&booked["status"], &booked["paid_with"]),
+        (&json!("confirmed"), &json!("credit"))
+    );
+    let hold = seen(nora, &entries[1]).await["offer"]["hold_id"].clone();
+    let book = format!(
+        "/v1/holds/{}/book?pay_with=credit",
+        hold.as_str().unwrap()
+    );
+    let booked = nora.post(&book, &json!({})).await.expect(201);
+    assert_eq!(booked["paid_with"], "credit");
+    for student in [mia, nora] {
+        let credits = student.get("/v1/credits").await.expect(200);
+        assert_eq!(credits["items"][0]["minutes"].as_i64().unwrap_or_default(), 0);
+    }
+    world.test.expect_ledger_balanced().await;
 }
