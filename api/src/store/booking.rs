@@ -171,6 +171,8 @@ pub struct Filter {
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
+    /// Only these.
+    pub ids: Option<Vec<BookingId>>,
     pub series: Option<SeriesId>,
     /// Only those whose tutor was absent by this report.
     pub absence: Option<AbsenceId>,
@@ -223,6 +225,7 @@ impl Filter {
             lesson: None,
             needs_tutor: None,
             id: None,
+            ids: None,
             series: None,
             absence: None,
             status: None,
@@ -260,6 +263,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     }
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
+    }
+    if let Some(ids) = filter.ids {
+        let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+        conditions.add("bookings.id = ANY(?)", [ids.into()]);
     }
     if let Some(id) = filter.series {
         conditions.add("bookings.series_id = ?", [id.into()]);
@@ -488,6 +495,23 @@ pub async fn forget_holds(db: &impl ConnectionTrait, before: DateTime<Utc>) -> R
                AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND bookings.id NOT IN (SELECT id FROM gone))"#
     ));
     Ok(deleted.await?.rows_affected())
+}
+
+/// Ends holds, on nobody's word who waits; whether all of them were still holds.
+pub async fn end_holds(
+    txn: &impl ConnectionTrait,
+    ids: &[BookingId],
+    status: BookingStatus,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let status = status.to_value();
+    let updated = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET status = {status}, expires_at = NULL, cancelled_at = {now}, version = version + 1, updated_at = {now}
+           WHERE id = ANY({ids}) AND status = 'held'"#
+    ));
+    Ok(usize::try_from(updated.await?.rows_affected()).is_ok_and(|ended| ended == ids.len()))
 }
 
 /// How a booking ends.

@@ -396,6 +396,43 @@ pub async fn note_offer(
     Ok(updated.await?.rows_affected() == 1)
 }
 
+/// The seats of a lesson that are offered, in the order of those to whom they are.
+pub async fn offers_in(
+    db: &impl ConnectionTrait,
+    lesson_id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<Vec<BookingId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Offer {
+        id: BookingId,
+    }
+    let offers = Offer::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM bookings JOIN waitlist_entries AS entries ON entries.booking_id = bookings.id
+           WHERE bookings.lesson_id = {lesson_id} AND bookings.status = 'held' AND bookings.expires_at > {now}
+           ORDER BY place"#
+    ))
+    .all(db)
+    .await?;
+    Ok(offers.into_iter().map(|offer| offer.id).collect())
+}
+
+/// Lets these students, who wait for a seat in a lesson, be offered one at once.
+pub async fn end_rest(
+    txn: &impl ConnectionTrait,
+    lesson_id: LessonId,
+    students: &[UserId],
+) -> Result<(), DbErr> {
+    let students: Vec<Uuid> = students.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries SET rests_until = NULL
+           WHERE lesson_id = {lesson_id} AND student_id = ANY({students}) AND status = 'waiting'"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Ends an entry whose student waits no more, and has no offer; whether it did.
 pub async fn leave(
     txn: &impl ConnectionTrait,

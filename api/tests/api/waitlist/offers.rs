@@ -1,7 +1,7 @@
 //! Seats that are offered in turn.
 
 use super::*;
-use crate::support::lesson::book;
+use crate::support::lesson::{THIRD, book};
 use scheduling::waitlist::{After, Ending, after};
 
 #[tokio::test]
@@ -413,15 +413,78 @@ async fn a_seat_that_is_offered_is_paid_with_credit_if_there_is_any() {
         (&json!("confirmed"), &json!("credit"))
     );
     let hold = seen(nora, &entries[1]).await["offer"]["hold_id"].clone();
-    let book = format!(
-        "/v1/holds/{}/book?pay_with=credit",
-        hold.as_str().unwrap()
-    );
+    let book = format!("/v1/holds/{}/book?pay_with=credit", hold.as_str().unwrap());
     let booked = nora.post(&book, &json!({})).await.expect(201);
     assert_eq!(booked["paid_with"], "credit");
     for student in [mia, nora] {
         let credits = student.get("/v1/credits").await.expect(200);
-        assert_eq!(credits["items"][0]["minutes"].as_i64().unwrap_or_default(), 0);
+        assert_eq!(
+            credits["items"][0]["minutes"].as_i64().unwrap_or_default(),
+            0
+        );
     }
     world.test.expect_ledger_balanced().await;
+}
+
+/// Who is only offered a seat has not said yes to any time, nor to there being so many seats.
+#[tokio::test]
+async fn an_offer_keeps_no_lesson_from_moving_and_is_made_anew() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let (of_mia, of_nora) = (world.wait(mia).await, world.wait(nora).await);
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(mia, &of_mia).await, is("offered"));
+    // Mia has something else when the lesson is to be.
+    book(mia, &theo, THIRD).await;
+    let longer = json!({"start": THIRD, "end": at(THIRD) + TimeDelta::minutes(90)});
+    let path = format!("{}/reschedule", world.lesson);
+    let tina = &world.tutor.person;
+    let moved = tina.post(&path, &longer).await.expect(200);
+    assert_eq!(
+        (&moved["seats_taken"], &moved["waiting"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+    // Who can't come then is passed over, and comes first again at another time.
+    world.test.run_jobs().await;
+    assert_eq!(standing(nora, &of_nora).await, is("offered"));
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    let back = json!({"start": FIRST, "end": SECOND});
+    tina.post(&path, &back).await.expect(200);
+    world.test.run_jobs().await;
+    let offer = seen(mia, &of_mia).await["offer"].clone();
+    assert_eq!(offer["start"], FIRST);
+    assert_eq!(standing(nora, &of_nora).await, waits(1));
+    world.test.expect_nobody_double_booked().await;
+}
+
+#[tokio::test]
+async fn an_offer_keeps_no_tutor_from_having_fewer_seats() {
+    let world = World::new().await;
+    let tina = &world.tutor.person;
+    let change = async |seats: i16| {
+        let etag = tina.get(&world.lesson).await.etag();
+        let seats = json!({"capacity": seats});
+        tina.edit(reqwest::Method::PATCH, &world.lesson, &etag, &seats)
+            .await
+    };
+    let entries = [world.wait(&world.mia).await, world.wait(&world.nora).await];
+    change(4).await.expect(200);
+    world.test.run_jobs().await;
+    for (student, entry) in [(&world.mia, &entries[0]), (&world.nora, &entries[1])] {
+        assert_eq!(standing(student, entry).await, is("offered"));
+    }
+    // Who comes first keeps the offer.
+    change(3).await.expect(200);
+    assert_eq!(standing(&world.mia, &entries[0]).await, is("offered"));
+    assert_eq!(standing(&world.nora, &entries[1]).await, waits(1));
+    place(&accept(&world.mia, &entries[0]).await);
+    change(2).await.expect_problem(409, "seats_taken");
+    change(4).await.expect(200);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &entries[1]).await, is("offered"));
 }
