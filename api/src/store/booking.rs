@@ -612,6 +612,31 @@ pub async fn drop_proposal(
     .map(|_| ())
 }
 
+/// When a student wanted lessons that this tutor, or the centre, declined, of what is ahead.
+pub async fn declined(
+    db: &impl ConnectionTrait,
+    student_id: UserId,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Span>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        starts_at: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.starts_at, bookings.ends_at FROM bookings JOIN lessons ON lessons.id = lesson_id
+           WHERE student_id = {student_id} AND tutor_id = {tutor_id} AND bookings.status = 'declined' AND bookings.starts_at > {now}"#
+    ))
+    .all(db)
+    .await?;
+    let spans = rows.into_iter();
+    Ok(spans
+        .filter_map(|row| Span::new(row.starts_at, row.ends_at))
+        .collect())
+}
+
 /// With which tutors each of these students has lessons that begin after `since`, and how many.
 pub async fn lessons_together(
     db: &impl ConnectionTrait,

@@ -256,7 +256,8 @@ impl NewWaitlistEntry {
 /// room, it is offered to those who wait, in the order in which they came: set aside for the student alone until
 /// `expires_at` of the `offer`, and then for the next. Who turns an offer down, or lets it lapse, waits behind all who wait
 /// then, and is offered nothing for as long as that offer stood; after three, no longer. Who can't take what there is
-/// right now (they have a lesson then, or a quota is used up, say) is passed over and keeps the place. A student waits
+/// right now (they have a lesson then, or a quota is used up, say) is passed over and keeps the place. No time is offered to a
+/// student that the tutor has declined to give them. A student waits
 /// for ten things at most. It ends by itself with the last window, or when the lesson begins or is cancelled.
 #[utoipa::path(post, path = "/v1/waitlist", tag = "waitlist", operation_id = "join_waitlist",
     security(("session" = [])),

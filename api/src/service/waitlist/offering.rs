@@ -153,8 +153,10 @@ async fn offer_slot(
     wish: &ForTime,
 ) -> Result<(), Error> {
     let mut from = app.clock.now();
+    let declined = store::booking::declined(&app.db, wish.student_id, tutor, from).await?;
     for _ in 0..MOST_DAYS {
-        let Some((owner, span)) = first_slot(app, caller, (tutor, wish), from).await? else {
+        let first = first_slot(app, caller, (tutor, wish), (from, &declined)).await?;
+        let Some((owner, span)) = first else {
             return Ok(());
         };
         match offer_span(app, caller, (tutor, wish), (owner, span)).await {
@@ -206,12 +208,13 @@ async fn offer_span(
     })
 }
 
-/// The first time in the windows, from then on, at which the student could book this tutor, and the user that the tutor is.
+/// The first time in the windows, from then on, at which the student could book this tutor, who has not declined it, and the
+/// user that the tutor is.
 async fn first_slot(
     app: &App,
     caller: &Caller,
     (tutor, wish): (TutorId, &ForTime),
-    from: DateTime<Utc>,
+    (from, declined): (DateTime<Utc>, &[Span]),
 ) -> Result<Option<(UserId, Span)>, Error> {
     // What was offered just now is no longer free.
     app.cache.catch_up().await?;
@@ -230,7 +233,8 @@ async fn first_slot(
             return Ok(None);
         }
         let schedule = times.schedule(tutor, occupancy, &lengths);
-        if let Some(slot) = slots(&schedule, starts, length, now).next() {
+        let is_wanted = |slot: &Span| declined.iter().all(|it| it.intersect(slot).is_none());
+        if let Some(slot) = slots(&schedule, starts, length, now).find(is_wanted) {
             return Ok(Some((tutor.profile.user_id, slot)));
         }
     }

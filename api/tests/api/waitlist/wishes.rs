@@ -303,3 +303,32 @@ async fn a_move_frees_time_as_cancelling_does() {
     world.test.run_jobs().await;
     assert_eq!(standing(&world.olga, &entry).await, is("offered"));
 }
+
+/// What a tutor did not want to give somebody is not offered them once more; other times are.
+#[tokio::test]
+async fn what_a_tutor_declined_is_not_offered_to_the_same_student_again() {
+    let world = Wishes::new().await;
+    let asks = json!({"requires_approval": true});
+    let asks = world.tutor.edit(reqwest::Method::PUT, "/policy", &asks);
+    asks.await.expect(200);
+    let entry = world.wait(&world.olga).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    let booking = place(&accept(&world.olga, &entry).await);
+    let no = format!("{booking}/decline");
+    world.tutor.person.post(&no, &json!({})).await.expect(200);
+    world.test.pass(TimeDelta::hours(1));
+    settle(&world.test).await;
+    assert_eq!(standing(&world.olga, &entry).await, waits(1));
+    // Somebody else may want it.
+    let of_mia = wish(Some(&world.tutor), &[(SECOND, THIRD)]);
+    let of_mia = place(&world.mia.post(WAITLIST, &of_mia).await);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    // Nor is a part of it, but what comes after it.
+    world.olga.delete(&entry).await.expect(204);
+    let more = wish(Some(&world.tutor), &[(SECOND, FOURTH)]);
+    let entry = place(&world.olga.post(WAITLIST, &more).await);
+    settle(&world.test).await;
+    assert_eq!(seen(&world.olga, &entry).await["offer"]["start"], THIRD);
+}
