@@ -396,21 +396,41 @@ pub async fn note_offer(
     Ok(updated.await?.rows_affected() == 1)
 }
 
+#[derive(FromQueryResult)]
+struct Offer {
+    id: BookingId,
+}
+
 /// The seats of a lesson that are offered, in the order of those to whom they are.
 pub async fn offers_in(
     db: &impl ConnectionTrait,
     lesson_id: LessonId,
     now: DateTime<Utc>,
 ) -> Result<Vec<BookingId>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Offer {
-        id: BookingId,
-    }
     let offers = Offer::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT bookings.id FROM bookings JOIN waitlist_entries AS entries ON entries.booking_id = bookings.id
            WHERE bookings.lesson_id = {lesson_id} AND bookings.status = 'held' AND bookings.expires_at > {now}
            ORDER BY place"#
+    ))
+    .all(db)
+    .await?;
+    Ok(offers.into_iter().map(|offer| offer.id).collect())
+}
+
+/// What is offered to a user as a student, or of the user's time as a tutor.
+pub async fn offers_of(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<BookingId>, DbErr> {
+    let offers = Offer::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM bookings
+           JOIN lessons ON lessons.id = bookings.lesson_id JOIN tutors ON tutors.id = lessons.tutor_id
+           WHERE bookings.status = 'held' AND bookings.expires_at > {now}
+             AND (bookings.student_id = {user_id} OR tutors.user_id = {user_id})
+             AND EXISTS (SELECT FROM waitlist_entries WHERE booking_id = bookings.id)"#
     ))
     .all(db)
     .await?;

@@ -488,3 +488,37 @@ async fn an_offer_keeps_no_tutor_from_having_fewer_seats() {
     world.test.run_jobs().await;
     assert_eq!(standing(&world.nora, &entries[1]).await, is("offered"));
 }
+
+async fn suspend(test: &TestApp, admin: &Person, user: &str) {
+    let path = format!("/v1/users/{user}/suspend");
+    admin.post(&path, &json!({})).await.expect(200);
+    test.pass(TimeDelta::minutes(120));
+    settle(test).await;
+    let path = format!("/v1/users/{user}/reinstate");
+    admin.post(&path, &json!({})).await.expect(200);
+}
+
+/// Nobody could accept it, so nobody turned it down.
+#[tokio::test]
+async fn an_offer_that_a_suspension_ends_was_not_turned_down() {
+    let world = World::new().await;
+    let admin = world.test.admin("Ada").await;
+    let of_mia = world.wait(&world.mia).await;
+    let of_nora = world.wait(&world.nora).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    let tina = world.tutor.person.id().await;
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    suspend(&world.test, &admin, &tina).await;
+    assert_eq!(standing(&world.mia, &of_mia).await, waits(1));
+    assert_eq!(world.test.count(turned_down).await, 0);
+    settle(&world.test).await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    let mia = world.mia.id().await;
+    suspend(&world.test, &admin, &mia).await;
+    assert_eq!(world.test.count(turned_down).await, 0);
+    assert_eq!(standing(&world.nora, &of_nora).await, is("offered"));
+    let mia = world.test.sign_in("mia@example.com").await;
+    assert_eq!(standing(&mia, &of_mia).await, waits(1));
+}
