@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::lifecycle::Actor;
 
-/// For so long after somebody else moved a lesson its student can cancel it freely.
+/// For so long after somebody else moved a lesson, or handed it to another tutor, its student can cancel it freely.
 pub const FREE_AFTER_MOVE: TimeDelta = TimeDelta::hours(24);
 
 /// What cancelling means for the student, the most lenient first.
@@ -57,7 +57,7 @@ pub struct Policy {
 
 impl Policy {
     /// Windows, the most lenient first; after the last one it is [`Consequence::Charged`]. For `grace` after it was
-    /// booked, and for [`FREE_AFTER_MOVE`] after somebody else moved it, it can be cancelled freely. None where a window does not end later than
+    /// booked, and for [`FREE_AFTER_MOVE`] after somebody else moved it or handed it over, it can be cancelled freely. None where a window does not end later than
     /// the one before, or is not worse, or where a length of time is less than nothing.
     pub fn new(windows: Vec<Window>, grace: TimeDelta) -> Option<Self> {
         let zero = TimeDelta::zero();
@@ -110,7 +110,7 @@ pub struct Booking {
     pub starts_at: DateTime<Utc>,
     /// Since when it is booked.
     pub booked_at: DateTime<Utc>,
-    /// When somebody else than the student last moved it, if ever.
+    /// When somebody else than the student last moved it or handed it to another tutor, if ever.
     pub moved_at: Option<DateTime<Utc>>,
     /// How long the lesson is, in minutes.
     pub minutes: i32,

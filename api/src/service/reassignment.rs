@@ -3,8 +3,8 @@
 use super::{
     BookingId, TutorId, UserId,
     booking::{
-        Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered,
-        time_of, translate, turn, unavailable,
+        BookingStatus, Detail, check_alone, check_taught, check_version, find, find_again, get,
+        not_offered, time_of, translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -23,7 +23,7 @@ use ::entity::id::SubjectId;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
-    lifecycle::Step,
+    lifecycle::{Actor, Step},
     ranking::Standing,
     slots::{Occupancy, Period, room},
 };
@@ -35,7 +35,7 @@ use std::{
 };
 
 /// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
-/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
+/// do so at short notice; so its student can cancel it freely for a day, as what is moved. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
 /// comes into that of the other.
 ///
 /// # Errors
@@ -93,6 +93,10 @@ async fn hand_over(
     let lesson_id = store::lesson::insert(txn, lesson, now).await;
     let lesson_id = lesson_id.map_err(translate)?;
     store::booking::move_to(txn, booking.id, lesson_id, now).await?;
+    if booking.status == BookingStatus::Confirmed && step::actor(booking, caller) != Actor::Student
+    {
+        store::booking::note_moved(txn, booking.id, now).await?;
+    }
     store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
     for lesson in [booking.lesson_id, lesson_id] {
         store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;

@@ -68,7 +68,7 @@ pub struct Detail {
     pub recurrence_id: Option<NaiveDateTime>,
     /// Whether the tutor is absent, and the student may take credit for it, or move it.
     pub absence_offered: bool,
-    /// When the tutor or the centre last moved it, confirmed, to another time.
+    /// When the tutor or the centre last moved it, confirmed, to another time or into the hands of another tutor.
     pub moved_at: Option<DateTime<Utc>>,
     /// The time that the student wants instead, if the tutor may still approve it; as the two that follow.
     pub proposed_starts_at: Option<DateTime<Utc>>,
@@ -362,7 +362,7 @@ pub async fn set_standing(
     Ok(updated.await?.rows_affected() == 1)
 }
 
-/// Notes that the tutor or the centre has moved a booking.
+/// Notes that the tutor or the centre has moved a booking, or handed it over.
 pub async fn note_moved(
     txn: &impl ConnectionTrait,
     id: BookingId,

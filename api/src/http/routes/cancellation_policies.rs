@@ -71,7 +71,8 @@ pub struct CancellationWindow {
     consequence: Consequence,
 }
 
-/// What it means that a student cancels. Whoever else calls a lesson off, it is `free` for the student.
+/// What it means that a student cancels. Whoever else calls a lesson off, it is `free` for the student; and so is cancelling,
+/// for 24 hours or until the lesson begins, what somebody else has moved to another time or handed over to another tutor.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancellationPolicy {

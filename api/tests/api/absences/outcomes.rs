@@ -5,6 +5,7 @@ use crate::support::{
     Person, at, email,
     lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book},
 };
+use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -160,6 +161,8 @@ async fn what_is_offered_and_then_handed_over_is_offered_no_more() {
     assert_eq!(codes(&done), ["reassigned"]);
     let seen = world.sam.get(&booking).await.expect(200);
     assert_eq!(seen["absence_offer"], json!(null));
+    assert_eq!(quote(&world.sam, &booking).await["consequence"], "free");
+    world.test.pass(TimeDelta::days(1));
     assert_eq!(quote(&world.sam, &booking).await["consequence"], "charged");
     let path = format!("{absence}/offers");
     let again = json!({"booking_ids": [super::id_of(&booking), uuid::Uuid::now_v7()]});
