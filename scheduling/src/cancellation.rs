@@ -80,6 +80,15 @@ impl Policy {
     }
 
     fn consequence(&self, booking: &Booking, now: DateTime<Utc>) -> Consequence {
+        let by_time = self.consequence_by_time(booking, now);
+        if booking.tutor_absent {
+            by_time.min(Consequence::Credit)
+        } else {
+            by_time
+        }
+    }
+
+    fn consequence_by_time(&self, booking: &Booking, now: DateTime<Utc>) -> Consequence {
         if booking.grace_ends(self).is_some_and(|end| now < end) {
             return Consequence::Free;
         }
@@ -112,6 +121,8 @@ pub struct Booking {
     pub booked_at: DateTime<Utc>,
     /// When somebody else than the student last moved it or handed it to another tutor, if ever.
     pub moved_at: Option<DateTime<Utc>>,
+    /// Whether its tutor has reported not to be there: then it is owed to the student, at worst.
+    pub tutor_absent: bool,
     /// How long the lesson is, in minutes.
     pub minutes: i32,
     /// How many minutes of the credit that paid for it can come back; none where it was not paid for by credit.
@@ -173,13 +184,9 @@ pub struct Quote {
     pub change: Option<(DateTime<Utc>, Outcome)>,
 }
 
-/// What it leads to, whenever that is, when nothing becomes of a booking because its tutor is absent: the lesson is owed
-/// to the student.
-pub fn quote_of_absence(booking: &Booking) -> Quote {
-    Quote {
-        outcome: booking.outcome(Consequence::Credit),
-        change: None,
-    }
+/// What it leads to when a lesson has begun without its tutor, and nobody has cancelled it: it is owed to the student.
+pub fn outcome_of_absence(booking: &Booking) -> Outcome {
+    booking.outcome(Consequence::Credit)
 }
 
 /// What it leads to when `by` cancels a booking at `now`. Only students bear consequences.

@@ -35,7 +35,6 @@ use std::collections::HashMap;
 
 pub use crate::store::absence::Absence;
 pub use called_off::call_off;
-pub(super) use called_off::keep_offers;
 pub use offer::offer;
 pub use reassign::{Assignment, reassign};
 

@@ -125,6 +125,15 @@ pub async fn affected(db: &impl ConnectionTrait, id: AbsenceId) -> Result<Vec<Af
     .await
 }
 
+/// Whether the tutor of a booking is absent.
+pub async fn covers(db: &impl ConnectionTrait, id: BookingId) -> Result<bool, DbErr> {
+    let found = db.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM absent_bookings WHERE booking_id = {id} LIMIT 1"#
+    ));
+    Ok(found.await?.is_some())
+}
+
 /// Leaves it to the students of these bookings what becomes of them; the bookings have another version then.
 pub async fn offer(
     txn: &impl ConnectionTrait,

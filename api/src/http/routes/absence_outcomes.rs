@@ -189,7 +189,7 @@ async fn hand_over(
 /// Leave it to the students what becomes of their lessons.
 ///
 /// For admins. Each of these bookings then has an `absence_offer`: until the lesson begins its student, or a guardian, may
-/// cancel it for credit, or reschedule it where `may_reschedule` says so, whatever the cancellation policy says; who does
+/// cancel it, for credit where the cancellation policy does not make it free, or reschedule it where `may_reschedule` says so, whatever the policy says; who does
 /// neither gets the credit then. The API tells nobody of it: that is for the frontend, which reads `absence_offer`.
 /// What is offered already counts as done, and can still be handed over.
 #[utoipa::path(post, path = "/v1/absences/{id}/offers", tag = "absences", operation_id = "offer_absence",

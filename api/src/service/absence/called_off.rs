@@ -60,8 +60,9 @@ async fn call_off_one(app: &App, id: LessonId) -> Result<(), Error> {
         let bookings: Vec<Detail> = bookings.into_iter().filter(is_due).collect();
         for booking in &bookings {
             let standing = booking.standing(TimeDelta::zero());
-            lifecycle::take(&standing, Step::CallOff, Actor::Clock, now).map_err(step::refused)?;
-            cancel(txn, booking, (None, Some(TUTOR_ABSENT)), now).await?;
+            let taken = lifecycle::take(&standing, Step::CallOff, Actor::Clock, now);
+            let status = row_status(taken.map_err(step::refused)?);
+            cancel(txn, booking, status, now).await?;
         }
         match bookings.first() {
             None => return Ok(()),
@@ -89,32 +90,17 @@ async fn confirmed(
     Ok(store::booking::list(txn, filter).await?)
 }
 
-/// Cancels those bookings of a group lesson, which is being cancelled, to whose students it is left what becomes of them:
-/// they get the credit that they were promised, whoever cancels it and why. Its people are locked.
-pub async fn keep_offers(
-    txn: &DatabaseTransaction,
-    id: LessonId,
-    why: (Option<UserId>, Option<&str>),
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let bookings = confirmed(txn, id, now).await?;
-    for booking in bookings.iter().filter(|it| it.absence_offered) {
-        cancel(txn, booking, why, now).await?;
-    }
-    Ok(())
-}
-
 /// Cancels a booking for credit.
 async fn cancel(
     txn: &DatabaseTransaction,
     booking: &Detail,
-    (by, reason): (Option<UserId>, Option<&str>),
+    status: BookingStatus,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let cancellation = Cancellation {
-        status: row_status(lifecycle::BookingStatus::Cancelled),
-        by,
-        reason,
+        status,
+        by: None,
+        reason: Some(TUTOR_ABSENT),
         outcome: Some(cancellation::settle_absence(txn, booking, now).await?),
     };
     if store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     error::{Error, Obstacle},
     service::{
-        LessonId, UserId, absence,
+        LessonId, UserId,
         booking::{span, translate, turn, unavailable},
         caller::Caller,
         cancellation::GOOD_FOR_DAYS,
@@ -82,15 +82,13 @@ pub async fn cancel<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-/// Cancels a lesson and all bookings in it: those who paid with credit get it back, and those whose tutor is absent what
-/// they were offered.
+/// Cancels a lesson and all bookings in it: those who paid with credit get it back.
 async fn cancel_all(
     txn: &DatabaseTransaction,
     id: LessonId,
     why: (Option<UserId>, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    absence::keep_offers(txn, id, why, now).await?;
     let paid = store::group_lesson::cancel(txn, id, why, now).await?;
     for booking in paid {
         store::credit::give_back(txn, booking, Some(GOOD_FOR_DAYS), now).await?;

@@ -211,6 +211,7 @@ async fn what_can_not_be_handed_over_is_in_no_others_way() {
 async fn of_a_students_choice_and_the_centres_exactly_one_is_made() {
     let world = World::of(crowded().await).await;
     let rounds = from_env("ROUNDS").unwrap_or(5);
+    world.charge_after(&json!([])).await;
     let mut tally = Tally::new("a student's choice and the centre's");
     let (mut chosen, mut credit) = (0, 0);
     for round in 0..rounds {
