@@ -354,13 +354,27 @@ fn check_stands(absence: &Absence) -> Result<(), Error> {
     Err(Error::conflict("taken_back", detail))
 }
 
+/// Refuses to hand over, in a transaction that has locked the tutor's time, what the tutor is there for after all.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Conflict`] with `taken_back`.
+pub(super) async fn check_still_stands(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    id: AbsenceId,
+) -> Result<(), Error> {
+    check_stands(&find(txn, caller, id).await?)
+}
+
 /// Takes an absence back: the time is open again, and lessons that still are the tutor's stay so. One that is taken back
 /// already stays so.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn take_back(app: &App, caller: &Caller, id: AbsenceId) -> Result<(), Error> {
+    let tutor_id = find(&app.db, caller, id).await?.tutor_id;
     transaction!(app.db, |txn| {
+        time_off::lock_time(txn, tutor_id).await?;
         let absence = find(txn, caller, id).await?;
         let Some(time_off) = absence.time_off_id else {
             return Ok(());

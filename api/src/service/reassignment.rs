@@ -1,7 +1,7 @@
 //! Finding another tutor for a lesson that is booked.
 
 use super::{
-    BookingId, TutorId, UserId,
+    AbsenceId, BookingId, TutorId, UserId, absence,
     booking::{
         BookingStatus, Detail, check_alone, check_taught, check_version, find, find_again, get,
         not_offered, time_of, translate, turn, unavailable,
@@ -40,14 +40,15 @@ use std::{
 ///
 /// # Errors
 /// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
-/// what the tutor does not teach; [`Error::Conflict`] as [`step::make`], with `same_tutor`, `own_lesson`,
+/// what the tutor does not teach; [`Error::Conflict`] as [`step::make`], with `taken_back` where it is because of an absence
+/// that stands no more, with `same_tutor`, `own_lesson`,
 /// `tutor_suspended`, `former_tutor`, and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the
 /// claim was lost.
 pub async fn reassign<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
     (id, versions): (BookingId, Option<Vec<i32>>),
-    tutor_id: TutorId,
+    (tutor_id, because_of): (TutorId, Option<AbsenceId>),
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let before = get(app, caller, id).await?;
@@ -60,6 +61,9 @@ pub async fn reassign<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         let booking = find_again(txn, caller, &before, now).await?;
         store::booking::expire(txn, &people, now).await?;
+        if let Some(absence) = because_of {
+            absence::check_still_stands(txn, caller, absence).await?;
+        }
         check_version(&booking, versions.as_deref())?;
         check_alone(&booking)?;
         step::take(&booking, caller, Step::Reschedule, now)?;

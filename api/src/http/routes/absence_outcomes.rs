@@ -91,7 +91,7 @@ struct AbsenceOutcome {
 #[derive(Serialize, ToSchema)]
 struct AbsenceRefusal {
     /// As `reassign_booking` refuses it; or `not_affected`, it is not of this absence; `settled`, something has become of
-    /// it; `only_requested`, which is the tutor's to answer, and not offered; `no_substitute`, nobody is left for it; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
+    /// it; `only_requested`, which is the tutor's to answer, and not offered; `no_substitute`, nobody is left for it; `taken_back`, the tutor is there after all; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
     /// the tutor does not teach that; `unavailable`, which may be tried again.
     #[schema(value_type = String, example = "slot_unavailable")]
     code: &'static str,

@@ -79,7 +79,8 @@ async fn hand_over(
         answer: changed,
         claim,
     };
-    service::reassignment::reassign(&app, &caller, which, TutorId(new.tutor_id), reply)
+    let to = (TutorId(new.tutor_id), None);
+    service::reassignment::reassign(&app, &caller, which, to, reply)
         .await?
         .response()
 }
