@@ -96,7 +96,10 @@ async fn hand_over(
     };
     let lesson_id = store::lesson::insert(txn, lesson, now).await;
     let lesson_id = lesson_id.map_err(translate)?;
-    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
+    let as_seen = (booking.id, booking.version);
+    if !store::booking::move_to(txn, as_seen, lesson_id, now).await? {
+        return Err(step::changed_meanwhile());
+    }
     if booking.status == BookingStatus::Confirmed && step::actor(booking, caller) != Actor::Student
     {
         store::booking::note_moved(txn, booking.id, now).await?;

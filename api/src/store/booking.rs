@@ -10,8 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
-    EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
-    sea_query::Expr,
+    EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -555,27 +554,25 @@ pub async fn cancel(
     Ok(updated.rows_affected == 1)
 }
 
-/// Puts a booking into another lesson at the same time.
+/// Puts a booking that is still at `version` into another lesson at the same time; whether it was.
 pub async fn move_to(
     txn: &impl ConnectionTrait,
-    id: BookingId,
+    (id, version): (BookingId, i32),
     lesson_id: LessonId,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    booking::Entity::update_many()
-        .col_expr(
-            booking::Column::Version,
-            Expr::col(booking::Column::Version).add(1),
-        )
+) -> Result<bool, DbErr> {
+    let updated = booking::Entity::update_many()
         .set(booking::ActiveModel {
             lesson_id: Set(lesson_id),
+            version: Set(version + 1),
             updated_at: Set(now),
             ..Default::default()
         })
         .filter(booking::COLUMN.id.eq(id))
+        .filter(booking::COLUMN.version.eq(version))
         .exec(txn)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(updated.rows_affected == 1)
 }
 
 /// Notes the time that the student wants instead, if the booking is still at `version`; whether it was. Whoever does so
