@@ -305,16 +305,21 @@ struct Row {
 /// Somebody who waits for a seat.
 pub type ForSeat = (WaitlistEntryId, UserId);
 
-/// Who waits for a seat in a lesson.
+/// Who waits for a seat in a lesson and does not rest, so many behind a place, the first first.
 pub async fn waiting_for_seat(
     db: &impl ConnectionTrait,
     lesson_id: LessonId,
+    (after, limit): (Option<i64>, u16),
+    now: DateTime<Utc>,
 ) -> Result<Vec<Waiting<ForSeat>>, DbErr> {
+    let (after, limit) = (after.unwrap_or(0), i64::from(limit));
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, student_id, place, rests_until, NULL::smallint AS minutes, NULL::text AS subject_slug, NULL::text AS level,
                   NULL::timestamptz[] AS window_starts, NULL::timestamptz[] AS window_ends
-           FROM waitlist_entries WHERE lesson_id = {lesson_id} AND status = 'waiting'"#
+           FROM waitlist_entries
+           WHERE lesson_id = {lesson_id} AND status = 'waiting' AND place > {after} AND coalesce(rests_until <= {now}, true)
+           ORDER BY place LIMIT {limit}"#
     ))
     .all(db)
     .await?;
@@ -448,6 +453,20 @@ pub async fn end_rest(
         Postgres,
         r#"UPDATE waitlist_entries SET rests_until = NULL
            WHERE lesson_id = {lesson_id} AND student_id = ANY({students}) AND status = 'waiting'"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Offers nothing to somebody who waits before then.
+pub async fn rest(
+    txn: &impl ConnectionTrait,
+    id: WaitlistEntryId,
+    until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries SET rests_until = {until} WHERE id = {id} AND status = 'waiting'"#
     ))
     .await
     .map(|_| ())

@@ -522,3 +522,56 @@ async fn an_offer_that_a_suspension_ends_was_not_turned_down() {
     let mia = world.test.sign_in("mia@example.com").await;
     assert_eq!(standing(&mia, &of_mia).await, waits(1));
 }
+
+/// Lets nobody book anything for somebody, for a reason that nobody knows.
+async fn break_for(test: &TestApp, student: &Person) {
+    let id = student.id().await;
+    let function = "CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$";
+    test.execute(function).await;
+    let trigger = format!(
+        "CREATE TRIGGER breaks BEFORE INSERT ON bookings FOR EACH ROW WHEN (NEW.student_id = '{id}') EXECUTE FUNCTION break()"
+    );
+    test.execute(&trigger).await;
+}
+
+#[tokio::test]
+async fn who_can_t_be_offered_anything_for_a_fault_holds_up_nobody_and_is_tried_again() {
+    let world = World::new().await;
+    let entries = [world.wait(&world.mia).await, world.wait(&world.nora).await];
+    break_for(&world.test, &world.mia).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &entries[1]).await, is("offered"));
+    assert_eq!(standing(&world.mia, &entries[0]).await, waits(1));
+    world.free_seat(1).await;
+    world.test.execute("DROP TRIGGER breaks ON bookings").await;
+    world.pass(TimeDelta::minutes(5)).await;
+    assert_eq!(standing(&world.mia, &entries[0]).await, is("offered"));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+}
+
+/// More wait than one run deals with, and none of them can come but the last.
+#[tokio::test]
+async fn a_run_for_seats_ends_and_the_next_one_goes_on() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    let mut others = theo.lesson(FIRST, 60);
+    others["capacity"] = json!(100);
+    let others = place(&theo.person.post("/v1/lessons", &others).await);
+    let many = usize::from(api::service::waitlist::MOST_PER_RUN);
+    for student in &crate::support::race::students(&world.test, many).await {
+        world.wait(student).await;
+        join(student, &others).await;
+    }
+    let of_mia = world.wait(&world.mia).await;
+    world.test.run_jobs().await;
+    world.free_seat(0).await;
+    let id = world.lesson.rsplit('/').next().unwrap().parse().unwrap();
+    let lesson = api::service::LessonId(id);
+    let first_run = api::service::waitlist::offer_seats(&world.test.app, lesson, None).await;
+    assert!(first_run.unwrap().is_some());
+    assert_eq!(standing(&world.mia, &of_mia).await.0, "waiting");
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+}

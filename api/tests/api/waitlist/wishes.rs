@@ -332,3 +332,20 @@ async fn what_a_tutor_declined_is_not_offered_to_the_same_student_again() {
     settle(&world.test).await;
     assert_eq!(seen(&world.olga, &entry).await["offer"]["start"], THIRD);
 }
+
+#[tokio::test]
+async fn a_wish_that_can_t_be_looked_after_for_a_fault_holds_up_no_other() {
+    let world = Wishes::new().await;
+    let entries = [world.wait(&world.olga).await, world.wait(&world.mia).await];
+    let id = world.olga.id().await;
+    let function = "CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$";
+    world.test.execute(function).await;
+    let trigger = format!(
+        "CREATE TRIGGER breaks BEFORE INSERT ON bookings FOR EACH ROW WHEN (NEW.student_id = '{id}') EXECUTE FUNCTION break()"
+    );
+    world.test.execute(&trigger).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.olga, &entries[0]).await, waits(1));
+    assert_eq!(standing(&world.mia, &entries[1]).await, is("offered"));
+}
