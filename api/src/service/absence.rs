@@ -134,8 +134,8 @@ impl Refusal {
     }
 }
 
-/// Closes a tutor's time, lets go what is set aside in it, and notes whose lessons need another tutor: those that have not
-/// begun. A dry run tells of them, and notes nothing.
+/// Closes a tutor's time, lets go what is set aside in it, cancels group lessons that nobody is in, and notes whose lessons
+/// need another tutor: those that have not begun. A dry run tells of them, and notes nothing.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can
@@ -154,11 +154,12 @@ pub async fn report<A: Serialize + Send + Sync>(
     let substitutes = substitutes(app, caller, seen.iter()).await?;
     let user_id = tutor.profile.user_id;
     let _turn = turn(app, user_id, tutor_id).await?;
-    transaction!(app.db, dry_run, |txn| {
+    let answer = transaction!(app.db, dry_run, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
         let now = app.clock.now();
         store::booking::expire(txn, &[user_id], now).await?;
         let (absence, span) = close(app, txn, tutor_id, time, reason).await?;
+        called_off::call_off_empty(txn, tutor_id, span, now).await?;
         let bookings = affected_in(txn, tutor_id, span, now).await?;
         let ids: Vec<_> = bookings.iter().map(|booking| booking.id).collect();
         store::absence::insert(txn, &absence, &ids).await?;
@@ -176,7 +177,9 @@ pub async fn report<A: Serialize + Send + Sync>(
         });
         let bookings = bookings.collect();
         reply.keep(txn, Report { absence, bookings }).await
-    })
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
 }
 
 fn span_of(

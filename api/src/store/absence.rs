@@ -188,6 +188,55 @@ pub async fn drop_holds(
     .map(|_| ())
 }
 
+#[derive(FromQueryResult)]
+struct Lesson {
+    id: LessonId,
+}
+
+/// Group lessons of a tutor in this time that have not begun and that nobody is in.
+pub async fn empty_in(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    let (start, end) = (span.start(), span.end());
+    let lessons = Lesson::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM lessons
+           WHERE tutor_id = {tutor_id} AND capacity > 1 AND status = 'scheduled' AND starts_at > {now}
+             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({start}, {end}, '[)')
+             AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND occupies)
+           ORDER BY id"#
+    ))
+    .all(txn)
+    .await?;
+    Ok(lessons.into_iter().map(|lesson| lesson.id).collect())
+}
+
+/// Group lessons that have begun without their tutor, and that everybody had left by then; of these, this one, where one is
+/// given.
+pub async fn empty_due(
+    db: &impl ConnectionTrait,
+    lesson_id: Option<LessonId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    let lessons = Lesson::find_by_statement(raw_sql!(
+        Postgres,
+        // What has been over for longer is the past, and read by nobody to whom it matters.
+        r#"SELECT DISTINCT lessons.id FROM absences JOIN lessons USING (tutor_id)
+           WHERE time_off_id IS NOT NULL AND absences.starts_at <= {now} AND absences.ends_at > {now}::timestamptz - interval '7 days'
+             AND capacity > 1 AND status = 'scheduled' AND lessons.starts_at <= {now} AND lessons.starts_at > absences.created_at
+             AND tstzrange(lessons.starts_at, lessons.ends_at, '[)') && tstzrange(absences.starts_at, absences.ends_at, '[)')
+             AND ({lesson_id}::uuid IS NULL OR lessons.id = {lesson_id})
+             AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND occupies)
+           LIMIT 500"#
+    ))
+    .all(db)
+    .await?;
+    Ok(lessons.into_iter().map(|lesson| lesson.id).collect())
+}
+
 /// A booking whose lesson has begun without its tutor.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Due {

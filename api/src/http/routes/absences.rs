@@ -218,8 +218,8 @@ pub struct NewAbsence {
 
 /// Report that a tutor is absent.
 ///
-/// For the tutor and admins. Nothing can be booked in that time any more, as in time off, and what was only held is let
-/// go. The answer names the bookings, at most 500, that are `requested` or `confirmed` and have not begun: for each, admins are
+/// For the tutor and admins. Nothing can be booked in that time any more, as in time off, what was only held is let
+/// go, and group lessons that nobody is in are cancelled. The answer names the bookings, at most 500, that are `requested` or `confirmed` and have not begun: for each, admins are
 /// told who could take it over. The lessons stay until something becomes of them: `reassign_absence` finds other tutors,
 /// and `offer_absence` leaves it to the students; what nobody has decided when its lesson begins is cancelled, and the
 /// student gets credit. A dry run answers so, with 200, and writes nothing.

@@ -284,3 +284,42 @@ async fn a_dozen_lessons_take_as_many_statements_as_two() {
     }
     assert_eq!(counts[1], counts[2], "{counts:?}");
 }
+
+/// A lesson that nobody is in, and that nobody will give, does not stand for ever.
+#[tokio::test]
+async fn group_lessons_that_nobody_is_in_are_cancelled_by_an_absence() {
+    let world = World::new().await;
+    let tina = &world.tina.person;
+    let open = async |start: &str| {
+        let mut group = world.tina.lesson(start, 60);
+        group["capacity"] = json!(4);
+        let opened = tina.post("/v1/lessons", &group).await.expect(201);
+        format!("/v1/lessons/{}", text(&opened["id"]))
+    };
+    let (empty, left, other) = (
+        open(FIRST).await,
+        open(SECOND).await,
+        open("2027-03-03T08:00:00Z").await,
+    );
+    let join = format!("{left}/join");
+    let seat = world.sam.post(&join, &json!({})).await.expect(201);
+    world.test.run_jobs().await;
+    let path = world.tina.path("/absences");
+    let dry = format!("{path}?dry_run=true");
+    tina.post(&dry, &ill_on(DAY)).await.expect(200);
+    let status = async |lesson: &str| text(&tina.get(lesson).await.expect(200)["status"]);
+    assert_eq!(status(&empty).await, "scheduled");
+    world.report(DAY).await;
+    assert_eq!(status(&empty).await, "cancelled");
+    assert_eq!(status(&left).await, "scheduled");
+    assert_eq!(status(&other).await, "scheduled");
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tina, &[SECOND, "2027-03-03T08:00:00Z"]);
+    // And what everybody leaves later, when it begins.
+    let cancel = format!("/v1/bookings/{}/cancel", text(&seat["id"]));
+    world.sam.post(&cancel, &json!({})).await.expect(200);
+    world.test.set_clock(crate::support::at(SECOND));
+    world.settle().await;
+    assert_eq!(status(&left).await, "cancelled");
+    assert_eq!(status(&other).await, "scheduled");
+}
