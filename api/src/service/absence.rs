@@ -11,6 +11,7 @@ use super::{
     AbsenceId, TimeOffId, TutorId,
     booking::{BookingStatus, Detail, Side, turn},
     caller::Caller,
+    hold,
     idempotency::Reply,
     reassignment::{Substitute, substitutes_of},
     slot_search::RankedTutor,
@@ -28,7 +29,11 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{availability, interval::Span, lifecycle::Step};
+use scheduling::{
+    availability,
+    interval::Span,
+    lifecycle::{Actor, Step},
+};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -223,7 +228,9 @@ async fn close(
         note: String::new(),
     };
     store::time_off::insert(txn, tutor_id, &time_off, now).await?;
-    store::absence::drop_holds(txn, tutor_id, span, now).await?;
+    store::absence::drop_proposals(txn, tutor_id, span, now).await?;
+    let holds = store::absence::holds_in(txn, tutor_id, span).await?;
+    hold::take_back(txn, Actor::Tutor, holds, now).await?;
     let absence = Absence {
         id: AbsenceId::generate(),
         tutor_id,

@@ -154,8 +154,8 @@ pub async fn offer(
     .map(|_| ())
 }
 
-/// Lets go what is set aside of a tutor's time, which is locked: what is proposed for it, held or offered.
-pub async fn drop_holds(
+/// Ends what is proposed for a tutor's time, which is locked.
+pub async fn drop_proposals(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
     span: Span,
@@ -170,22 +170,30 @@ pub async fn drop_holds(
            WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND proposal_expires_at IS NOT NULL
              AND proposed_starts_at < {end} AND proposed_ends_at > {start}"#
     ))
-    .await?;
-    txn.execute_raw(raw_sql!(
-        Postgres,
-        // The others in a group lesson keep it, for all that is decided here.
-        r#"WITH dropped AS (
-               UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, version = bookings.version + 1,
-                   updated_at = {now}
-               FROM lessons
-               WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND bookings.status = 'held'
-                 AND lessons.starts_at < {end} AND lessons.ends_at > {start} AND lessons.starts_at > {start}::timestamptz - interval '8 hours'
-               RETURNING lesson_id)
-           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
-           WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM dropped)"#
-    ))
     .await
     .map(|_| ())
+}
+
+/// What is held of a tutor's time, or offered.
+pub async fn holds_in(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+) -> Result<Vec<BookingId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Hold {
+        id: BookingId,
+    }
+    let (start, end) = (span.start(), span.end());
+    let holds = Hold::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM lessons JOIN bookings ON lesson_id = lessons.id
+           WHERE tutor_id = {tutor_id} AND bookings.status = 'held'
+             AND tstzrange(lessons.starts_at, lessons.ends_at, '[)') && tstzrange({start}, {end}, '[)')"#
+    ))
+    .all(db)
+    .await?;
+    Ok(holds.into_iter().map(|hold| hold.id).collect())
 }
 
 #[derive(FromQueryResult)]
