@@ -143,8 +143,8 @@ impl Refusal {
 /// need another tutor: those that have not begun. A dry run tells of them, and notes nothing.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can
-/// be; [`Error::RequestInProgress`] if the claim was lost.
+/// [`Error::NotFound`]; [`Error::Conflict`] with `already_reported` for exactly the time of an absence that stands;
+/// [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can be; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn report<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -221,6 +221,10 @@ async fn close(
     let tutor = store::tutor::load(txn, &[tutor_id], now).await?;
     let tutor = tutor.get(&tutor_id).ok_or(Error::not_found("tutor"))?;
     let span = span_of(time, tutor.timetable.zone, now)?;
+    if let Some(first) = store::absence::standing_at(txn, tutor_id, span).await? {
+        let detail = format!("This absence is reported already: it is /v1/absences/{first}.");
+        return Err(Error::conflict("already_reported", detail));
+    }
     time_off::room(txn, tutor_id).await?;
     let time_off = time_off::TimeOff {
         id: TimeOffId::generate(),

@@ -61,6 +61,25 @@ pub async fn insert(
     .map(|_| ())
 }
 
+/// The absence of a tutor of exactly this time that stands, if one does.
+pub async fn standing_at(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+) -> Result<Option<AbsenceId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: AbsenceId,
+    }
+    let (start, end) = (span.start(), span.end());
+    let found = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM absences
+           WHERE tutor_id = {tutor_id} AND starts_at = {start} AND ends_at = {end} AND time_off_id IS NOT NULL LIMIT 1"#
+    ));
+    Ok(found.one(db).await?.map(|row| row.id))
+}
+
 pub async fn find(
     db: &impl ConnectionTrait,
     id: AbsenceId,

@@ -9,7 +9,8 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         extract::{DryRun, Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, Forbidden, InProgress, NotFound, NotSignedIn},
+        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn},
+        problem::Problem,
         validate,
     },
     service::{
@@ -229,7 +230,9 @@ pub struct NewAbsence {
     request_body(content = NewAbsence, example = json!({"first_date": "2026-12-01", "last_date": "2026-12-03", "reason": "illness"})),
     responses((status = 201, description = "Noted.", body = AbsenceReport, headers(("Location" = String))),
         (status = 200, description = "It would be noted so (`dry_run`).", body = AbsenceReport),
-        NotSignedIn, Forbidden, NotFound, BadBody, InProgress, Faults))]
+        (status = 409, description = "An absence of exactly this time stands already, also where this is a dry run (`already_reported`; `detail` names it); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, Forbidden, NotFound, BadBody, Faults))]
 pub async fn report(
     State(app): State<App>,
     tutor: EditedTutor,

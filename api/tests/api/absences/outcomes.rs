@@ -198,7 +198,10 @@ async fn what_is_offered_stays_so_when_another_absence_covers_it() {
     let booking = book(&world.sam, &world.tina, FIRST).await;
     let first = world.report(DAY).await;
     world.offer_all(&first).await;
-    let second = world.report(DAY).await;
+    let longer = json!({"first_date": DAY, "last_date": "2027-03-03", "reason": "illness"});
+    let path = world.tina.path("/absences");
+    let second = world.tina.person.post(&path, &longer).await.expect(201);
+    let second = format!("/v1/absences/{}", text(&second["id"]));
     for absence in [&first, &second] {
         assert_eq!(world.states(absence).await, ["offered"]);
     }

@@ -323,3 +323,27 @@ async fn group_lessons_that_nobody_is_in_are_cancelled_by_an_absence() {
     assert_eq!(status(&left).await, "cancelled");
     assert_eq!(status(&other).await, "scheduled");
 }
+
+#[tokio::test]
+async fn who_reports_the_same_absence_twice_is_told_of_the_first() {
+    let world = World::new().await;
+    let first = world.report(DAY).await;
+    let path = world.tina.path("/absences");
+    for (person, path) in [
+        (&world.tina.person, path.clone()),
+        (&world.admin, path.clone()),
+        (&world.tina.person, format!("{path}?dry_run=true")),
+    ] {
+        let mut again = ill_on(DAY);
+        again["reason"] = json!("family");
+        let problem = person.post(&path, &again).await;
+        let problem = problem.expect_problem(409, "already_reported");
+        assert!(text(&problem["detail"]).contains(&first), "{problem:#}");
+    }
+    assert_eq!(world.test.count("SELECT count(*) FROM absences").await, 1);
+    // A longer one is another one, and so is what was taken back.
+    let longer = json!({"first_date": DAY, "last_date": "2027-03-03", "reason": "illness"});
+    world.admin.post(&path, &longer).await.expect(201);
+    world.tina.person.delete(&first).await.expect(204);
+    world.report(DAY).await;
+}
