@@ -70,8 +70,8 @@ pub async fn insert_wish(
     Ok(id)
 }
 
-/// Lets whoever waits anew for something have turned down as many offers as the last time, and rest as long, if that has
-/// ended since.
+/// Lets whoever waits anew for a lesson, or for lessons of any length about the same with the same tutor, have turned down as
+/// many offers as the last time, and rest as long, if that has ended since.
 pub async fn carry_over(
     txn: &impl ConnectionTrait,
     id: WaitlistEntryId,
@@ -84,8 +84,8 @@ pub async fn carry_over(
                SELECT former.turned_down, former.rests_until
                FROM waitlist_entries AS anew JOIN waitlist_entries AS former USING (student_id)
                WHERE anew.id = {id} AND former.status NOT IN ('waiting', 'offered') AND former.updated_at > {since}
-                 AND (former.lesson_id, former.subject_id, former.level, former.minutes, former.tutor_id)
-                     IS NOT DISTINCT FROM (anew.lesson_id, anew.subject_id, anew.level, anew.minutes, anew.tutor_id)
+                 AND (former.lesson_id, former.subject_id, former.level, former.tutor_id)
+                     IS NOT DISTINCT FROM (anew.lesson_id, anew.subject_id, anew.level, anew.tutor_id)
                ORDER BY former.place DESC LIMIT 1) AS former
            WHERE entries.id = {id}"#
     ))

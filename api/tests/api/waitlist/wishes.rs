@@ -349,3 +349,25 @@ async fn a_wish_that_can_t_be_looked_after_for_a_fault_holds_up_no_other() {
     assert_eq!(standing(&world.olga, &entries[0]).await, waits(1));
     assert_eq!(standing(&world.mia, &entries[1]).await, is("offered"));
 }
+
+/// A wish for something a little different is none that nothing was offered for yet.
+#[tokio::test]
+async fn who_wishes_for_another_length_has_turned_down_as_much() {
+    let world = Wishes::new().await;
+    let entry = world.wait(&world.olga).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    world.olga.delete(&entry).await.expect(204);
+    let mut longer = wish(Some(&world.tutor), &[(FIRST, FOURTH)]);
+    longer["wish"]["minutes"] = json!(90);
+    let longer = place(&world.olga.post(WAITLIST, &longer).await);
+    let turned_down = "SELECT turned_down::bigint FROM waitlist_entries WHERE status = 'waiting'";
+    assert_eq!(world.test.count(turned_down).await, 1);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.olga, &longer).await, waits(1));
+    // With any tutor, it is something else.
+    world.olga.delete(&longer).await.expect(204);
+    let any = wish(None, &[(FIRST, FOURTH)]);
+    place(&world.olga.post(WAITLIST, &any).await);
+    assert_eq!(world.test.count(turned_down).await, 0);
+}
