@@ -209,16 +209,35 @@ LEFT JOIN lessons AS offered ON offered.id = holds.lesson_id
 LEFT JOIN tutors AS offering ON offering.id = offered.tutor_id
 LEFT JOIN users AS offering_users ON offering_users.id = offering.user_id";
 
-/// Who waits for the same seats; or for the same subject, level and tutor, if either says whom.
-const POSITION: &str = "CASE
-    WHEN entries.status = 'waiting' AND entries.lesson_id IS NOT NULL THEN 1 + (
-        SELECT count(*) FROM waitlist_entries AS others
-        WHERE others.status = 'waiting' AND others.lesson_id = entries.lesson_id AND others.place < entries.place)
-    WHEN entries.status = 'waiting' THEN 1 + (
-        SELECT count(*) FROM waitlist_entries AS others
-        WHERE others.status = 'waiting' AND others.lesson_id IS NULL
-          AND others.subject_id = entries.subject_id AND others.level = entries.level AND others.place < entries.place
-          AND coalesce(others.tutor_id = entries.tutor_id, true)) END";
+/// Who waits for the same seats.
+const SAME_SEATS: &str = "others.lesson_id = entries.lesson_id";
+
+/// Who waits for the same subject, level and tutor, if either says whom.
+const SAME_TIME: &str = "others.lesson_id IS NULL AND others.subject_id = entries.subject_id
+    AND others.level = entries.level AND coalesce(others.tutor_id = entries.tutor_id, true)";
+
+/// How many are ahead of somebody who waits as [`STATUS`] has it: who let an offer lapse is behind all, and of them who did so
+/// first is ahead.
+fn ahead(same: &str) -> String {
+    format!(
+        "(SELECT count(*) FROM waitlist_entries AS others
+          WHERE others.status = 'waiting' AND {same}
+            AND (entries.status = 'offered' AND holds.status = 'held' OR others.place < entries.place))
+         + (SELECT count(*) FROM bookings AS lapsed JOIN waitlist_entries AS others ON others.booking_id = lapsed.id
+          WHERE lapsed.expires_at <= $1 AND others.status = 'offered' AND {same}
+            AND (lapsed.status = 'requested' OR others.turned_down < 2)
+            AND (CASE WHEN lapsed.status = 'held' THEN lapsed.expires_at ELSE '-infinity' END, others.place)
+              < (CASE WHEN entries.status = 'offered' AND holds.status = 'held' THEN holds.expires_at ELSE '-infinity' END, entries.place))"
+    )
+}
+
+fn position() -> String {
+    let (for_seats, for_time) = (ahead(SAME_SEATS), ahead(SAME_TIME));
+    format!(
+        "CASE WHEN {STATUS} <> 'waiting' THEN NULL
+              WHEN entries.lesson_id IS NOT NULL THEN 1 + {for_seats} ELSE 1 + {for_time} END"
+    )
+}
 
 /// Entries, the newest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry>, DbErr> {
@@ -239,7 +258,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry
     if let Some(id) = filter.before {
         conditions.add("entries.id < ?", [id.into()]);
     }
-    let limit = filter.limit;
+    let (limit, position) = (filter.limit, position());
     let sql = format!(
         "SELECT entries.id, {STATUS} AS status, entries.student_id, students.name AS student_name, entries.lesson_id,
                 subjects.slug AS subject_slug, subjects.name AS subject_name, coalesce(lessons.level, entries.level) AS level,
@@ -247,7 +266,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry
                 coalesce(minutes, extract(epoch FROM lessons.ends_at - lessons.starts_at) / 60)::smallint AS minutes,
                 coalesce(window_starts, ARRAY[lessons.starts_at]) AS window_starts,
                 coalesce(window_ends, ARRAY[lessons.ends_at]) AS window_ends,
-                {POSITION} AS position, entries.booking_id, offered.id AS offered_lesson_id, offered.tutor_id AS offered_tutor_id,
+                {position} AS position, entries.booking_id, offered.id AS offered_lesson_id, offered.tutor_id AS offered_tutor_id,
                 offering.user_id AS offered_tutor_user_id, offering_users.name AS offered_tutor_name,
                 holds.starts_at AS offered_starts_at, holds.ends_at AS offered_ends_at,
                 CASE WHEN holds.status = 'held' THEN holds.expires_at END AS offer_expires_at, entries.created_at

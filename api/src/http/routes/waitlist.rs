@@ -51,7 +51,9 @@ pub struct WaitlistEntry {
     minutes: i16,
     /// The time of the group lesson, or the windows in which the lesson is to lie.
     windows: Vec<WaitlistWindow>,
-    /// 1 for who comes next of those who wait for the same; null without waiting.
+    /// 1 for who comes next of those who wait for the same; null without waiting. Of a wish, all are counted who wait for the
+    /// subject at the level with the tutor, where either names one: also those whose windows or length are others, and who may never want the
+    /// same hour.
     #[schema(required, minimum = 1, example = 3)]
     position: Option<i64>,
     /// What is offered right now.

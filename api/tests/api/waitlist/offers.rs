@@ -575,3 +575,54 @@ async fn a_run_for_seats_ends_and_the_next_one_goes_on() {
     world.test.run_jobs().await;
     assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
 }
+
+/// Nobody has written down yet that the offer is over, and it is told as if somebody had.
+#[tokio::test]
+async fn a_position_is_told_from_the_moment_on_when_an_offer_lapses() {
+    let world = World::new().await;
+    let (mia, nora, pia) = (&world.mia, &world.nora, &world.pia);
+    let (of_mia, of_nora) = (world.wait(mia).await, world.wait(nora).await);
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    let of_pia = world.wait(pia).await;
+    assert_eq!(standing(mia, &of_mia).await, is("offered"));
+    world.test.pass(TimeDelta::minutes(120));
+    let told = [
+        standing(nora, &of_nora).await,
+        standing(pia, &of_pia).await,
+        standing(mia, &of_mia).await,
+    ];
+    assert_eq!(told, [waits(1), waits(2), waits(3)]);
+    // The hours that nobody has slept through change nothing.
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    let settled = [
+        standing(nora, &of_nora).await,
+        standing(pia, &of_pia).await,
+        standing(mia, &of_mia).await,
+    ];
+    assert_eq!(settled, told);
+}
+
+/// A request that nobody answered costs no place.
+#[tokio::test]
+async fn who_was_not_answered_is_told_the_place_that_is_kept() {
+    let world = World::new().await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let wish = json!({"wish": {
+        "subject": "mathematics", "level": "School", "minutes": 60, "tutor_id": world.tutor.id.0,
+        "windows": [{"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)}],
+    }});
+    let asks = json!({"requires_approval": true});
+    let asks = world.tutor.edit(reqwest::Method::PUT, "/policy", &asks);
+    asks.await.expect(200);
+    let of_mia = place(&mia.post(WAITLIST, &wish).await);
+    world.test.run_jobs().await;
+    let of_nora = place(&nora.post(WAITLIST, &wish).await);
+    place(&accept(mia, &of_mia).await);
+    world.test.set_clock(at(SECOND));
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    assert_eq!(standing(nora, &of_nora).await, waits(2));
+}
