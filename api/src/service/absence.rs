@@ -296,14 +296,39 @@ fn ranked(substitutes: Option<Vec<Substitute>>) -> Vec<RankedTutor> {
     substitutes.map(|substitute| substitute.ranked).collect()
 }
 
-/// Absences of a tutor, in the order in which they were reported.
-pub async fn list(
-    app: &App,
-    tutor_id: TutorId,
-    after: Option<AbsenceId>,
-    limit: u32,
-) -> Result<Vec<Absence>, Error> {
-    Ok(store::absence::of_tutor(&app.db, tutor_id, after, limit.into()).await?)
+/// Which absences are listed, and where the page begins.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Only those of this tutor.
+    pub tutor: Option<TutorId>,
+    /// Only those that stand, or are taken back.
+    pub standing: Option<bool>,
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    pub after: Option<AbsenceId>,
+    pub limit: u32,
+}
+
+/// Absences in the order in which they were reported: for admins all, for a tutor the tutor's own.
+pub async fn list(app: &App, caller: &Caller, listing: Listing) -> Result<Vec<Absence>, Error> {
+    let filter = store::absence::Filter {
+        viewer: viewer(caller),
+        tutor: listing.tutor,
+        standing: listing.standing,
+        from: listing.from,
+        until: listing.until,
+        after: listing.after,
+        limit: listing.limit.into(),
+    };
+    Ok(store::absence::list(&app.db, filter).await?)
+}
+
+fn viewer(caller: &Caller) -> Viewer {
+    match caller {
+        Caller::Person(person) if person.is_admin() => Viewer::Centre,
+        Caller::Person(person) => Viewer::Tutor(person.tutor_id),
+        Caller::App(_) => Viewer::Tutor(None),
+    }
 }
 
 /// An absence, for its tutor and admins, with what became of the lessons.
@@ -323,12 +348,7 @@ pub async fn get(app: &App, caller: &Caller, id: AbsenceId) -> Result<Report, Er
 }
 
 async fn find(db: &impl ConnectionTrait, caller: &Caller, id: AbsenceId) -> Result<Absence, Error> {
-    let viewer = match caller {
-        Caller::Person(person) if person.is_admin() => Viewer::Centre,
-        Caller::Person(person) => Viewer::Tutor(person.tutor_id),
-        Caller::App(_) => Viewer::Tutor(None),
-    };
-    let found = store::absence::find(db, id, viewer).await?;
+    let found = store::absence::find(db, id, viewer(caller)).await?;
     found.ok_or(Error::not_found("absence"))
 }
 

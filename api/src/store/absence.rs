@@ -85,10 +85,7 @@ pub async fn find(
     id: AbsenceId,
     viewer: Viewer,
 ) -> Result<Option<Absence>, DbErr> {
-    let (sees_all, own) = match viewer {
-        Viewer::Centre => (true, None),
-        Viewer::Tutor(own) => (false, own),
-    };
+    let (sees_all, own) = seen_by(viewer);
     Absence::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
@@ -108,21 +105,52 @@ pub async fn lock(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), DbErr
     .map(|_| ())
 }
 
-/// Absences of a tutor, in the order in which they were reported.
-pub async fn of_tutor(
-    db: &impl ConnectionTrait,
-    tutor_id: TutorId,
-    after: Option<AbsenceId>,
-    limit: i64,
-) -> Result<Vec<Absence>, DbErr> {
+/// Which absences are listed, and where the page begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter {
+    pub viewer: Viewer,
+    pub tutor: Option<TutorId>,
+    /// Whether they stand, or are taken back.
+    pub standing: Option<bool>,
+    /// Absences that end after this.
+    pub from: Option<DateTime<Utc>>,
+    /// Absences that start before this.
+    pub until: Option<DateTime<Utc>>,
+    /// Absences that were reported after this one.
+    pub after: Option<AbsenceId>,
+    pub limit: i64,
+}
+
+/// Absences in the order in which they were reported.
+pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Absence>, DbErr> {
+    let (sees_all, own) = seen_by(filter.viewer);
+    let Filter {
+        tutor,
+        standing,
+        from,
+        until,
+        after,
+        limit,
+        ..
+    } = filter;
     Absence::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
-           WHERE tutor_id = {tutor_id} AND ({after}::uuid IS NULL OR id > {after})
+           WHERE ({sees_all} OR tutor_id = {own}) AND ({tutor}::uuid IS NULL OR tutor_id = {tutor})
+             AND ({standing}::boolean IS NULL OR (time_off_id IS NOT NULL) = {standing})
+             AND ({from}::timestamptz IS NULL OR ends_at > {from}) AND ({until}::timestamptz IS NULL OR starts_at < {until})
+             AND ({after}::uuid IS NULL OR id > {after})
            ORDER BY id LIMIT {limit}"#
     ))
     .all(db)
     .await
+}
+
+fn seen_by(viewer: Viewer) -> (bool, Option<TutorId>) {
+    match viewer {
+        Viewer::Centre => (true, None),
+        Viewer::Tutor(own) => (false, own),
+    }
 }
 
 /// A booking that needed another tutor when the absence was reported, as it was then.

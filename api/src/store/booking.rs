@@ -176,6 +176,8 @@ pub struct Filter {
     /// Only those whose tutor was absent by this report.
     pub absence: Option<AbsenceId>,
     pub status: Option<Vec<BookingStatus>>,
+    /// Only those for which another time is proposed, and can still be approved.
+    pub proposed: bool,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
     /// Bookings that start before this.
@@ -228,6 +230,7 @@ impl Filter {
             series: None,
             absence: None,
             status: None,
+            proposed: false,
             from: None,
             until: None,
             after: None,
@@ -281,6 +284,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
         let condition =
             "CASE WHEN bookings.expires_at <= $1 THEN 'expired' ELSE bookings.status END = ANY(?)";
         conditions.add(condition, [statuses.into()]);
+    }
+    if filter.proposed {
+        conditions.add("bookings.proposal_expires_at > $1", []);
     }
     if let Some(from) = filter.from {
         conditions.add("bookings.ends_at > ?", [from.into()]);

@@ -347,3 +347,46 @@ async fn who_reports_the_same_absence_twice_is_told_of_the_first() {
     world.tina.person.delete(&first).await.expect(204);
     world.report(DAY).await;
 }
+
+#[tokio::test]
+async fn the_centre_lists_all_absences_and_a_tutor_the_own_ones() {
+    let world = World::new().await;
+    let mut reported = Vec::new();
+    for (tutor, date) in [
+        (&world.tina, DAY),
+        (&world.theo, DAY),
+        (&world.tina, "2027-03-09"),
+    ] {
+        let path = tutor.path("/absences");
+        let noted = tutor.person.post(&path, &ill_on(date)).await.expect(201);
+        reported.push(text(&noted["id"]));
+    }
+    let back = format!("/v1/absences/{}", reported[2]);
+    world.tina.person.delete(&back).await.expect(204);
+    let listed = async |person: &Person, query: &str| {
+        let all = format!("/v1/absences{query}");
+        let listed = person.get(&all).await.expect(200);
+        let items = listed["items"].as_array().unwrap().iter();
+        items.map(|it| text(&it["id"])).collect::<Vec<_>>()
+    };
+    let (tina, theo) = (&world.tina.person, &world.theo.person);
+    assert_eq!(listed(&world.admin, "").await, reported);
+    assert_eq!(listed(tina, "").await, [&*reported[0], &reported[2]]);
+    assert_eq!(listed(theo, "").await, reported[1..2]);
+    assert_eq!(listed(&world.sam, "").await, [""; 0]);
+    let of_theo = format!("?tutor_id={}", world.theo.id);
+    assert_eq!(listed(&world.admin, &of_theo).await, reported[1..2]);
+    assert_eq!(listed(tina, &of_theo).await, [""; 0]);
+    let admin = &world.admin;
+    assert_eq!(listed(admin, "?standing=true").await, reported[..2]);
+    assert_eq!(listed(admin, "?standing=false").await, reported[2..]);
+    // The days are the tutors' own, which begin at eleven in the evening.
+    let until = "?to=2027-03-01T23:00:01Z";
+    assert_eq!(listed(admin, until).await, reported[..2]);
+    assert_eq!(listed(admin, "?to=2027-03-01T23:00:00Z").await, [""; 0]);
+    let from = "?from=2027-03-02T23:00:00Z";
+    assert_eq!(listed(admin, from).await, reported[2..]);
+    let pages = admin.pages_of_one("/v1/absences").await;
+    let pages: Vec<_> = pages.iter().map(|it| text(&it["id"])).collect();
+    assert_eq!(pages, reported);
+}
