@@ -438,9 +438,9 @@ async fn who_was_handed_over_cancels_freely_for_a_day_and_is_told_until_when() {
         world.admin.post(&path, &to).await.expect(200);
     };
     // An hour before the lesson, it is free until it begins; and credit else is free for a day.
-    for (week, before, then) in [
-        (1, TimeDelta::hours(1), None),
-        (2, TimeDelta::hours(25), Some(())),
+    for (week, before, changes) in [
+        (1, TimeDelta::hours(1), false),
+        (2, TimeDelta::hours(25), true),
     ] {
         let start = at("2027-03-02T09:00:00Z") + TimeDelta::weeks(week);
         let booking = book(&world.sam, &world.tutor, &start.to_rfc3339()).await;
@@ -449,7 +449,7 @@ async fn who_was_handed_over_cancels_freely_for_a_day_and_is_told_until_when() {
         hand_over(&booking).await;
         let told = quote(&world.sam, &booking).await;
         assert_eq!(told["now"], outcome("free", 0));
-        let until = then.map(|()| handed_over_at + day);
+        let until = changes.then_some(handed_over_at + day);
         assert_eq!(told["changes_at"], json!(until));
         let last = handed_over_at + day.min(before) - TimeDelta::seconds(1);
         world.test.set_clock(last);
