@@ -89,7 +89,7 @@ async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
-        Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson).await,
+        Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson, progress).await,
         Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor, progress).await,
     }
 }

@@ -52,7 +52,7 @@ pub struct Model {
     pub series_id: Option<SeriesId>,
     /// When the rule of the series wanted it, on the wall clock of the series: RFC 5545 `RECURRENCE-ID`.
     pub recurrence_id: Option<DateTime>,
-    /// When the tutor or the centre last moved it, confirmed, to another time.
+    /// When the tutor or the centre last moved it, confirmed, to another time or into the hands of another tutor.
     pub moved_at: Option<DateTimeUtc>,
     /// The time that the student wants instead, and the tutor has yet to approve; as the two that follow.
     pub proposed_starts_at: Option<DateTimeUtc>,

@@ -56,6 +56,7 @@ mod m20261122_000068_create_waitlist_entry;
 mod m20261122_000070_create_absence;
 mod m20261122_000072_add_proposed_time;
 mod m20261122_000073_mend_credit;
+mod m20261122_000074_tell_of_hand_overs;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -114,6 +115,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000070_create_absence::Migration),
             Box::new(m20261122_000072_add_proposed_time::Migration),
             Box::new(m20261122_000073_mend_credit::Migration),
+            Box::new(m20261122_000074_tell_of_hand_overs::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::lifecycle::Actor;
 
-/// For so long after somebody else moved a lesson its student can cancel it freely.
+/// For so long after somebody else moved a lesson, or handed it to another tutor, its student can cancel it freely.
 pub const FREE_AFTER_MOVE: TimeDelta = TimeDelta::hours(24);
 
 /// What cancelling means for the student, the most lenient first.
@@ -57,7 +57,7 @@ pub struct Policy {
 
 impl Policy {
     /// Windows, the most lenient first; after the last one it is [`Consequence::Charged`]. For `grace` after it was
-    /// booked, and for [`FREE_AFTER_MOVE`] after somebody else moved it, it can be cancelled freely. None where a window does not end later than
+    /// booked, and for [`FREE_AFTER_MOVE`] after somebody else moved it or handed it over, it can be cancelled freely. None where a window does not end later than
     /// the one before, or is not worse, or where a length of time is less than nothing.
     pub fn new(windows: Vec<Window>, grace: TimeDelta) -> Option<Self> {
         let zero = TimeDelta::zero();
@@ -80,6 +80,15 @@ impl Policy {
     }
 
     fn consequence(&self, booking: &Booking, now: DateTime<Utc>) -> Consequence {
+        let by_time = self.consequence_by_time(booking, now);
+        if booking.tutor_absent {
+            by_time.min(Consequence::Credit)
+        } else {
+            by_time
+        }
+    }
+
+    fn consequence_by_time(&self, booking: &Booking, now: DateTime<Utc>) -> Consequence {
         if booking.grace_ends(self).is_some_and(|end| now < end) {
             return Consequence::Free;
         }
@@ -110,8 +119,10 @@ pub struct Booking {
     pub starts_at: DateTime<Utc>,
     /// Since when it is booked.
     pub booked_at: DateTime<Utc>,
-    /// When somebody else than the student last moved it, if ever.
+    /// When somebody else than the student last moved it or handed it to another tutor, if ever.
     pub moved_at: Option<DateTime<Utc>>,
+    /// Whether its tutor has reported not to be there: then it is owed to the student, at worst.
+    pub tutor_absent: bool,
     /// How long the lesson is, in minutes.
     pub minutes: i32,
     /// How many minutes of the credit that paid for it can come back; none where it was not paid for by credit.
@@ -173,13 +184,9 @@ pub struct Quote {
     pub change: Option<(DateTime<Utc>, Outcome)>,
 }
 
-/// What it leads to, whenever that is, when nothing becomes of a booking because its tutor is absent: the lesson is owed
-/// to the student.
-pub fn quote_of_absence(booking: &Booking) -> Quote {
-    Quote {
-        outcome: booking.outcome(Consequence::Credit),
-        change: None,
-    }
+/// What it leads to when a lesson has begun without its tutor, and nobody has cancelled it: it is owed to the student.
+pub fn outcome_of_absence(booking: &Booking) -> Outcome {
+    booking.outcome(Consequence::Credit)
 }
 
 /// What it leads to when `by` cancels a booking at `now`. Only students bear consequences.

@@ -85,6 +85,8 @@ pub enum Step {
     Cancel,
     /// Let nothing become of a lesson whose tutor is absent.
     CallOff,
+    /// Set aside no longer what nobody has booked: the lesson is to be another, or its tutor or student is not to come.
+    TakeBack,
     /// Let the lesson be over.
     Complete,
     /// Say that the student was there after all.
@@ -146,7 +148,7 @@ pub struct Rule {
 }
 
 /// The steps that may be taken. There are no others.
-pub const RULES: [Rule; 30] = {
+pub const RULES: [Rule; 31] = {
     use Actor::{Admin, App, Clock, Student, Tutor};
     use BookingStatus::{
         Cancelled, Completed, Confirmed, Declined, Expired, Held, NoShow, Requested,
@@ -198,6 +200,13 @@ pub const RULES: [Rule; 30] = {
             Some(Held),
             Step::Cancel,
             &[Student, Admin, App],
+            BeforeExpiry,
+            Cancelled,
+        ),
+        rule(
+            Some(Held),
+            Step::TakeBack,
+            &[Tutor, Admin, App],
             BeforeExpiry,
             Cancelled,
         ),

@@ -4,7 +4,9 @@
 //! letting it lapse, goes behind all who wait then, and rests for as long as the offer stood: so room that nobody else
 //! waits for is free for all meanwhile, rather than offered to the same person again at once. Whoever has turned down
 //! [`MOST_TURNED_DOWN`] offers waits no longer. Who can't take what there is right now is passed over, and keeps the
-//! place; and so does whose offer the tutor or the centre takes back, or whose request the tutor does not grant, after an hour of rest in which others are asked.
+//! place; and so does whose offer the tutor or the centre takes back, or whose request the tutor does not grant, after an hour
+//! of rest in which others are asked. There is no rest where only the lesson has changed that was offered: it is offered
+//! anew.
 
 use chrono::{DateTime, Utc};
 

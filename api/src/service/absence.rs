@@ -11,6 +11,7 @@ use super::{
     AbsenceId, TimeOffId, TutorId,
     booking::{BookingStatus, Detail, Side, turn},
     caller::Caller,
+    hold,
     idempotency::Reply,
     reassignment::{Substitute, substitutes_of},
     slot_search::RankedTutor,
@@ -28,14 +29,17 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{availability, interval::Span, lifecycle::Step};
+use scheduling::{
+    availability,
+    interval::Span,
+    lifecycle::{Actor, Step},
+};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde::Serialize;
 use std::collections::HashMap;
 
 pub use crate::store::absence::Absence;
 pub use called_off::call_off;
-pub(super) use called_off::keep_offers;
 pub use offer::offer;
 pub use reassign::{Assignment, reassign};
 
@@ -135,12 +139,12 @@ impl Refusal {
     }
 }
 
-/// Closes a tutor's time, lets go what is set aside in it, and notes whose lessons need another tutor: those that have not
-/// begun. A dry run tells of them, and notes nothing.
+/// Closes a tutor's time, lets go what is set aside in it, cancels group lessons that nobody is in, and notes whose lessons
+/// need another tutor: those that have not begun. A dry run tells of them, and notes nothing.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can
-/// be; [`Error::RequestInProgress`] if the claim was lost.
+/// [`Error::NotFound`]; [`Error::Conflict`] with `already_reported` for exactly the time of an absence that stands;
+/// [`Error::Invalid`] for time that is over or too long, for more lessons or times off than there can be; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn report<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -155,11 +159,12 @@ pub async fn report<A: Serialize + Send + Sync>(
     let substitutes = substitutes(app, caller, seen.iter()).await?;
     let user_id = tutor.profile.user_id;
     let _turn = turn(app, user_id, tutor_id).await?;
-    transaction!(app.db, dry_run, |txn| {
+    let answer = transaction!(app.db, dry_run, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
         let now = app.clock.now();
         store::booking::expire(txn, &[user_id], now).await?;
         let (absence, span) = close(app, txn, tutor_id, time, reason).await?;
+        called_off::call_off_empty(txn, tutor_id, span, now).await?;
         let bookings = affected_in(txn, tutor_id, span, now).await?;
         let ids: Vec<_> = bookings.iter().map(|booking| booking.id).collect();
         store::absence::insert(txn, &absence, &ids).await?;
@@ -177,7 +182,9 @@ pub async fn report<A: Serialize + Send + Sync>(
         });
         let bookings = bookings.collect();
         reply.keep(txn, Report { absence, bookings }).await
-    })
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
 }
 
 fn span_of(
@@ -214,6 +221,10 @@ async fn close(
     let tutor = store::tutor::load(txn, &[tutor_id], now).await?;
     let tutor = tutor.get(&tutor_id).ok_or(Error::not_found("tutor"))?;
     let span = span_of(time, tutor.timetable.zone, now)?;
+    if let Some(first) = store::absence::standing_at(txn, tutor_id, span).await? {
+        let detail = format!("This absence is reported already: it is /v1/absences/{first}.");
+        return Err(Error::conflict("already_reported", detail));
+    }
     time_off::room(txn, tutor_id).await?;
     let time_off = time_off::TimeOff {
         id: TimeOffId::generate(),
@@ -221,7 +232,9 @@ async fn close(
         note: String::new(),
     };
     store::time_off::insert(txn, tutor_id, &time_off, now).await?;
-    store::absence::drop_holds(txn, tutor_id, span, now).await?;
+    store::absence::drop_proposals(txn, tutor_id, span, now).await?;
+    let holds = store::absence::holds_in(txn, tutor_id, span).await?;
+    hold::take_back(txn, Actor::Tutor, holds, now).await?;
     let absence = Absence {
         id: AbsenceId::generate(),
         tutor_id,
@@ -283,14 +296,39 @@ fn ranked(substitutes: Option<Vec<Substitute>>) -> Vec<RankedTutor> {
     substitutes.map(|substitute| substitute.ranked).collect()
 }
 
-/// Absences of a tutor, in the order in which they were reported.
-pub async fn list(
-    app: &App,
-    tutor_id: TutorId,
-    after: Option<AbsenceId>,
-    limit: u32,
-) -> Result<Vec<Absence>, Error> {
-    Ok(store::absence::of_tutor(&app.db, tutor_id, after, limit.into()).await?)
+/// Which absences are listed, and where the page begins.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Only those of this tutor.
+    pub tutor: Option<TutorId>,
+    /// Only those that stand, or are taken back.
+    pub standing: Option<bool>,
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    pub after: Option<AbsenceId>,
+    pub limit: u32,
+}
+
+/// Absences in the order in which they were reported: for admins all, for a tutor the tutor's own.
+pub async fn list(app: &App, caller: &Caller, listing: Listing) -> Result<Vec<Absence>, Error> {
+    let filter = store::absence::Filter {
+        viewer: viewer(caller),
+        tutor: listing.tutor,
+        standing: listing.standing,
+        from: listing.from,
+        until: listing.until,
+        after: listing.after,
+        limit: listing.limit.into(),
+    };
+    Ok(store::absence::list(&app.db, filter).await?)
+}
+
+fn viewer(caller: &Caller) -> Viewer {
+    match caller {
+        Caller::Person(person) if person.is_admin() => Viewer::Centre,
+        Caller::Person(person) => Viewer::Tutor(person.tutor_id),
+        Caller::App(_) => Viewer::Tutor(None),
+    }
 }
 
 /// An absence, for its tutor and admins, with what became of the lessons.
@@ -310,12 +348,7 @@ pub async fn get(app: &App, caller: &Caller, id: AbsenceId) -> Result<Report, Er
 }
 
 async fn find(db: &impl ConnectionTrait, caller: &Caller, id: AbsenceId) -> Result<Absence, Error> {
-    let viewer = match caller {
-        Caller::Person(person) if person.is_admin() => Viewer::Centre,
-        Caller::Person(person) => Viewer::Tutor(person.tutor_id),
-        Caller::App(_) => Viewer::Tutor(None),
-    };
-    let found = store::absence::find(db, id, viewer).await?;
+    let found = store::absence::find(db, id, viewer(caller)).await?;
     found.ok_or(Error::not_found("absence"))
 }
 
@@ -355,13 +388,27 @@ fn check_stands(absence: &Absence) -> Result<(), Error> {
     Err(Error::conflict("taken_back", detail))
 }
 
+/// Refuses to hand over, in a transaction that has locked the tutor's time, what the tutor is there for after all.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Conflict`] with `taken_back`.
+pub(super) async fn check_still_stands(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    id: AbsenceId,
+) -> Result<(), Error> {
+    check_stands(&find(txn, caller, id).await?)
+}
+
 /// Takes an absence back: the time is open again, and lessons that still are the tutor's stay so. One that is taken back
 /// already stays so.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn take_back(app: &App, caller: &Caller, id: AbsenceId) -> Result<(), Error> {
+    let tutor_id = find(&app.db, caller, id).await?.tutor_id;
     transaction!(app.db, |txn| {
+        time_off::lock_time(txn, tutor_id).await?;
         let absence = find(txn, caller, id).await?;
         let Some(time_off) = absence.time_off_id else {
             return Ok(());

@@ -324,6 +324,8 @@ pub struct Listing {
     pub needs_tutor: Option<bool>,
     /// Only those with one of these, where there are any.
     pub status: Option<Vec<BookingStatus>>,
+    /// Only those for which another time is proposed, and can still be approved.
+    pub proposed: bool,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
     pub after: Option<(DateTime<Utc>, BookingId)>,
@@ -335,6 +337,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
     let Listing {
         side,
         status,
+        proposed,
         student,
         tutor,
         lesson,
@@ -350,6 +353,7 @@ pub async fn list(app: &App, listing: Listing) -> Result<Vec<Detail>, Error> {
         lesson,
         needs_tutor,
         status,
+        proposed,
         from,
         until,
         after,

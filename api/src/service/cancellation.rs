@@ -38,7 +38,7 @@ pub async fn quote(app: &App, caller: &Caller, id: BookingId) -> Result<Quote, E
     let booking = booking::get(app, caller, id).await?;
     let now = app.clock.now();
     step::take(&booking, caller, Step::Cancel, now)?;
-    Ok(quoted(&app.db, caller, &booking, now).await?.0)
+    Ok(quoted(&app.db, caller, &booking, now).await?.quote)
 }
 
 /// Whether the caller may move a booking: a student as long as cancelling is free, for what has moved far enough ahead
@@ -55,7 +55,7 @@ pub(super) async fn check_movable(
     if booking.absence_offered {
         return Ok(());
     }
-    let (quote, _) = quoted(txn, caller, booking, now).await?;
+    let Quoted { quote, .. } = quoted(txn, caller, booking, now).await?;
     if quote.outcome.consequence == Consequence::Free {
         return Ok(());
     }
@@ -75,8 +75,11 @@ pub(super) async fn settle(
     if booking.status == BookingStatus::Held {
         return Ok(None);
     }
-    let (Quote { outcome, .. }, credit_days) = quoted(txn, caller, booking, now).await?;
-    let at_own_risk = step::actor(booking, caller) == Actor::Student && !booking.absence_offered;
+    let Quoted {
+        quote: Quote { outcome, .. },
+        credit_days,
+        at_own_risk,
+    } = quoted(txn, caller, booking, now).await?;
     let at_least = (!at_own_risk).then_some(GOOD_FOR_DAYS);
     give(
         txn,
@@ -89,14 +92,16 @@ pub(super) async fn settle(
     Ok(Some(outcome))
 }
 
-/// Does what follows from nothing becoming of a lesson because its tutor is absent; what that is.
+/// Does what follows from a lesson having begun without its tutor; what that is.
 pub(super) async fn settle_absence(
     txn: &DatabaseTransaction,
     booking: &Detail,
     now: DateTime<Utc>,
 ) -> Result<Outcome, Error> {
-    let (Quote { outcome, .. }, credit_days) = quoted_for_absence(txn, booking).await?;
-    let good_for = (Some(GOOD_FOR_DAYS), credit_days);
+    let policy = store::cancellation_policy::of_booking(txn, booking.id).await?;
+    let paid = booking.paid_credit_minutes;
+    let outcome = cancellation::outcome_of_absence(&known(booking, (paid > 0).then_some(paid)));
+    let good_for = (Some(GOOD_FOR_DAYS), policy.credit_days);
     give(txn, booking, outcome.credit_minutes, good_for, now).await?;
     Ok(outcome)
 }
@@ -124,17 +129,6 @@ async fn give(
     Ok(store::credit::issue(txn, whose, (minutes, expires_at), why, now).await?)
 }
 
-/// What nothing becoming of a lesson leads to whose tutor is absent, and for how many days credit is good.
-async fn quoted_for_absence(
-    db: &impl ConnectionTrait,
-    booking: &Detail,
-) -> Result<(Quote, i32), Error> {
-    let policy = store::cancellation_policy::of_booking(db, booking.id).await?;
-    let paid = booking.paid_credit_minutes;
-    let known = known(booking, (paid > 0).then_some(paid));
-    Ok((cancellation::quote_of_absence(&known), policy.credit_days))
-}
-
 /// What it meant for the student that a booking was cancelled or declined.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded {
@@ -158,35 +152,50 @@ fn minutes(booking: &Detail) -> i32 {
     i32::try_from(length.num_minutes()).unwrap_or_default()
 }
 
-/// What the caller's cancelling leads to, and for how many days credit is good that it gives. Only for students who cancel
-/// what is confirmed anything is looked up.
+/// What the caller's cancelling leads to.
+struct Quoted {
+    quote: Quote,
+    /// For how many days credit is good that it gives.
+    credit_days: i32,
+    /// Whether what expired meanwhile of the credit that paid is lost to the student.
+    at_own_risk: bool,
+}
+
+/// What the caller's cancelling leads to. Only for students who cancel what is confirmed anything is looked up: whoever else
+/// calls a lesson off, it costs the student nothing, nor does it where the tutor is absent.
 async fn quoted(
     db: &impl ConnectionTrait,
     caller: &Caller,
     booking: &Detail,
     now: DateTime<Utc>,
-) -> Result<(Quote, i32), Error> {
+) -> Result<Quoted, Error> {
     let by = step::actor(booking, caller);
-    if booking.absence_offered {
-        // Whoever cancels it: so it was promised.
-        return quoted_for_absence(db, booking).await;
-    }
     let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
-    let policy = if bears_consequences {
-        store::cancellation_policy::of_booking(db, booking.id).await?
+    let (policy, tutor_absent) = if bears_consequences {
+        let policy = store::cancellation_policy::of_booking(db, booking.id).await?;
+        (policy, store::absence::covers(db, booking.id).await?)
     } else {
-        CancellationPolicy {
+        let policy = CancellationPolicy {
             rules: Policy::default(),
             credit_days: CREDIT_DAYS,
-        }
+        };
+        (policy, false)
     };
+    let at_own_risk = by == Actor::Student && !tutor_absent;
     let paid = match booking.paid_credit_minutes {
         0 => None,
-        _ if by == Actor::Student => Some(store::credit::still_good(db, booking.id, now).await?),
+        _ if at_own_risk => Some(store::credit::still_good(db, booking.id, now).await?),
         paid => Some(paid),
     };
-    let quote = cancellation::quote(&policy.rules, by, &known(booking, paid), now);
-    Ok((quote, policy.credit_days))
+    let known = Booking {
+        tutor_absent,
+        ..known(booking, paid)
+    };
+    Ok(Quoted {
+        quote: cancellation::quote(&policy.rules, by, &known, now),
+        credit_days: policy.credit_days,
+        at_own_risk,
+    })
 }
 
 /// A booking as the rules know it, of which so many minutes of credit can come back.
@@ -195,6 +204,7 @@ fn known(booking: &Detail, paid: Option<i32>) -> Booking {
         starts_at: booking.starts_at,
         booked_at: booking.booked_at.unwrap_or(booking.created_at),
         moved_at: booking.moved_at,
+        tutor_absent: false,
         minutes: minutes(booking),
         paid,
     }

@@ -17,6 +17,7 @@ use super::{
     booking::{not_offered, span, translate, turn, unavailable},
     busy_time,
     caller::Caller,
+    hold,
     idempotency::Reply,
     slot::{About, Times},
     step,
@@ -325,7 +326,7 @@ impl Changes {
             minimum,
             decides_at: self.decides_at.or(kept),
         };
-        if lesson.seats_taken > seats.capacity.into() {
+        if lesson.seats_taken - lesson.seats_offered > seats.capacity.into() {
             let detail = "More students than that are in this lesson.";
             return Err(Error::conflict("seats_taken", detail));
         }
@@ -346,7 +347,27 @@ impl Changes {
     }
 }
 
-/// Edits a lesson that is yet to begin, if it is still at `version`. Nobody loses a seat by it.
+/// Takes back so many offers of seats, those of who came last; who they were made to waits on as if there had been none.
+async fn take_back_offers(
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    lesson: &GroupLesson,
+    at_most: usize,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if at_most == 0 || lesson.seats_offered == 0 {
+        return Ok(());
+    }
+    let mut offered = store::waitlist::offers_in(txn, lesson.id, now).await?;
+    let kept = offered.len().saturating_sub(at_most);
+    let offered = offered.split_off(kept);
+    let holds = hold::take_back(txn, actor(caller, lesson), offered, now).await?;
+    let students: Vec<_> = holds.iter().map(|hold| hold.student_id).collect();
+    Ok(store::waitlist::end_rest(txn, lesson.id, &students).await?)
+}
+
+/// Edits a lesson that is yet to begin, if it is still at `version`. Nobody loses a seat by it; what is offered of seats that
+/// are no more is taken back.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`] with `not_yours_to_decide`, [`Error::PreconditionFailed`];
@@ -365,6 +386,9 @@ pub async fn edit(
         let lesson = find_managed(txn, caller, id).await?;
         check_step(&lesson, Step::Reschedule, actor(caller, &lesson), now)?;
         let edited = changes.apply(&lesson, now)?;
+        let seats_left = i64::from(edited.seats.capacity) - lesson.seats_taken;
+        let too_many = usize::try_from(-seats_left).unwrap_or_default();
+        take_back_offers(txn, caller, &lesson, too_many, now).await?;
         if !store::group_lesson::update(txn, id, version, edited, now).await? {
             return Err(Error::PreconditionFailed);
         }

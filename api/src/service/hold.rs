@@ -15,12 +15,15 @@ use crate::{
     error::Error,
     store::{
         self,
-        booking::{Filter, Standing},
+        booking::{Filter, Side, Standing, row_status},
         job::Work,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, lifecycle::Step};
+use scheduling::{
+    interval::Span,
+    lifecycle::{self, Actor, Step},
+};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
@@ -114,16 +117,39 @@ pub async fn release(app: &App, caller: &Caller, id: BookingId) -> Result<(), Er
     })
 }
 
-/// A group lesson that is called off gives no credit back.
+/// Sets these aside no longer, on the word of somebody whose they are not: a student to whom one was offered waits on, and
+/// keeps the place. What they take is locked: the time of either of the two, or the seats. What it was.
 ///
 /// # Errors
-/// [`Error::Conflict`] with `group_lesson`.
-fn check_payable(hold: &Detail) -> Result<(), Error> {
-    if hold.capacity == 1 {
-        return Ok(());
+/// As [`step::take`].
+pub(super) async fn take_back(
+    txn: &impl ConnectionTrait,
+    by: Actor,
+    ids: Vec<BookingId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Detail>, Error> {
+    let filter = Filter {
+        limit: i64::try_from(ids.len()).unwrap_or(i64::MAX),
+        ids: Some(ids),
+        ..Filter::all(Side::centre(), true, now)
+    };
+    let holds = store::booking::list(txn, filter).await?;
+    let mut status = None;
+    for hold in &holds {
+        let standing = hold.standing(TimeDelta::zero());
+        let taken = lifecycle::take(&standing, Step::TakeBack, by, now);
+        status = Some(row_status(taken.map_err(step::refused)?));
     }
-    let detail = "A seat in a group lesson is not paid for with credit.";
-    Err(Error::conflict("group_lesson", detail))
+    let Some(status) = status else {
+        return Ok(holds);
+    };
+    let ids: Vec<_> = holds.iter().map(|hold| hold.id).collect();
+    if !store::booking::end_holds(txn, &ids, status, now).await? {
+        return Err(step::changed_meanwhile());
+    }
+    let lessons: Vec<_> = holds.iter().map(|hold| hold.lesson_id).collect();
+    store::lesson::cancel_all_if_empty(txn, &lessons, now).await?;
+    Ok(holds)
 }
 
 /// Books what is held: the hold becomes a booking with the same id. From a tutor who wants to be asked, a student
@@ -131,7 +157,7 @@ fn check_payable(hold: &Detail) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`], also of what has expired; [`Error::Forbidden`] with `not_yours_to_decide`; [`Error::Conflict`]
-/// with `tutor_suspended`, `group_lesson` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
+/// with `tutor_suspended` or `insufficient_credit`; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -161,7 +187,6 @@ pub async fn book<A: Serialize + Send + Sync>(
             return Err(step::changed_meanwhile());
         }
         if pay_with_credit {
-            check_payable(&hold)?;
             credit::pay(txn, (id, hold.student_id), span, now).await?;
         }
         match (standing.status, standing.expires_at) {

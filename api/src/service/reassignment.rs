@@ -1,10 +1,10 @@
 //! Finding another tutor for a lesson that is booked.
 
 use super::{
-    BookingId, TutorId, UserId,
+    AbsenceId, BookingId, TutorId, UserId, absence,
     booking::{
-        Detail, check_alone, check_taught, check_version, find, find_again, get, not_offered,
-        time_of, translate, turn, unavailable,
+        BookingStatus, Detail, check_alone, check_taught, check_version, find, find_again, get,
+        not_offered, time_of, translate, turn, unavailable,
     },
     caller::Caller,
     idempotency::Reply,
@@ -23,7 +23,7 @@ use ::entity::id::SubjectId;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
     interval::Span,
-    lifecycle::Step,
+    lifecycle::{Actor, Step},
     ranking::Standing,
     slots::{Occupancy, Period, room},
 };
@@ -35,19 +35,20 @@ use std::{
 };
 
 /// Hands a booking over to another tutor, who teaches the same and is free then, on the word of the centre, which may
-/// do so at short notice. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
+/// do so at short notice; so its student can cancel it freely for a day, as what is moved. The booking stays; its lesson is another, so that it leaves the calendar of the one tutor and
 /// comes into that of the other.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a booking or tutor that there is not, [`Error::PreconditionFailed`]; [`Error::Invalid`] for
-/// what the tutor does not teach; [`Error::Conflict`] as [`step::make`], with `same_tutor`, `own_lesson`,
+/// what the tutor does not teach; [`Error::Conflict`] as [`step::make`], with `taken_back` where it is because of an absence
+/// that stands no more, with `same_tutor`, `own_lesson`,
 /// `tutor_suspended`, `former_tutor`, and with `slot_unavailable` and its reasons; [`Error::RequestInProgress`] if the
 /// claim was lost.
 pub async fn reassign<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
     (id, versions): (BookingId, Option<Vec<i32>>),
-    tutor_id: TutorId,
+    (tutor_id, because_of): (TutorId, Option<AbsenceId>),
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let before = get(app, caller, id).await?;
@@ -60,6 +61,9 @@ pub async fn reassign<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         let booking = find_again(txn, caller, &before, now).await?;
         store::booking::expire(txn, &people, now).await?;
+        if let Some(absence) = because_of {
+            absence::check_still_stands(txn, caller, absence).await?;
+        }
         check_version(&booking, versions.as_deref())?;
         check_alone(&booking)?;
         step::take(&booking, caller, Step::Reschedule, now)?;
@@ -92,7 +96,14 @@ async fn hand_over(
     };
     let lesson_id = store::lesson::insert(txn, lesson, now).await;
     let lesson_id = lesson_id.map_err(translate)?;
-    store::booking::move_to(txn, booking.id, lesson_id, now).await?;
+    let as_seen = (booking.id, booking.version);
+    if !store::booking::move_to(txn, as_seen, lesson_id, now).await? {
+        return Err(step::changed_meanwhile());
+    }
+    if booking.status == BookingStatus::Confirmed && step::actor(booking, caller) != Actor::Student
+    {
+        store::booking::note_moved(txn, booking.id, now).await?;
+    }
     store::lesson::cancel_if_empty(txn, booking.lesson_id, now).await?;
     for lesson in [booking.lesson_id, lesson_id] {
         store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;

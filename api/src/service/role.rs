@@ -1,9 +1,10 @@
 //! What users may be, and what follows when that changes: whoever has got or lost a role holds another token from then
 //! on, so that one that was seen before is worth nothing now.
 
-use super::{UserId, session, transaction::transaction};
+use super::{UserId, hold, session, transaction::transaction};
 use crate::{app::App, error::Error, store};
 use chrono::{DateTime, Utc};
+use scheduling::lifecycle::Actor;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 pub use crate::store::account::{Account, Filter};
@@ -157,13 +158,16 @@ pub async fn admins(db: &DatabaseConnection) -> Result<Vec<Account>, Error> {
 }
 
 /// Suspends a user: all their sessions end, nobody finds or books them as a tutor, and they can't sign in. Lessons that are
-/// booked stay until somebody reassigns or cancels them.
+/// booked stay until somebody reassigns or cancels them; what is offered to or by them, which nobody could accept, is taken
+/// back, and whoever waits keeps the place.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Conflict`] with `last_admin` or `already_suspended`.
 pub async fn suspend(app: &App, id: UserId, reason: Option<&str>) -> Result<Account, Error> {
-    let now = app.clock.now();
-    transaction!(app.db, |txn| {
+    let suspended = transaction!(app.db, |txn| {
+        // Who is just accepting an offer comes before or after.
+        store::lock_time_of(txn, &[id]).await?;
+        let now = app.clock.now();
         let admins = store::account::lock_admins(txn).await?;
         check_admin_left(&admins, id)?;
         if within(txn, id).await?.suspended_at.is_some() {
@@ -172,8 +176,12 @@ pub async fn suspend(app: &App, id: UserId, reason: Option<&str>) -> Result<Acco
         }
         store::account::set_suspended(txn, id, Some((now, reason)), now).await?;
         store::session::delete_of_user(txn, id, None).await?;
+        let offers = store::waitlist::offers_of(txn, id, now).await?;
+        hold::take_back(txn, Actor::Admin, offers, now).await?;
         within(txn, id).await
-    })
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(suspended)
 }
 
 /// Ends a suspension.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{app::App, error::Error, store};
 use scheduling::availability;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde::Serialize;
 
 pub use crate::store::time_off::TimeOff;
@@ -88,6 +88,14 @@ pub(super) async fn room(db: &impl ConnectionTrait, id: TutorId) -> Result<(), E
     Err(Error::invalid("", "too_many", detail))
 }
 
+/// Locks the time of a tutor whose time off goes, before anything else: whoever hands lessons over because of it comes before
+/// or after.
+pub(super) async fn lock_time(txn: &DatabaseTransaction, tutor_id: TutorId) -> Result<(), Error> {
+    let user = store::tutor::user_of(txn, tutor_id).await?;
+    let user = user.ok_or(Error::not_found("tutor"))?;
+    Ok(store::lock_time_of(txn, &[user]).await?)
+}
+
 /// Takes back time off of a tutor who is still at `version`.
 ///
 /// # Errors
@@ -99,6 +107,7 @@ pub async fn delete(
     id: TimeOffId,
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
+        lock_time(txn, tutor_id).await?;
         begin_edit(app, txn, tutor_id, version).await?;
         if store::time_off::delete(txn, tutor_id, id).await? {
             Ok(())

@@ -61,15 +61,31 @@ pub async fn insert(
     .map(|_| ())
 }
 
+/// The absence of a tutor of exactly this time that stands, if one does.
+pub async fn standing_at(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+) -> Result<Option<AbsenceId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: AbsenceId,
+    }
+    let (start, end) = (span.start(), span.end());
+    let found = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM absences
+           WHERE tutor_id = {tutor_id} AND starts_at = {start} AND ends_at = {end} AND time_off_id IS NOT NULL LIMIT 1"#
+    ));
+    Ok(found.one(db).await?.map(|row| row.id))
+}
+
 pub async fn find(
     db: &impl ConnectionTrait,
     id: AbsenceId,
     viewer: Viewer,
 ) -> Result<Option<Absence>, DbErr> {
-    let (sees_all, own) = match viewer {
-        Viewer::Centre => (true, None),
-        Viewer::Tutor(own) => (false, own),
-    };
+    let (sees_all, own) = seen_by(viewer);
     Absence::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
@@ -89,21 +105,52 @@ pub async fn lock(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), DbErr
     .map(|_| ())
 }
 
-/// Absences of a tutor, in the order in which they were reported.
-pub async fn of_tutor(
-    db: &impl ConnectionTrait,
-    tutor_id: TutorId,
-    after: Option<AbsenceId>,
-    limit: i64,
-) -> Result<Vec<Absence>, DbErr> {
+/// Which absences are listed, and where the page begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter {
+    pub viewer: Viewer,
+    pub tutor: Option<TutorId>,
+    /// Whether they stand, or are taken back.
+    pub standing: Option<bool>,
+    /// Absences that end after this.
+    pub from: Option<DateTime<Utc>>,
+    /// Absences that start before this.
+    pub until: Option<DateTime<Utc>>,
+    /// Absences that were reported after this one.
+    pub after: Option<AbsenceId>,
+    pub limit: i64,
+}
+
+/// Absences in the order in which they were reported.
+pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Absence>, DbErr> {
+    let (sees_all, own) = seen_by(filter.viewer);
+    let Filter {
+        tutor,
+        standing,
+        from,
+        until,
+        after,
+        limit,
+        ..
+    } = filter;
     Absence::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, tutor_id, time_off_id, reason, starts_at, ends_at, created_at FROM absences
-           WHERE tutor_id = {tutor_id} AND ({after}::uuid IS NULL OR id > {after})
+           WHERE ({sees_all} OR tutor_id = {own}) AND ({tutor}::uuid IS NULL OR tutor_id = {tutor})
+             AND ({standing}::boolean IS NULL OR (time_off_id IS NOT NULL) = {standing})
+             AND ({from}::timestamptz IS NULL OR ends_at > {from}) AND ({until}::timestamptz IS NULL OR starts_at < {until})
+             AND ({after}::uuid IS NULL OR id > {after})
            ORDER BY id LIMIT {limit}"#
     ))
     .all(db)
     .await
+}
+
+fn seen_by(viewer: Viewer) -> (bool, Option<TutorId>) {
+    match viewer {
+        Viewer::Centre => (true, None),
+        Viewer::Tutor(own) => (false, own),
+    }
 }
 
 /// A booking that needed another tutor when the absence was reported, as it was then.
@@ -123,6 +170,15 @@ pub async fn affected(db: &impl ConnectionTrait, id: AbsenceId) -> Result<Vec<Af
     ))
     .all(db)
     .await
+}
+
+/// Whether the tutor of a booking is absent.
+pub async fn covers(db: &impl ConnectionTrait, id: BookingId) -> Result<bool, DbErr> {
+    let found = db.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM absent_bookings WHERE booking_id = {id} LIMIT 1"#
+    ));
+    Ok(found.await?.is_some())
 }
 
 /// Leaves it to the students of these bookings what becomes of them; the bookings have another version then.
@@ -145,8 +201,8 @@ pub async fn offer(
     .map(|_| ())
 }
 
-/// Lets go what is set aside of a tutor's time, which is locked: what is proposed for it, held or offered.
-pub async fn drop_holds(
+/// Ends what is proposed for a tutor's time, which is locked.
+pub async fn drop_proposals(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
     span: Span,
@@ -161,22 +217,79 @@ pub async fn drop_holds(
            WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND proposal_expires_at IS NOT NULL
              AND proposed_starts_at < {end} AND proposed_ends_at > {start}"#
     ))
-    .await?;
-    txn.execute_raw(raw_sql!(
-        Postgres,
-        // The others in a group lesson keep it, for all that is decided here.
-        r#"WITH dropped AS (
-               UPDATE bookings SET status = 'cancelled', expires_at = NULL, cancelled_at = {now}, version = bookings.version + 1,
-                   updated_at = {now}
-               FROM lessons
-               WHERE lessons.id = lesson_id AND tutor_id = {tutor_id} AND bookings.status = 'held'
-                 AND lessons.starts_at < {end} AND lessons.ends_at > {start} AND lessons.starts_at > {start}::timestamptz - interval '8 hours'
-               RETURNING lesson_id)
-           UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
-           WHERE status = 'tentative' AND id IN (SELECT lesson_id FROM dropped)"#
-    ))
     .await
     .map(|_| ())
+}
+
+/// What is held of a tutor's time, or offered.
+pub async fn holds_in(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+) -> Result<Vec<BookingId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Hold {
+        id: BookingId,
+    }
+    let (start, end) = (span.start(), span.end());
+    let holds = Hold::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM lessons JOIN bookings ON lesson_id = lessons.id
+           WHERE tutor_id = {tutor_id} AND bookings.status = 'held'
+             AND tstzrange(lessons.starts_at, lessons.ends_at, '[)') && tstzrange({start}, {end}, '[)')"#
+    ))
+    .all(db)
+    .await?;
+    Ok(holds.into_iter().map(|hold| hold.id).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Lesson {
+    id: LessonId,
+}
+
+/// Group lessons of a tutor in this time that have not begun and that nobody is in.
+pub async fn empty_in(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    let (start, end) = (span.start(), span.end());
+    let lessons = Lesson::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id FROM lessons
+           WHERE tutor_id = {tutor_id} AND capacity > 1 AND status = 'scheduled' AND starts_at > {now}
+             AND tstzrange(starts_at, ends_at, '[)') && tstzrange({start}, {end}, '[)')
+             AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND occupies)
+           ORDER BY id"#
+    ))
+    .all(txn)
+    .await?;
+    Ok(lessons.into_iter().map(|lesson| lesson.id).collect())
+}
+
+/// Group lessons that have begun without their tutor, and that everybody had left by then; of these, this one, where one is
+/// given.
+pub async fn empty_due(
+    db: &impl ConnectionTrait,
+    lesson_id: Option<LessonId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LessonId>, DbErr> {
+    let lessons = Lesson::find_by_statement(raw_sql!(
+        Postgres,
+        // What has been over for longer is the past, and read by nobody to whom it matters.
+        r#"SELECT DISTINCT lessons.id FROM absences JOIN lessons USING (tutor_id)
+           WHERE time_off_id IS NOT NULL AND absences.starts_at <= {now} AND absences.ends_at > {now}::timestamptz - interval '7 days'
+             AND capacity > 1 AND status = 'scheduled' AND lessons.starts_at <= {now} AND lessons.starts_at > absences.created_at
+             AND tstzrange(lessons.starts_at, lessons.ends_at, '[)') && tstzrange(absences.starts_at, absences.ends_at, '[)')
+             AND ({lesson_id}::uuid IS NULL OR lessons.id = {lesson_id})
+             AND NOT EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND occupies)
+           LIMIT 500"#
+    ))
+    .all(db)
+    .await?;
+    Ok(lessons.into_iter().map(|lesson| lesson.id).collect())
 }
 
 /// A booking whose lesson has begun without its tutor.

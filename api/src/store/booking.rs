@@ -10,8 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use scheduling::{cancellation::Outcome, interval::Span, lifecycle};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr,
-    EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
-    sea_query::Expr,
+    EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement, raw_sql,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -68,7 +67,7 @@ pub struct Detail {
     pub recurrence_id: Option<NaiveDateTime>,
     /// Whether the tutor is absent, and the student may take credit for it, or move it.
     pub absence_offered: bool,
-    /// When the tutor or the centre last moved it, confirmed, to another time.
+    /// When the tutor or the centre last moved it, confirmed, to another time or into the hands of another tutor.
     pub moved_at: Option<DateTime<Utc>>,
     /// The time that the student wants instead, if the tutor may still approve it; as the two that follow.
     pub proposed_starts_at: Option<DateTime<Utc>>,
@@ -171,10 +170,14 @@ pub struct Filter {
     /// Whether the tutor is suspended, or a tutor no longer.
     pub needs_tutor: Option<bool>,
     pub id: Option<BookingId>,
+    /// Only these.
+    pub ids: Option<Vec<BookingId>>,
     pub series: Option<SeriesId>,
     /// Only those whose tutor was absent by this report.
     pub absence: Option<AbsenceId>,
     pub status: Option<Vec<BookingStatus>>,
+    /// Only those for which another time is proposed, and can still be approved.
+    pub proposed: bool,
     /// Bookings that end after this.
     pub from: Option<DateTime<Utc>>,
     /// Bookings that start before this.
@@ -223,9 +226,11 @@ impl Filter {
             lesson: None,
             needs_tutor: None,
             id: None,
+            ids: None,
             series: None,
             absence: None,
             status: None,
+            proposed: false,
             from: None,
             until: None,
             after: None,
@@ -261,6 +266,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
     if let Some(id) = filter.id {
         conditions.add("bookings.id = ?", [id.into()]);
     }
+    if let Some(ids) = filter.ids {
+        let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+        conditions.add("bookings.id = ANY(?)", [ids.into()]);
+    }
     if let Some(id) = filter.series {
         conditions.add("bookings.series_id = ?", [id.into()]);
     }
@@ -275,6 +284,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Detai
         let condition =
             "CASE WHEN bookings.expires_at <= $1 THEN 'expired' ELSE bookings.status END = ANY(?)";
         conditions.add(condition, [statuses.into()]);
+    }
+    if filter.proposed {
+        conditions.add("bookings.proposal_expires_at > $1", []);
     }
     if let Some(from) = filter.from {
         conditions.add("bookings.ends_at > ?", [from.into()]);
@@ -355,7 +367,7 @@ pub async fn set_standing(
     Ok(updated.await?.rows_affected() == 1)
 }
 
-/// Notes that the tutor or the centre has moved a booking.
+/// Notes that the tutor or the centre has moved a booking, or handed it over.
 pub async fn note_moved(
     txn: &impl ConnectionTrait,
     id: BookingId,
@@ -490,6 +502,23 @@ pub async fn forget_holds(db: &impl ConnectionTrait, before: DateTime<Utc>) -> R
     Ok(deleted.await?.rows_affected())
 }
 
+/// Ends holds, on nobody's word who waits; whether all of them were still holds.
+pub async fn end_holds(
+    txn: &impl ConnectionTrait,
+    ids: &[BookingId],
+    status: BookingStatus,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let status = status.to_value();
+    let updated = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE bookings SET status = {status}, expires_at = NULL, cancelled_at = {now}, version = version + 1, updated_at = {now}
+           WHERE id = ANY({ids}) AND status = 'held'"#
+    ));
+    Ok(usize::try_from(updated.await?.rows_affected()).is_ok_and(|ended| ended == ids.len()))
+}
+
 /// How a booking ends.
 pub struct Cancellation<'a> {
     /// `Cancelled` or `Declined`.
@@ -531,27 +560,25 @@ pub async fn cancel(
     Ok(updated.rows_affected == 1)
 }
 
-/// Puts a booking into another lesson at the same time.
+/// Puts a booking that is still at `version` into another lesson at the same time; whether it was.
 pub async fn move_to(
     txn: &impl ConnectionTrait,
-    id: BookingId,
+    (id, version): (BookingId, i32),
     lesson_id: LessonId,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    booking::Entity::update_many()
-        .col_expr(
-            booking::Column::Version,
-            Expr::col(booking::Column::Version).add(1),
-        )
+) -> Result<bool, DbErr> {
+    let updated = booking::Entity::update_many()
         .set(booking::ActiveModel {
             lesson_id: Set(lesson_id),
+            version: Set(version + 1),
             updated_at: Set(now),
             ..Default::default()
         })
         .filter(booking::COLUMN.id.eq(id))
+        .filter(booking::COLUMN.version.eq(version))
         .exec(txn)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(updated.rows_affected == 1)
 }
 
 /// Notes the time that the student wants instead, if the booking is still at `version`; whether it was. Whoever does so
@@ -586,6 +613,31 @@ pub async fn drop_proposal(
     ))
     .await
     .map(|_| ())
+}
+
+/// When a student wanted lessons that this tutor, or the centre, declined, of what is ahead.
+pub async fn declined(
+    db: &impl ConnectionTrait,
+    student_id: UserId,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Span>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        starts_at: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.starts_at, bookings.ends_at FROM bookings JOIN lessons ON lessons.id = lesson_id
+           WHERE student_id = {student_id} AND tutor_id = {tutor_id} AND bookings.status = 'declined' AND bookings.starts_at > {now}"#
+    ))
+    .all(db)
+    .await?;
+    let spans = rows.into_iter();
+    Ok(spans
+        .filter_map(|row| Span::new(row.starts_at, row.ends_at))
+        .collect())
 }
 
 /// With which tutors each of these students has lessons that begin after `since`, and how many.

@@ -145,7 +145,7 @@ pub async fn cancel_all_if_empty(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET status = 'cancelled', expires_at = NULL, updated_at = {now}
-           WHERE id = ANY({ids}) AND status <> 'cancelled'
+           WHERE id = ANY({ids}) AND status <> 'cancelled' AND capacity = 1
              AND NOT EXISTS (SELECT 1 FROM bookings WHERE lesson_id = lessons.id AND occupies)"#
     ))
     .await

@@ -33,6 +33,12 @@ pub struct Profile {
     pub version: i32,
 }
 
+/// The user that a tutor is, or was.
+pub async fn user_of(db: &impl ConnectionTrait, id: TutorId) -> Result<Option<UserId>, DbErr> {
+    let found = tutor::Entity::find_by_id(id).one(db).await?;
+    Ok(found.map(|tutor| tutor.user_id))
+}
+
 /// The tutor that a user is, if any.
 pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<TutorId>, DbErr> {
     let row = tutor::Entity::find()

@@ -70,8 +70,8 @@ pub async fn insert_wish(
     Ok(id)
 }
 
-/// Lets whoever waits anew for something have turned down as many offers as the last time, and rest as long, if that has
-/// ended since.
+/// Lets whoever waits anew for a lesson, or for lessons of any length about the same with the same tutor, have turned down as
+/// many offers as the last time, and rest as long, if that has ended since.
 pub async fn carry_over(
     txn: &impl ConnectionTrait,
     id: WaitlistEntryId,
@@ -84,8 +84,8 @@ pub async fn carry_over(
                SELECT former.turned_down, former.rests_until
                FROM waitlist_entries AS anew JOIN waitlist_entries AS former USING (student_id)
                WHERE anew.id = {id} AND former.status NOT IN ('waiting', 'offered') AND former.updated_at > {since}
-                 AND (former.lesson_id, former.subject_id, former.level, former.minutes, former.tutor_id)
-                     IS NOT DISTINCT FROM (anew.lesson_id, anew.subject_id, anew.level, anew.minutes, anew.tutor_id)
+                 AND (former.lesson_id, former.subject_id, former.level, former.tutor_id)
+                     IS NOT DISTINCT FROM (anew.lesson_id, anew.subject_id, anew.level, anew.tutor_id)
                ORDER BY former.place DESC LIMIT 1) AS former
            WHERE entries.id = {id}"#
     ))
@@ -209,16 +209,35 @@ LEFT JOIN lessons AS offered ON offered.id = holds.lesson_id
 LEFT JOIN tutors AS offering ON offering.id = offered.tutor_id
 LEFT JOIN users AS offering_users ON offering_users.id = offering.user_id";
 
-/// Who waits for the same seats; or for the same subject, level and tutor, if either says whom.
-const POSITION: &str = "CASE
-    WHEN entries.status = 'waiting' AND entries.lesson_id IS NOT NULL THEN 1 + (
-        SELECT count(*) FROM waitlist_entries AS others
-        WHERE others.status = 'waiting' AND others.lesson_id = entries.lesson_id AND others.place < entries.place)
-    WHEN entries.status = 'waiting' THEN 1 + (
-        SELECT count(*) FROM waitlist_entries AS others
-        WHERE others.status = 'waiting' AND others.lesson_id IS NULL
-          AND others.subject_id = entries.subject_id AND others.level = entries.level AND others.place < entries.place
-          AND coalesce(others.tutor_id = entries.tutor_id, true)) END";
+/// Who waits for the same seats.
+const SAME_SEATS: &str = "others.lesson_id = entries.lesson_id";
+
+/// Who waits for the same subject, level and tutor, if either says whom.
+const SAME_TIME: &str = "others.lesson_id IS NULL AND others.subject_id = entries.subject_id
+    AND others.level = entries.level AND coalesce(others.tutor_id = entries.tutor_id, true)";
+
+/// How many are ahead of somebody who waits as [`STATUS`] has it: who let an offer lapse is behind all, and of them who did so
+/// first is ahead.
+fn ahead(same: &str) -> String {
+    format!(
+        "(SELECT count(*) FROM waitlist_entries AS others
+          WHERE others.status = 'waiting' AND {same}
+            AND (entries.status = 'offered' AND holds.status = 'held' OR others.place < entries.place))
+         + (SELECT count(*) FROM bookings AS lapsed JOIN waitlist_entries AS others ON others.booking_id = lapsed.id
+          WHERE lapsed.expires_at <= $1 AND others.status = 'offered' AND {same}
+            AND (lapsed.status = 'requested' OR others.turned_down < 2)
+            AND (CASE WHEN lapsed.status = 'held' THEN lapsed.expires_at ELSE '-infinity' END, others.place)
+              < (CASE WHEN entries.status = 'offered' AND holds.status = 'held' THEN holds.expires_at ELSE '-infinity' END, entries.place))"
+    )
+}
+
+fn position() -> String {
+    let (for_seats, for_time) = (ahead(SAME_SEATS), ahead(SAME_TIME));
+    format!(
+        "CASE WHEN {STATUS} <> 'waiting' THEN NULL
+              WHEN entries.lesson_id IS NOT NULL THEN 1 + {for_seats} ELSE 1 + {for_time} END"
+    )
+}
 
 /// Entries, the newest first.
 pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry>, DbErr> {
@@ -239,7 +258,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry
     if let Some(id) = filter.before {
         conditions.add("entries.id < ?", [id.into()]);
     }
-    let limit = filter.limit;
+    let (limit, position) = (filter.limit, position());
     let sql = format!(
         "SELECT entries.id, {STATUS} AS status, entries.student_id, students.name AS student_name, entries.lesson_id,
                 subjects.slug AS subject_slug, subjects.name AS subject_name, coalesce(lessons.level, entries.level) AS level,
@@ -247,7 +266,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Entry
                 coalesce(minutes, extract(epoch FROM lessons.ends_at - lessons.starts_at) / 60)::smallint AS minutes,
                 coalesce(window_starts, ARRAY[lessons.starts_at]) AS window_starts,
                 coalesce(window_ends, ARRAY[lessons.ends_at]) AS window_ends,
-                {POSITION} AS position, entries.booking_id, offered.id AS offered_lesson_id, offered.tutor_id AS offered_tutor_id,
+                {position} AS position, entries.booking_id, offered.id AS offered_lesson_id, offered.tutor_id AS offered_tutor_id,
                 offering.user_id AS offered_tutor_user_id, offering_users.name AS offered_tutor_name,
                 holds.starts_at AS offered_starts_at, holds.ends_at AS offered_ends_at,
                 CASE WHEN holds.status = 'held' THEN holds.expires_at END AS offer_expires_at, entries.created_at
@@ -305,16 +324,21 @@ struct Row {
 /// Somebody who waits for a seat.
 pub type ForSeat = (WaitlistEntryId, UserId);
 
-/// Who waits for a seat in a lesson.
+/// Who waits for a seat in a lesson and does not rest, so many behind a place, the first first.
 pub async fn waiting_for_seat(
     db: &impl ConnectionTrait,
     lesson_id: LessonId,
+    (after, limit): (Option<i64>, u16),
+    now: DateTime<Utc>,
 ) -> Result<Vec<Waiting<ForSeat>>, DbErr> {
+    let (after, limit) = (after.unwrap_or(0), i64::from(limit));
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT id, student_id, place, rests_until, NULL::smallint AS minutes, NULL::text AS subject_slug, NULL::text AS level,
                   NULL::timestamptz[] AS window_starts, NULL::timestamptz[] AS window_ends
-           FROM waitlist_entries WHERE lesson_id = {lesson_id} AND status = 'waiting'"#
+           FROM waitlist_entries
+           WHERE lesson_id = {lesson_id} AND status = 'waiting' AND place > {after} AND coalesce(rests_until <= {now}, true)
+           ORDER BY place LIMIT {limit}"#
     ))
     .all(db)
     .await?;
@@ -394,6 +418,77 @@ pub async fn note_offer(
            WHERE id = {id} AND status = 'waiting'"#
     ));
     Ok(updated.await?.rows_affected() == 1)
+}
+
+#[derive(FromQueryResult)]
+struct Offer {
+    id: BookingId,
+}
+
+/// The seats of a lesson that are offered, in the order of those to whom they are.
+pub async fn offers_in(
+    db: &impl ConnectionTrait,
+    lesson_id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<Vec<BookingId>, DbErr> {
+    let offers = Offer::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM bookings JOIN waitlist_entries AS entries ON entries.booking_id = bookings.id
+           WHERE bookings.lesson_id = {lesson_id} AND bookings.status = 'held' AND bookings.expires_at > {now}
+           ORDER BY place"#
+    ))
+    .all(db)
+    .await?;
+    Ok(offers.into_iter().map(|offer| offer.id).collect())
+}
+
+/// What is offered to a user as a student, or of the user's time as a tutor.
+pub async fn offers_of(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<BookingId>, DbErr> {
+    let offers = Offer::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT bookings.id FROM bookings
+           JOIN lessons ON lessons.id = bookings.lesson_id JOIN tutors ON tutors.id = lessons.tutor_id
+           WHERE bookings.status = 'held' AND bookings.expires_at > {now}
+             AND (bookings.student_id = {user_id} OR tutors.user_id = {user_id})
+             AND EXISTS (SELECT FROM waitlist_entries WHERE booking_id = bookings.id)"#
+    ))
+    .all(db)
+    .await?;
+    Ok(offers.into_iter().map(|offer| offer.id).collect())
+}
+
+/// Lets these students, who wait for a seat in a lesson, be offered one at once.
+pub async fn end_rest(
+    txn: &impl ConnectionTrait,
+    lesson_id: LessonId,
+    students: &[UserId],
+) -> Result<(), DbErr> {
+    let students: Vec<Uuid> = students.iter().map(|id| id.0).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries SET rests_until = NULL
+           WHERE lesson_id = {lesson_id} AND student_id = ANY({students}) AND status = 'waiting'"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Offers nothing to somebody who waits before then.
+pub async fn rest(
+    txn: &impl ConnectionTrait,
+    id: WaitlistEntryId,
+    until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE waitlist_entries SET rests_until = {until} WHERE id = {id} AND status = 'waiting'"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// Ends an entry whose student waits no more, and has no offer; whether it did.

@@ -5,6 +5,7 @@ mod reassigning;
 mod reporting;
 
 use crate::support::{Centre, Person, TestApp, TutorAtCentre};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Tina, who falls ill, with Theo and Thea, who teach the same; and a student, Sam.
@@ -68,6 +69,15 @@ impl World {
         let path = format!("{absence}/offers");
         let done = self.admin.post(&path, &json!({"all": true})).await;
         done.expect(200)["bookings"].as_array().unwrap().clone()
+    }
+
+    /// Makes cancelling cost the lesson, but for these windows.
+    async fn charge_after(&self, windows: &Value) {
+        let path = "/v1/cancellation-policy";
+        let etag = self.admin.get(path).await.etag();
+        let policy = json!({"policy": {"windows": windows, "grace_minutes": 0, "credit_days": 30}});
+        let replaced = self.admin.edit(Method::PUT, path, &etag, &policy).await;
+        replaced.expect(200);
     }
 
     async fn settle(&self) {

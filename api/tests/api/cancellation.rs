@@ -425,3 +425,34 @@ async fn a_guardian_who_is_an_admin_as_well_gains_nothing_by_moving_the_lesson()
     move_to(&ada, &booking, SECOND).await;
     assert_eq!(cancel(&ada, &booking).await, outcome("charged", 0));
 }
+
+#[tokio::test]
+async fn who_was_handed_over_cancels_freely_for_a_day_and_is_told_until_when() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    replace(&world.admin, "", usual()).await.expect(200);
+    let day = TimeDelta::days(1);
+    let hand_over = async |booking: &str| {
+        let path = format!("{booking}/reassign");
+        let to = json!({"tutor_id": theo.id.0});
+        world.admin.post(&path, &to).await.expect(200);
+    };
+    // An hour before the lesson, it is free until it begins; and credit else is free for a day.
+    for (week, before, changes) in [
+        (1, TimeDelta::hours(1), false),
+        (2, TimeDelta::hours(25), true),
+    ] {
+        let start = at("2027-03-02T09:00:00Z") + TimeDelta::weeks(week);
+        let booking = book(&world.sam, &world.tutor, &start.to_rfc3339()).await;
+        let handed_over_at = start - before;
+        world.test.set_clock(handed_over_at);
+        hand_over(&booking).await;
+        let told = quote(&world.sam, &booking).await;
+        assert_eq!(told["now"], outcome("free", 0));
+        let until = changes.then_some(handed_over_at + day);
+        assert_eq!(told["changes_at"], json!(until));
+        let last = handed_over_at + day.min(before) - TimeDelta::seconds(1);
+        world.test.set_clock(last);
+        assert_eq!(cancel(&world.sam, &booking).await, outcome("free", 0));
+    }
+}

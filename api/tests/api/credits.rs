@@ -604,3 +604,27 @@ async fn credit_that_comes_back_waits_for_who_takes_some_and_nobody_for_each_oth
     drop(taker);
     assert_eq!(world.test.deadlocks().await, 0, "deadlocks");
 }
+
+/// Only who is in it keeps a lesson that credit paid for as long as it is.
+#[tokio::test]
+async fn a_group_lesson_that_nobody_pays_for_with_credit_any_more_gets_longer() {
+    let world = World::new().await;
+    let tutor = &world.tutor.person;
+    let mut group = world.tutor.lesson(FIRST, 60);
+    group["capacity"] = json!(4);
+    let opened = tutor.post("/v1/lessons", &group).await.expect(201);
+    let lesson = format!("/v1/lessons/{}", opened["id"].as_str().unwrap());
+    world.grant(60, None).await;
+    let paid = json!({"pay_with": "credit"});
+    let joined = world.sam.post(&format!("{lesson}/join"), &paid).await;
+    let seat = format!(
+        "/v1/bookings/{}",
+        joined.expect(201)["id"].as_str().unwrap()
+    );
+    let longer = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::minutes(90)});
+    let path = format!("{lesson}/reschedule");
+    let refused = tutor.post(&path, &longer).await;
+    refused.expect_problem(409, "paid_with_credit");
+    cancel(&world.sam, &seat).await;
+    tutor.post(&path, &longer).await.expect(200);
+}

@@ -492,3 +492,25 @@ async fn who_is_refused_another_proposal_is_offered_the_time_of_the_first_one_as
         "{problem:#}"
     );
 }
+
+#[tokio::test]
+async fn a_tutor_lists_what_waits_for_an_answer() {
+    let world = World::new().await;
+    let proposed = world.confirmed(&world.sam, FIRST).await;
+    world.confirmed(&world.olga, SECOND).await;
+    propose(&world.sam, &proposed, THIRD).await.expect(200);
+    let open = async |person: &Person, side: &str| {
+        let path = format!("/v1/bookings?proposal=open{side}");
+        let listed = person.get(&path).await.expect(200);
+        let items = listed["items"].as_array().unwrap().iter();
+        let ids = items.map(|it| format!("/v1/bookings/{}", it["id"].as_str().unwrap()));
+        ids.collect::<Vec<_>>()
+    };
+    let tutor = &world.tutor.person;
+    assert_eq!(open(tutor, "&as=tutor").await, [&*proposed]);
+    assert_eq!(open(&world.sam, "").await, [&*proposed]);
+    assert_eq!(open(&world.olga, "").await, [""; 0]);
+    // Nobody has written down yet that it is too late.
+    world.test.pass(TimeDelta::hours(1));
+    assert_eq!(open(tutor, "&as=tutor").await, [""; 0]);
+}

@@ -256,3 +256,43 @@ async fn what_has_expired_of_the_other_tutor_is_in_nobodys_way() {
     let (status, answer) = reassign(&admin, &booking, theo.id.0).await;
     assert_eq!(status, 200, "{answer:#}");
 }
+
+/// Time waits for no lock: what it ends at that very moment is not handed over, and leaves nothing with anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_that_expires_while_it_is_handed_over_leaves_no_lesson_behind() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let before = centre.connected_tutor(&test, "Tina").await;
+    let after = centre.connected_tutor(&test, "Theo").await;
+    let (admin, student) = (test.admin("Ada").await, test.student("Sam").await);
+    let asks = json!({"requires_approval": true});
+    before.edit(Method::PUT, "/policy", &asks).await.expect(200);
+    let booking = book(&student, &before, "2027-03-03T09:00:00Z").await;
+    test.run_jobs().await;
+    let mut clock = test.own_connection().await;
+    // As the sweep does a moment later.
+    for sql in [
+        "BEGIN",
+        "UPDATE bookings SET status = 'expired', expires_at = NULL, version = version + 1",
+        "UPDATE lessons SET status = 'cancelled', expires_at = NULL",
+    ] {
+        sqlx::query(sql).execute(&mut clock).await.unwrap();
+    }
+    let handing_over = reassign(&admin, &booking, after.id.0);
+    let expiring = async {
+        test.until_waiting_for_a_lock(1).await;
+        sqlx::query("COMMIT").execute(&mut clock).await.unwrap();
+    };
+    let ((status, problem), ()) = tokio::join!(handing_over, expiring);
+    assert_eq!(
+        (status, &problem["code"]),
+        (409, &json!("expired")),
+        "{problem:#}"
+    );
+    let stand = "SELECT count(*) FROM lessons WHERE status <> 'cancelled'";
+    assert_eq!(test.count(stand).await, 0);
+    test.run_jobs().await;
+    for tutor in [&before, &after] {
+        crate::support::lesson::assert_starts(&test, tutor, &[]);
+    }
+}

@@ -31,6 +31,7 @@ fn booking(paid: Option<i32>) -> Booking {
         starts_at: utc("2026-06-10 10:00"),
         booked_at: utc("2026-05-10 10:00"),
         moved_at: None,
+        tutor_absent: false,
         minutes: 60,
         paid,
     }
@@ -184,9 +185,11 @@ fn policies() -> impl Strategy<Value = Policy> {
 fn bookings() -> impl Strategy<Value = Booking> {
     let paid = prop::option::of(1..=480);
     let moved = prop::option::of(1..400_000_i64);
-    (1..400_000_i64, moved, 1..=480, paid).prop_map(|(before, moved, minutes, paid)| Booking {
+    let bookings = (1..400_000_i64, moved, any::<bool>(), 1..=480, paid);
+    bookings.prop_map(|(before, moved, tutor_absent, minutes, paid)| Booking {
         booked_at: booking(None).starts_at - TimeDelta::seconds(before),
         moved_at: moved.map(|it| booking(None).starts_at - TimeDelta::seconds(it.min(before))),
+        tutor_absent,
         minutes,
         paid,
         ..booking(None)
@@ -214,6 +217,16 @@ proptest! {
             prop_assert_eq!(at(changes_at).outcome, outcome);
             prop_assert!(outcome.consequence > present.outcome.consequence);
         }
+    }
+
+    #[test]
+    fn an_absent_tutor_makes_it_credit_at_worst_and_nothing_else(policy in policies(), booking in bookings(), seconds in 1..400_000_i64) {
+        let now = booking.starts_at - TimeDelta::seconds(seconds);
+        let consequence = |tutor_absent| {
+            let booking = Booking { tutor_absent, ..booking };
+            quote(&policy, Actor::Student, &booking, now).outcome.consequence
+        };
+        prop_assert_eq!(consequence(true), consequence(false).min(Credit));
     }
 
     #[test]

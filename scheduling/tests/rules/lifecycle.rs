@@ -16,7 +16,7 @@ const ACTORS: [Actor; 5] = [
     Actor::Clock,
 ];
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step::Hold,
     Step::Request,
     Step::Confirm,
@@ -30,6 +30,7 @@ const STEPS: [Step; 16] = [
     Step::ExpireTime,
     Step::Cancel,
     Step::CallOff,
+    Step::TakeBack,
     Step::Complete,
     Step::RecordAttendance,
     Step::RecordNoShow,

@@ -91,7 +91,7 @@ struct AbsenceOutcome {
 #[derive(Serialize, ToSchema)]
 struct AbsenceRefusal {
     /// As `reassign_booking` refuses it; or `not_affected`, it is not of this absence; `settled`, something has become of
-    /// it; `only_requested`, which is the tutor's to answer, and not offered; `no_substitute`, nobody is left for it; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
+    /// it; `only_requested`, which is the tutor's to answer, and not offered; `no_substitute`, nobody is left for it; `taken_back`, the tutor is there after all; `changed_meanwhile`; `not_found`, there is no such tutor; `not_offered`,
     /// the tutor does not teach that; `unavailable`, which may be tried again.
     #[schema(value_type = String, example = "slot_unavailable")]
     code: &'static str,
@@ -189,7 +189,7 @@ async fn hand_over(
 /// Leave it to the students what becomes of their lessons.
 ///
 /// For admins. Each of these bookings then has an `absence_offer`: until the lesson begins its student, or a guardian, may
-/// cancel it for credit, or reschedule it where `may_reschedule` says so, whatever the cancellation policy says; who does
+/// cancel it, for credit where the cancellation policy does not make it free, or reschedule it where `may_reschedule` says so, whatever the policy says; who does
 /// neither gets the credit then. The API tells nobody of it: that is for the frontend, which reads `absence_offer`.
 /// What is offered already counts as done, and can still be handed over.
 #[utoipa::path(post, path = "/v1/absences/{id}/offers", tag = "absences", operation_id = "offer_absence",

@@ -9,12 +9,13 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         extract::{DryRun, Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
-        openapi::{BadBody, CrossOrigin, Faults, Forbidden, InProgress, NotFound, NotSignedIn},
+        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn},
+        problem::Problem,
         validate,
     },
     service::{
         AbsenceId, TutorId,
-        absence::{self, AffectedBooking, Report},
+        absence::{self, AffectedBooking, Listing, Report},
         caller::Caller,
         idempotency::{Claim, Reply},
     },
@@ -218,8 +219,8 @@ pub struct NewAbsence {
 
 /// Report that a tutor is absent.
 ///
-/// For the tutor and admins. Nothing can be booked in that time any more, as in time off, and what was only held is let
-/// go. The answer names the bookings, at most 500, that are `requested` or `confirmed` and have not begun: for each, admins are
+/// For the tutor and admins. Nothing can be booked in that time any more, as in time off, what was only held is let
+/// go, and group lessons that nobody is in are cancelled. The answer names the bookings, at most 500, that are `requested` or `confirmed` and have not begun: for each, admins are
 /// told who could take it over. The lessons stay until something becomes of them: `reassign_absence` finds other tutors,
 /// and `offer_absence` leaves it to the students; what nobody has decided when its lesson begins is cancelled, and the
 /// student gets credit. A dry run answers so, with 200, and writes nothing.
@@ -229,7 +230,9 @@ pub struct NewAbsence {
     request_body(content = NewAbsence, example = json!({"first_date": "2026-12-01", "last_date": "2026-12-03", "reason": "illness"})),
     responses((status = 201, description = "Noted.", body = AbsenceReport, headers(("Location" = String))),
         (status = 200, description = "It would be noted so (`dry_run`).", body = AbsenceReport),
-        NotSignedIn, Forbidden, NotFound, BadBody, InProgress, Faults))]
+        (status = 409, description = "An absence of exactly this time stands already, also where this is a dry run (`already_reported`; `detail` names it); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+            body = Problem, content_type = "application/problem+json"),
+        NotSignedIn, Forbidden, NotFound, BadBody, Faults))]
 pub async fn report(
     State(app): State<App>,
     tutor: EditedTutor,
@@ -280,6 +283,17 @@ pub struct AbsencePage {
     next_cursor: Option<String>,
 }
 
+impl AbsencePage {
+    fn new(found: Vec<absence::Absence>, limit: u32) -> Self {
+        let (items, next_cursor) = cursor::page(found, limit, |absence| absence.id);
+        let items = items.into_iter().map(|it| Absence::new(it, true));
+        Self {
+            items: items.collect(),
+            next_cursor,
+        }
+    }
+}
+
 #[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -307,11 +321,69 @@ pub async fn list(
     tutor: EditedTutor,
     Query(params): Query<AbsenceParams>,
 ) -> Result<axum::Json<AbsencePage>, Error> {
-    let after = cursor::read(params.cursor.as_deref())?;
-    let found = absence::list(&app, tutor.id, after, params.limit + 1).await?;
-    let (items, next_cursor) = cursor::page(found, params.limit, |absence| absence.id);
-    let items = items.into_iter().map(|it| Absence::new(it, true)).collect();
-    Ok(axum::Json(AbsencePage { items, next_cursor }))
+    let listing = Listing {
+        tutor: Some(tutor.id),
+        after: cursor::read(params.cursor.as_deref())?,
+        limit: params.limit + 1,
+        ..Listing::default()
+    };
+    let found = absence::list(&app, &tutor.caller, listing).await?;
+    Ok(axum::Json(AbsencePage::new(found, params.limit)))
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AllAbsencesParams {
+    /// Only of this tutor.
+    #[garde(skip)]
+    #[param(value_type = Option<Uuid>, nullable = false)]
+    tutor_id: Option<TutorId>,
+    /// Only those that stand, or only those that are taken back.
+    #[garde(skip)]
+    #[param(nullable = false)]
+    standing: Option<bool>,
+    /// Only absences that end after this instant.
+    #[garde(custom(validate::optional_instant))]
+    #[param(example = "2026-11-23T00:00:00Z")]
+    from: Option<DateTime<Utc>>,
+    /// Only absences that start before this instant.
+    #[garde(custom(validate::optional_instant))]
+    #[param(example = "2026-11-30T00:00:00Z")]
+    to: Option<DateTime<Utc>>,
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(min_length = 1, max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List absences of all tutors.
+///
+/// For admins, all; for a tutor, the tutor's own; for others there are none. In the order in which they were reported.
+#[utoipa::path(get, path = "/v1/absences", tag = "absences", operation_id = "list_all_absences",
+    security(("session" = [])), params(AllAbsencesParams),
+    responses((status = 200, description = "Absences.", body = AbsencePage), NotSignedIn, Faults))]
+pub async fn list_all(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    Query(params): Query<AllAbsencesParams>,
+) -> Result<axum::Json<AbsencePage>, Error> {
+    let caller = Caller::Person(holder.person.clone());
+    let listing = Listing {
+        tutor: params.tutor_id,
+        standing: params.standing,
+        from: params.from,
+        until: params.to,
+        after: cursor::read(params.cursor.as_deref())?,
+        limit: params.limit + 1,
+    };
+    let found = absence::list(&app, &caller, listing).await?;
+    Ok(axum::Json(AbsencePage::new(found, params.limit)))
 }
 
 /// Get an absence.

@@ -384,6 +384,13 @@ enum As {
     Centre,
 }
 
+/// How things stand with a proposed time.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ProposalState {
+    Open,
+}
+
 #[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -415,6 +422,11 @@ pub struct BookingParams {
     #[garde(skip)]
     #[param(inline)]
     status: Option<Status>,
+    /// Only bookings for which another time is proposed that the tutor may still approve: with `as=tutor`, those that wait for
+    /// the caller's answer.
+    #[garde(skip)]
+    #[param(inline, nullable = false)]
+    proposal: Option<ProposalState>,
     /// Only bookings that end after this instant.
     #[garde(custom(validate::optional_instant))]
     #[param(example = "2026-11-23T00:00:00Z")]
@@ -460,6 +472,7 @@ pub async fn list(
         lesson: params.lesson_id,
         needs_tutor: params.needs_tutor,
         status: params.status.map(|status| vec![status.into()]),
+        proposed: params.proposal.is_some(),
         from: params.from,
         until: params.to,
         after,

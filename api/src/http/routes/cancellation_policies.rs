@@ -71,7 +71,9 @@ pub struct CancellationWindow {
     consequence: Consequence,
 }
 
-/// What it means that a student cancels. Whoever else calls a lesson off, it is `free` for the student.
+/// What it means that a student cancels. Whoever else calls a lesson off, it is `free` for the student; and so is cancelling,
+/// for 24 hours or until the lesson begins, what somebody else has moved to another time or handed over to another tutor.
+/// From the moment on when the tutor is reported absent it is `credit` at worst.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancellationPolicy {

@@ -351,8 +351,8 @@ pub struct GroupLessonChanges {
 
 /// Edit a group lesson.
 ///
-/// By its tutor, an admin or a third-party app, before it begins. Nobody loses a seat by it. The title and the capacity
-/// follow in the tutor's Google Calendar shortly after. Whoever says anything about `minimum_students` or `decides_at`
+/// By its tutor, an admin or a third-party app, before it begins. Nobody loses a seat by it; what is
+/// offered of seats that are no more is taken back from those who wait, who keep their places. The title and the capacity follow in the tutor's Google Calendar shortly after. Whoever says anything about `minimum_students` or `decides_at`
 /// leaves it to be decided again.
 #[utoipa::path(patch, path = "/v1/lessons/{id}", tag = "lessons", operation_id = "edit_lesson",
     security(("session" = [])),
@@ -360,7 +360,7 @@ pub struct GroupLessonChanges {
         ("If-Match" = String, Header, description = "The ETag of what was read.")),
     request_body = GroupLessonChanges,
     responses((status = 200, description = "The lesson as changed.", body = GroupLesson, headers(("ETag" = String))),
-        (status = 409, description = "More students are in it than `capacity` (`seats_taken`), it has begun (`already_started`) or is cancelled (`already_cancelled`).",
+        (status = 409, description = "More students are in it than `capacity`, not counting those who are only offered a seat (`seats_taken`), it has begun (`already_started`) or is cancelled (`already_cancelled`).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Precondition, Faults))]
 pub async fn edit(
@@ -500,8 +500,9 @@ async fn call_off(
 /// Move a group lesson to another time.
 ///
 /// By its tutor, an admin or a third-party app, before it begins, also at short notice. All who are in it are moved with
-/// it, or nobody is: the tutor and each of them must be free then. Which of them is not is not told. A deadline stays,
-/// unless the lesson begins before it now.
+/// it, or nobody is: the tutor and each of them must be free then. Which of them is not is not told. Seats that are
+/// only offered are offered anew, of the lesson at its new time, to those who wait, who keep their places. A deadline stays, unless the lesson begins
+/// before it now.
 #[utoipa::path(post, path = "/v1/lessons/{id}/reschedule", tag = "lessons", operation_id = "reschedule_lesson",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the lesson."),

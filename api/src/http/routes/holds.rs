@@ -255,7 +255,7 @@ pub struct BookHoldParams {
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
             body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Faults))]
 pub async fn book(

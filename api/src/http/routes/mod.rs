@@ -97,6 +97,7 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(time_off::list, time_off::create))
         .routes(routes!(time_off::get, time_off::delete))
         .routes(routes!(absences::list, absences::report))
+        .routes(routes!(absences::list_all))
         .routes(routes!(absences::get, absences::take_back))
         .routes(routes!(absence_outcomes::reassign))
         .routes(routes!(absence_outcomes::offer))

@@ -39,6 +39,7 @@ pub struct NewTutor {
 ///
 /// For admins. The tutor must teach the subject at the level and be free at the time; notice, horizon and grid don't
 /// count, nor whether students find the tutor. `list_substitutes` says who can. The booking stays, in another lesson: it leaves the calendar of the one tutor and comes into that of the other.
+/// For 24 hours, or until the lesson begins, the student can cancel it freely, whatever the policy says; `quote_cancellation` says until when.
 #[utoipa::path(post, path = "/v1/bookings/{id}/reassign", tag = "bookings", operation_id = "reassign_booking",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the booking."),
@@ -78,7 +79,8 @@ async fn hand_over(
         answer: changed,
         claim,
     };
-    service::reassignment::reassign(&app, &caller, which, TutorId(new.tutor_id), reply)
+    let to = (TutorId(new.tutor_id), None);
+    service::reassignment::reassign(&app, &caller, which, to, reply)
         .await?
         .response()
 }

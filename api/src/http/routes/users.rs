@@ -248,7 +248,8 @@ pub struct NewSuspension {
 /// For admins. All sessions of the user end, and the user can't sign in. Nobody finds or books a tutor who is suspended;
 /// the lessons that are booked stay: `GET /v1/bookings?as=centre&needs_tutor=true&status=confirmed` lists those that wait
 /// for another tutor, `GET /v1/bookings/{id}/substitutes` says who could take one over, and
-/// `POST /v1/bookings/{id}/reassign` hands it over, however short the notice.
+/// `POST /v1/bookings/{id}/reassign` hands it over, however short the notice. What is offered to or by the user from the
+/// waitlist is taken back: whoever waits keeps the place.
 #[utoipa::path(post, path = "/v1/users/{id}/suspend", tag = "users", operation_id = "suspend_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
     request_body = NewSuspension,

@@ -51,7 +51,9 @@ pub struct WaitlistEntry {
     minutes: i16,
     /// The time of the group lesson, or the windows in which the lesson is to lie.
     windows: Vec<WaitlistWindow>,
-    /// 1 for who comes next of those who wait for the same; null without waiting.
+    /// 1 for who comes next of those who wait for the same; null without waiting. Of a wish, all are counted who wait for the
+    /// subject at the level with the tutor, where either names one: also those whose windows or length are others, and who may never want the
+    /// same hour.
     #[schema(required, minimum = 1, example = 3)]
     position: Option<i64>,
     /// What is offered right now.
@@ -256,7 +258,8 @@ impl NewWaitlistEntry {
 /// room, it is offered to those who wait, in the order in which they came: set aside for the student alone until
 /// `expires_at` of the `offer`, and then for the next. Who turns an offer down, or lets it lapse, waits behind all who wait
 /// then, and is offered nothing for as long as that offer stood; after three, no longer. Who can't take what there is
-/// right now (they have a lesson then, or a quota is used up, say) is passed over and keeps the place. A student waits
+/// right now (they have a lesson then, or a quota is used up, say) is passed over and keeps the place. No time is offered to a
+/// student that the tutor has declined to give them. A student waits
 /// for ten things at most. It ends by itself with the last window, or when the lesson begins or is cancelled.
 #[utoipa::path(post, path = "/v1/waitlist", tag = "waitlist", operation_id = "join_waitlist",
     security(("session" = [])),
@@ -413,7 +416,7 @@ pub struct AcceptParams {
 
 /// Accept an offer.
 ///
-/// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once.
+/// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once, and paid for with credit as any other lesson.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/accept", tag = "waitlist", operation_id = "accept_waitlist_offer",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the entry."), AcceptParams, IdempotencyHeader),
@@ -421,7 +424,7 @@ pub struct AcceptParams {
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
             body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
+        (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, Faults))]
 pub async fn accept(

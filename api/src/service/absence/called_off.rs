@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::Error,
     service::{
-        LessonId, UserId,
+        LessonId, TutorId, UserId,
         booking::{BookingStatus, Detail, Side},
         cancellation, step,
         transaction::transaction,
@@ -16,17 +16,22 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::lifecycle::{self, Actor, Step};
+use scheduling::{
+    interval::Span,
+    lifecycle::{self, Actor, Step},
+};
 use sea_orm::DatabaseTransaction;
 use std::collections::BTreeSet;
 
 /// Why bookings are cancelled whose tutor is absent.
 pub const TUTOR_ABSENT: &str = "tutor_absent";
 
-/// Cancels what has begun without its tutor, and gives the students credit. Whether there was any.
+/// Cancels what has begun without its tutor, and gives the students credit, if there are any. Whether there was any.
 pub async fn call_off(app: &App) -> Result<bool, Error> {
-    let due = store::absence::due(&app.db, None, app.clock.now()).await?;
-    let lessons: BTreeSet<LessonId> = due.iter().map(|due| due.lesson_id).collect();
+    let now = app.clock.now();
+    let due = store::absence::due(&app.db, None, now).await?;
+    let mut lessons: BTreeSet<LessonId> = due.iter().map(|due| due.lesson_id).collect();
+    lessons.extend(store::absence::empty_due(&app.db, None, now).await?);
     let mut any = false;
     for id in lessons {
         match call_off_one(app, id).await {
@@ -60,19 +65,47 @@ async fn call_off_one(app: &App, id: LessonId) -> Result<(), Error> {
         let bookings: Vec<Detail> = bookings.into_iter().filter(is_due).collect();
         for booking in &bookings {
             let standing = booking.standing(TimeDelta::zero());
-            lifecycle::take(&standing, Step::CallOff, Actor::Clock, now).map_err(step::refused)?;
-            cancel(txn, booking, (None, Some(TUTOR_ABSENT)), now).await?;
+            let taken = lifecycle::take(&standing, Step::CallOff, Actor::Clock, now);
+            let status = row_status(taken.map_err(step::refused)?);
+            cancel(txn, booking, status, now).await?;
         }
-        match bookings.first() {
-            None => return Ok(()),
-            Some(group) if group.capacity > 1 => {
-                let why = (None, Some(TUTOR_ABSENT));
-                store::group_lesson::cancel(txn, id, why, now).await?;
+        let is_single = bookings.first().map(|booking| booking.capacity == 1);
+        match is_single {
+            Some(true) => store::lesson::cancel_if_empty(txn, id, now).await?,
+            Some(false) => return cancel_group(txn, id, now).await,
+            None if store::absence::empty_due(txn, Some(id), now)
+                .await?
+                .is_empty() =>
+            {
+                return Ok(());
             }
-            Some(_) => store::lesson::cancel_if_empty(txn, id, now).await?,
+            None => return cancel_group(txn, id, now).await,
         }
         Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
     })
+}
+
+async fn cancel_group(
+    txn: &DatabaseTransaction,
+    id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let why = (None, Some(TUTOR_ABSENT));
+    store::group_lesson::cancel(txn, id, why, now).await?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
+}
+
+/// Cancels group lessons of a tutor that nobody is in, nor can join while the tutor's time is locked.
+pub(super) async fn call_off_empty(
+    txn: &DatabaseTransaction,
+    tutor_id: TutorId,
+    span: Span,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    for id in store::absence::empty_in(txn, tutor_id, span, now).await? {
+        cancel_group(txn, id, now).await?;
+    }
+    Ok(())
 }
 
 async fn confirmed(
@@ -89,32 +122,17 @@ async fn confirmed(
     Ok(store::booking::list(txn, filter).await?)
 }
 
-/// Cancels those bookings of a group lesson, which is being cancelled, to whose students it is left what becomes of them:
-/// they get the credit that they were promised, whoever cancels it and why. Its people are locked.
-pub async fn keep_offers(
-    txn: &DatabaseTransaction,
-    id: LessonId,
-    why: (Option<UserId>, Option<&str>),
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let bookings = confirmed(txn, id, now).await?;
-    for booking in bookings.iter().filter(|it| it.absence_offered) {
-        cancel(txn, booking, why, now).await?;
-    }
-    Ok(())
-}
-
 /// Cancels a booking for credit.
 async fn cancel(
     txn: &DatabaseTransaction,
     booking: &Detail,
-    (by, reason): (Option<UserId>, Option<&str>),
+    status: BookingStatus,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let cancellation = Cancellation {
-        status: row_status(lifecycle::BookingStatus::Cancelled),
-        by,
-        reason,
+        status,
+        by: None,
+        reason: Some(TUTOR_ABSENT),
         outcome: Some(cancellation::settle_absence(txn, booking, now).await?),
     };
     if store::booking::cancel(txn, booking.id, booking.version, cancellation, now).await? {

@@ -57,7 +57,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
     let mut handled = Vec::with_capacity(wanted.len());
     for (booking, tutors) in &wanted {
         let (booking, best) = (*booking, tutors.first().copied());
-        let outcome = hand_over(app, caller, affected(booking), best).await;
+        let outcome = hand_over(app, caller, (id, affected(booking)), best).await;
         handled.push(Handled { booking, outcome });
     }
     // Whoever is chosen for a lesson comes before those who stand in for whom somebody else was faster.
@@ -72,7 +72,8 @@ pub async fn reassign<A: Serialize + Send + Sync>(
             ) {
                 break;
             }
-            *outcome = hand_over(app, caller, affected(*booking), Some(*other)).await;
+            let affected = affected(*booking);
+            *outcome = hand_over(app, caller, (id, affected), Some(*other)).await;
         }
     }
     // Of its own, since what was handed over has transactions of its own.
@@ -82,7 +83,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
 async fn hand_over(
     app: &App,
     caller: &Caller,
-    affected: Option<&AffectedBooking>,
+    (absence, affected): (AbsenceId, Option<&AffectedBooking>),
     tutor: Option<TutorId>,
 ) -> Result<State, Refusal> {
     let affected = affected.ok_or(Refusal::new("not_affected"))?;
@@ -100,7 +101,8 @@ async fn hand_over(
         answer: |booking: Detail| booking.id,
         claim: None,
     };
-    let handed_over = reassignment::reassign(app, caller, as_seen, tutor, reply).await;
+    let to = (tutor, Some(absence));
+    let handed_over = reassignment::reassign(app, caller, as_seen, to, reply).await;
     handed_over.map_err(refusal)?;
     Ok(State::Reassigned)
 }

@@ -2,13 +2,13 @@
 
 use super::{
     GroupLesson, LessonStatus, actor, check_ahead, check_step, check_teaches, find, find_managed,
-    time_of,
+    take_back_offers, time_of,
 };
 use crate::{
     app::App,
     error::{Error, Obstacle},
     service::{
-        LessonId, UserId, absence,
+        LessonId, UserId,
         booking::{span, translate, turn, unavailable},
         caller::Caller,
         cancellation::GOOD_FOR_DAYS,
@@ -33,19 +33,17 @@ use serde::Serialize;
 /// Why bookings are cancelled of a lesson that too few students have joined.
 pub const TOO_FEW: &str = "too_few";
 
-/// Locks the seats of a lesson and the time of its tutor and of all who are in it: the students.
+/// Locks the seats of a lesson and the time of its tutor and of all who are in it.
 async fn lock_everybody(
     app: &App,
     txn: &DatabaseTransaction,
     lesson: &GroupLesson,
-) -> Result<Vec<UserId>, Error> {
+) -> Result<(), Error> {
     store::group_lesson::lock_seats(txn, lesson.id).await?;
     let students = store::group_lesson::students(txn, lesson.id).await?;
     let people = [&[lesson.tutor_user_id], &students[..]].concat();
     store::lock_time_of(txn, &people).await?;
-    store::booking::expire(txn, &people, app.clock.now()).await?;
-    // Somebody may have left before that.
-    Ok(store::group_lesson::students(txn, lesson.id).await?)
+    Ok(store::booking::expire(txn, &people, app.clock.now()).await?)
 }
 
 fn check_version(lesson: &GroupLesson, versions: Option<&[i32]>) -> Result<(), Error> {
@@ -84,15 +82,13 @@ pub async fn cancel<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-/// Cancels a lesson and all bookings in it: those who paid with credit get it back, and those whose tutor is absent what
-/// they were offered.
+/// Cancels a lesson and all bookings in it: those who paid with credit get it back.
 async fn cancel_all(
     txn: &DatabaseTransaction,
     id: LessonId,
     why: (Option<UserId>, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    absence::keep_offers(txn, id, why, now).await?;
     let paid = store::group_lesson::cancel(txn, id, why, now).await?;
     for booking in paid {
         store::credit::give_back(txn, booking, Some(GOOD_FOR_DAYS), now).await?;
@@ -100,8 +96,8 @@ async fn cancel_all(
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
 }
 
-/// Moves a lesson, and all who are in it, to another time at which the tutor and each of them is free. The tutor and the
-/// centre may disregard notice, horizon, grid and lengths. The lesson's version must be one of those that are given, if
+/// Moves a lesson, and all who are in it, to another time at which the tutor and each of them is free. Who is only offered a
+/// seat has said yes to no time: the offer is taken back, and made anew of what the lesson is then. The tutor and the centre may disregard notice, horizon, grid and lengths. The lesson's version must be one of those that are given, if
 /// any are.
 ///
 /// # Errors
@@ -118,11 +114,13 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
     let before = find_managed(&app.db, caller, id).await?;
     let _turn = turn(app, before.tutor_user_id, before.tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
-        let students = lock_everybody(app, txn, &before).await?;
+        lock_everybody(app, txn, &before).await?;
         let now = app.clock.now();
         let lesson = find_managed(txn, caller, id).await?;
         check_version(&lesson, versions.as_deref())?;
         check_step(&lesson, Step::Reschedule, actor(caller, &lesson), now)?;
+        take_back_offers(txn, caller, &lesson, usize::MAX, now).await?;
+        let students = store::group_lesson::students(txn, id).await?;
         check_move(app, txn, caller, &lesson, (&students, to)).await?;
         let moved = store::group_lesson::move_to(txn, id, to, now).await;
         moved.map_err(translate)?;

@@ -20,17 +20,39 @@ use crate::{
     store::{self, waitlist::ForTime},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scheduling::{interval::Span, quota::Quota, slots::slots, waitlist::in_turn};
+use scheduling::{
+    interval::Span,
+    quota::Quota,
+    slots::slots,
+    waitlist::{Waiting, in_turn},
+};
 use sea_orm::DatabaseTransaction;
 use std::{collections::HashMap, sync::Arc};
 
 /// So many offers a student can leave unanswered at a time, lest somebody keep the time of many from others.
 pub const MOST_OFFERS: i64 = 3;
 
-/// Offers the free seats of a lesson, until there are none left or everybody was asked.
-pub async fn offer_seats(app: &App, lesson: LessonId) -> Result<(), Error> {
-    let waiting = store::waitlist::waiting_for_seat(&app.db, lesson).await?;
-    let waiting = in_turn(waiting, app.clock.now());
+/// With so many who wait a run deals at most: each can have many windows, and a run must end within its time.
+pub const MOST_PER_RUN: u16 = 25;
+
+/// The place behind which another run is to go on, if there may be more than these.
+fn next_run<T>(waiting: &[Waiting<T>]) -> Option<i64> {
+    let last = waiting.last().map(|one| one.place);
+    last.filter(|_| waiting.len() == usize::from(MOST_PER_RUN))
+}
+
+/// Offers the free seats of a lesson to those behind a place, until there are none left; the place behind which another run
+/// is to go on, if there may be more of either.
+pub async fn offer_seats(
+    app: &App,
+    lesson: LessonId,
+    after: Option<i64>,
+) -> Result<Option<i64>, Error> {
+    let now = app.clock.now();
+    let page = (after, MOST_PER_RUN);
+    let waiting = store::waitlist::waiting_for_seat(&app.db, lesson, page, now).await?;
+    let next = next_run(&waiting);
+    let waiting = in_turn(waiting, now);
     let callers = in_names_of(app, waiting.iter().map(|(_, student)| *student)).await?;
     for (id, student) in waiting {
         let Some(caller) = callers.get(&student) else {
@@ -38,11 +60,11 @@ pub async fn offer_seats(app: &App, lesson: LessonId) -> Result<(), Error> {
         };
         match offer_seat(app, caller, (id, student), lesson).await {
             Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => pass_over(error)?,
+            Ok(false) => return Ok(None),
+            Err(error) => pass_over(app, id, error).await?,
         }
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Whether there was a seat left.
@@ -75,9 +97,6 @@ async fn offer_seat(
     })
 }
 
-/// With so many wishes a run deals at most: each can have many windows, and a run must end within its time.
-pub const MOST_PER_RUN: u16 = 25;
-
 /// Offers the free time of a tutor to each behind a place whose wish it can fulfil; the place behind which another run is
 /// to go on, if there may be more.
 pub async fn offer_time(
@@ -88,8 +107,7 @@ pub async fn offer_time(
     let now = app.clock.now();
     let page = (after, MOST_PER_RUN);
     let waiting = store::waitlist::waiting_for_time(&app.db, tutor, page, now).await?;
-    let last = waiting.last().map(|one| one.place);
-    let last = last.filter(|_| waiting.len() == usize::from(MOST_PER_RUN));
+    let next = next_run(&waiting);
     let waiting = in_turn(waiting, now);
     if !waiting.is_empty() {
         busy_time::read_if_stale(app, tutor).await;
@@ -99,10 +117,10 @@ pub async fn offer_time(
         if let Some(caller) = callers.get(&wish.student_id)
             && let Err(error) = offer_slot(app, caller, tutor, &wish).await
         {
-            pass_over(error)?;
+            pass_over(app, wish.id, error).await?;
         }
     }
-    Ok(last)
+    Ok(next)
 }
 
 /// The students, but for those who are suspended: what is offered is what the student could book.
@@ -118,16 +136,26 @@ async fn in_names_of(
     Ok(callers.collect())
 }
 
-/// Whoever can't take what there is keeps the place; a fault is none of theirs.
-fn pass_over(error: Error) -> Result<(), Error> {
+/// Whoever can't take what there is keeps the place. Nor is a fault any of theirs, nor of those who wait behind them: it is
+/// tried again when they have rested, which the sweep sees.
+async fn pass_over(app: &App, id: WaitlistEntryId, error: Error) -> Result<(), Error> {
     match error {
         Error::Conflict(_)
         | Error::Invalid(_)
         | Error::NotFound { .. }
-        | Error::Forbidden { .. } => Ok(()),
-        fault => Err(fault),
+        | Error::Forbidden { .. } => return Ok(()),
+        fault => {
+            tracing::error!(entry = %id, error = %fault, "nothing could be offered; left for later")
+        }
     }
+    let until = app.clock.now() + AFTER_FAULT;
+    transaction!(app.db, |txn| Ok(
+        store::waitlist::rest(txn, id, until).await?
+    ))
 }
+
+/// For so long nothing is offered to whom something could not be offered for a fault.
+const AFTER_FAULT: TimeDelta = TimeDelta::minutes(5);
 
 /// Says that a hold is an offer to somebody.
 ///
@@ -153,8 +181,10 @@ async fn offer_slot(
     wish: &ForTime,
 ) -> Result<(), Error> {
     let mut from = app.clock.now();
+    let declined = store::booking::declined(&app.db, wish.student_id, tutor, from).await?;
     for _ in 0..MOST_DAYS {
-        let Some((owner, span)) = first_slot(app, caller, (tutor, wish), from).await? else {
+        let first = first_slot(app, caller, (tutor, wish), (from, &declined)).await?;
+        let Some((owner, span)) = first else {
             return Ok(());
         };
         match offer_span(app, caller, (tutor, wish), (owner, span)).await {
@@ -206,12 +236,13 @@ async fn offer_span(
     })
 }
 
-/// The first time in the windows, from then on, at which the student could book this tutor, and the user that the tutor is.
+/// The first time in the windows, from then on, at which the student could book this tutor, who has not declined it, and the
+/// user that the tutor is.
 async fn first_slot(
     app: &App,
     caller: &Caller,
     (tutor, wish): (TutorId, &ForTime),
-    from: DateTime<Utc>,
+    (from, declined): (DateTime<Utc>, &[Span]),
 ) -> Result<Option<(UserId, Span)>, Error> {
     // What was offered just now is no longer free.
     app.cache.catch_up().await?;
@@ -230,7 +261,8 @@ async fn first_slot(
             return Ok(None);
         }
         let schedule = times.schedule(tutor, occupancy, &lengths);
-        if let Some(slot) = slots(&schedule, starts, length, now).next() {
+        let is_wanted = |slot: &Span| declined.iter().all(|it| it.intersect(slot).is_none());
+        if let Some(slot) = slots(&schedule, starts, length, now).find(is_wanted) {
             return Ok(Some((tutor.profile.user_id, slot)));
         }
     }

@@ -5,17 +5,13 @@ use crate::support::{
     Person, at, email,
     lesson::{FIRST, FOURTH, SECOND, THIRD, assert_starts, book},
 };
-use reqwest::Method;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 /// Cancelling costs the lesson from two days before it on.
 async fn strict(world: &World) {
-    let path = "/v1/cancellation-policy";
-    let etag = world.admin.get(path).await.etag();
     let windows = json!([{"minutes_before": 2880, "consequence": "free"}]);
-    let policy = json!({"policy": {"windows": windows, "grace_minutes": 0, "credit_days": 30}});
-    let replaced = world.admin.edit(Method::PUT, path, &etag, &policy).await;
-    replaced.expect(200);
+    world.charge_after(&windows).await;
 }
 
 async fn quote(student: &Person, booking: &str) -> Value {
@@ -38,7 +34,7 @@ async fn a_student_takes_credit_moves_it_or_does_nothing_whatever_the_policy_say
     let open = book(&world.olga, &world.tina, FOURTH).await;
     world.test.run_jobs().await;
     let absence = world.report(DAY).await;
-    assert_eq!(quote(&world.sam, &takes).await["consequence"], "charged");
+    assert_eq!(quote(&world.sam, &takes).await["consequence"], "credit");
     let ids = [&takes, &to_move, &waits].map(|booking| super::id_of(booking));
     let path = format!("{absence}/offers");
     let offers = json!({"booking_ids": ids});
@@ -160,6 +156,8 @@ async fn what_is_offered_and_then_handed_over_is_offered_no_more() {
     assert_eq!(codes(&done), ["reassigned"]);
     let seen = world.sam.get(&booking).await.expect(200);
     assert_eq!(seen["absence_offer"], json!(null));
+    assert_eq!(quote(&world.sam, &booking).await["consequence"], "free");
+    world.test.pass(TimeDelta::days(1));
     assert_eq!(quote(&world.sam, &booking).await["consequence"], "charged");
     let path = format!("{absence}/offers");
     let again = json!({"booking_ids": [super::id_of(&booking), uuid::Uuid::now_v7()]});
@@ -200,7 +198,10 @@ async fn what_is_offered_stays_so_when_another_absence_covers_it() {
     let booking = book(&world.sam, &world.tina, FIRST).await;
     let first = world.report(DAY).await;
     world.offer_all(&first).await;
-    let second = world.report(DAY).await;
+    let longer = json!({"first_date": DAY, "last_date": "2027-03-03", "reason": "illness"});
+    let path = world.tina.path("/absences");
+    let second = world.tina.person.post(&path, &longer).await.expect(201);
+    let second = format!("/v1/absences/{}", text(&second["id"]));
     for absence in [&first, &second] {
         assert_eq!(world.states(absence).await, ["offered"]);
     }
@@ -247,9 +248,9 @@ async fn a_group_lesson_without_its_tutor_is_called_off_for_all_in_it() {
     assert_eq!(seen["status"], "cancelled");
 }
 
-/// Also where the tutor cancels the lesson as a whole, or too few have joined it.
+/// Also where the tutor cancels the lesson as a whole, or too few have joined it: neither is of the student's doing.
 #[tokio::test]
-async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
+async fn who_is_offered_credit_pays_nothing_however_a_group_lesson_ends() {
     let world = World::new().await;
     let mut lessons = Vec::new();
     let decides_at = "2027-03-02T07:00:00Z";
@@ -274,11 +275,17 @@ async fn who_is_offered_credit_gets_it_however_a_group_lesson_ends() {
     let absence = world.report(DAY).await;
     assert_eq!(codes(&world.offer_all(&absence).await), ["offered"; 2]);
     cancel(&world.tina.person, &lessons[0]).await;
-    assert_eq!(world.credit(&world.sam).await, 60);
     world.test.set_clock(at(decides_at));
     world.settle().await;
-    assert_eq!(world.states(&absence).await, ["credited"; 2]);
-    assert_eq!(world.credit(&world.sam).await, 120);
+    assert_eq!(world.states(&absence).await, ["cancelled"; 2]);
+    let listed = world.sam.get("/v1/bookings").await.expect(200);
+    let seats = listed["items"].as_array().unwrap();
+    assert_eq!(seats.len(), 2);
+    for seat in seats {
+        let nothing = json!({"consequence": "free", "credit_minutes": 0, "charged_minutes": 0});
+        assert_eq!(seat["cancellation"], nothing);
+    }
+    assert_eq!(world.credit(&world.sam).await, 0);
 }
 
 /// The server was down: what was over before anybody could call it off has still not taken place.
@@ -295,4 +302,41 @@ async fn a_lesson_without_its_tutor_is_never_completed() {
     assert_eq!(seen["status"], "cancelled");
     assert_eq!(world.states(&absence).await, ["credited"]);
     assert_eq!(world.credit(&world.sam).await, 60);
+}
+
+/// Until its tutor was absent it could be cancelled freely: that is no worse now, and nothing is.
+#[tokio::test]
+async fn an_absence_costs_a_student_nothing_whoever_cancels() {
+    let world = World::new().await;
+    strict(&world).await;
+    let later = "2027-03-05T08:00:00Z";
+    let free = book(&world.sam, &world.tina, later).await;
+    let late = book(&world.sam, &world.tina, FIRST).await;
+    let tutors = book(&world.olga, &world.tina, SECOND).await;
+    let centres = book(&world.olga, &world.tina, THIRD).await;
+    world.report("2027-03-05").await;
+    let absence = world.report(DAY).await;
+    let outcome = |consequence: &str, credit: i64, charged: i64| json!({"consequence": consequence, "credit_minutes": credit, "charged_minutes": charged});
+    let path = format!("{free}/cancellation-quote");
+    let told = world.sam.get(&path).await.expect(200);
+    assert_eq!(told["now"], outcome("free", 0, 0));
+    assert_eq!(told["changes_at"], "2027-03-03T08:00:00Z");
+    assert_eq!(told["then"], outcome("credit", 60, 60));
+    let done = cancel(&world.sam, &free).await["cancellation"].clone();
+    assert_eq!(done, outcome("free", 0, 0));
+    // Whether the student is left to choose yet, or not.
+    assert_eq!(quote(&world.sam, &late).await, outcome("credit", 60, 60));
+    let done = cancel(&world.sam, &late).await["cancellation"].clone();
+    assert_eq!(done, outcome("credit", 60, 60));
+    assert_eq!(world.credit(&world.sam).await, 60);
+    world.offer_all(&absence).await;
+    for (person, booking) in [(&world.tina.person, &tutors), (&world.admin, &centres)] {
+        let done = cancel(person, booking).await["cancellation"].clone();
+        assert_eq!(done, outcome("free", 0, 0));
+    }
+    assert_eq!(world.credit(&world.olga).await, 0);
+    assert_eq!(
+        world.states(&absence).await,
+        ["credited", "cancelled", "cancelled"]
+    );
 }

@@ -211,6 +211,7 @@ async fn what_can_not_be_handed_over_is_in_no_others_way() {
 async fn of_a_students_choice_and_the_centres_exactly_one_is_made() {
     let world = World::of(crowded().await).await;
     let rounds = from_env("ROUNDS").unwrap_or(5);
+    world.charge_after(&json!([])).await;
     let mut tally = Tally::new("a student's choice and the centre's");
     let (mut chosen, mut credit) = (0, 0);
     for round in 0..rounds {
@@ -250,6 +251,80 @@ async fn of_a_students_choice_and_the_centres_exactly_one_is_made() {
     }
     println!("{chosen} of {rounds} were the student's");
     tally.expect_only(&[200, 409]);
+    world.test.expect_nobody_double_booked().await;
+    assert_eq!(world.test.deadlocks().await, 0);
+}
+
+/// What was read before the tutor came back is not acted on after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_handed_over_once_the_absence_is_taken_back() {
+    let world = World::new().await;
+    for start in [FIRST, SECOND] {
+        book(&world.sam, &world.tina, start).await;
+    }
+    let absence = world.report(DAY).await;
+    let tina = uuid::Uuid::parse_str(&world.tina.person.id().await).unwrap();
+    let key = tina.as_u64_pair().1.cast_signed();
+    let mut other = world.test.own_connection().await;
+    // As who takes it back, and is just being quicker.
+    for sql in [
+        "BEGIN".to_owned(),
+        format!("SELECT pg_advisory_xact_lock({key})"),
+        "DELETE FROM time_off".to_owned(),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut other)
+            .await
+            .unwrap();
+    }
+    let all = json!({"all": true});
+    let reassigning = world.reassign(&absence, &all);
+    let taking_back = async {
+        world.test.until_waiting_for_a_lock(1).await;
+        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+    };
+    let (done, ()) = tokio::join!(reassigning, taking_back);
+    assert_eq!(codes(&done), ["taken_back"; 2]);
+    assert_eq!(world.states(&absence).await, ["kept"; 2]);
+}
+
+/// Whoever takes it back waits for who hands over, and the other way round, and neither in a circle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn handing_over_and_taking_back_wait_for_each_other_in_no_circle() {
+    let world = World::of(crowded().await).await;
+    let rounds = from_env("ROUNDS").unwrap_or(5);
+    let mut tally = Tally::new("handing over and taking back");
+    for round in 0..rounds {
+        let day = crate::support::at("2027-03-02T08:00:00Z");
+        let start = day + TimeDelta::days(i64::try_from(round / 5 * 7 + round % 4).unwrap());
+        let start = start + TimeDelta::hours(i64::try_from(round % 5).unwrap());
+        let booking = book(&world.sam, &world.tina, &start.to_rfc3339()).await;
+        let span = json!({"start": start, "end": start + TimeDelta::hours(1), "reason": "other"});
+        let reported = world.admin.post(&world.tina.path("/absences"), &span).await;
+        let reported = reported.expect(201);
+        let absence = format!("/v1/absences/{}", reported["id"].as_str().unwrap());
+        world.offer_all(&absence).await;
+        let path = format!("{absence}/reassignments");
+        let to_theo = assign(&[(&booking, world.theo.id.0)]);
+        let hand_over = async || world.admin.post(&path, &to_theo).await;
+        let (by_absence, by_time_off) = (round % 2 == 0, reported["time_off_id"].as_str().unwrap());
+        let take_back = async || {
+            if by_absence {
+                return world.tina.person.delete(&absence).await;
+            }
+            let off = format!("/time-off/{by_time_off}");
+            world.tina.edit(Method::DELETE, &off, &json!(null)).await
+        };
+        let requests: [futures::future::BoxFuture<'_, _>; 2] =
+            [Box::pin(hand_over()), Box::pin(take_back())];
+        tally.race(requests).await;
+        let state = world.states(&absence).await;
+        assert!(
+            ["reassigned", "kept", "offered"].contains(&state[0].as_str()),
+            "{state:?}"
+        );
+    }
+    tally.expect_only(&[200, 204, 409, 412]);
     world.test.expect_nobody_double_booked().await;
     assert_eq!(world.test.deadlocks().await, 0);
 }

@@ -202,7 +202,7 @@ async fn a_lesson_that_has_begun_is_not_touched() {
     let bookings = world.bookings(&absence).await;
     let ids: Vec<_> = bookings.iter().map(|it| text(&it["booking_id"])).collect();
     assert_eq!(ids, [id_of(&next), id_of(&request)]);
-    // What is only requested is not offered; and what is offered is credit, whoever cancels.
+    // What is only requested is not offered; and what the centre cancels costs nothing.
     assert_eq!(world.offer_all(&absence).await.len(), 1);
     let path = format!("{absence}/offers");
     let named = json!({"booking_ids": [id_of(&request)]});
@@ -210,7 +210,8 @@ async fn a_lesson_that_has_begun_is_not_touched() {
     assert_eq!(done["bookings"][0]["refusal"]["code"], "only_requested");
     let cancel = format!("{next}/cancel");
     let cancelled = world.admin.post(&cancel, &json!({})).await.expect(200);
-    assert_eq!(cancelled["cancellation"]["credit_minutes"], 60);
+    let nothing = json!({"consequence": "free", "credit_minutes": 0, "charged_minutes": 0});
+    assert_eq!(cancelled["cancellation"], nothing);
     world.settle().await;
     let seen = world.sam.get(&begun).await.expect(200);
     assert_eq!(seen["status"], "confirmed");
@@ -282,4 +283,110 @@ async fn a_dozen_lessons_take_as_many_statements_as_two() {
         counts.push((of_report, of_look));
     }
     assert_eq!(counts[1], counts[2], "{counts:?}");
+}
+
+/// A lesson that nobody is in, and that nobody will give, does not stand for ever.
+#[tokio::test]
+async fn group_lessons_that_nobody_is_in_are_cancelled_by_an_absence() {
+    let world = World::new().await;
+    let tina = &world.tina.person;
+    let open = async |start: &str| {
+        let mut group = world.tina.lesson(start, 60);
+        group["capacity"] = json!(4);
+        let opened = tina.post("/v1/lessons", &group).await.expect(201);
+        format!("/v1/lessons/{}", text(&opened["id"]))
+    };
+    let (empty, left, other) = (
+        open(FIRST).await,
+        open(SECOND).await,
+        open("2027-03-03T08:00:00Z").await,
+    );
+    let join = format!("{left}/join");
+    let seat = world.sam.post(&join, &json!({})).await.expect(201);
+    world.test.run_jobs().await;
+    let path = world.tina.path("/absences");
+    let dry = format!("{path}?dry_run=true");
+    tina.post(&dry, &ill_on(DAY)).await.expect(200);
+    let status = async |lesson: &str| text(&tina.get(lesson).await.expect(200)["status"]);
+    assert_eq!(status(&empty).await, "scheduled");
+    world.report(DAY).await;
+    assert_eq!(status(&empty).await, "cancelled");
+    assert_eq!(status(&left).await, "scheduled");
+    assert_eq!(status(&other).await, "scheduled");
+    world.test.run_jobs().await;
+    assert_starts(&world.test, &world.tina, &[SECOND, "2027-03-03T08:00:00Z"]);
+    // And what everybody leaves later, when it begins.
+    let cancel = format!("/v1/bookings/{}/cancel", text(&seat["id"]));
+    world.sam.post(&cancel, &json!({})).await.expect(200);
+    world.test.set_clock(crate::support::at(SECOND));
+    world.settle().await;
+    assert_eq!(status(&left).await, "cancelled");
+    assert_eq!(status(&other).await, "scheduled");
+}
+
+#[tokio::test]
+async fn who_reports_the_same_absence_twice_is_told_of_the_first() {
+    let world = World::new().await;
+    let first = world.report(DAY).await;
+    let path = world.tina.path("/absences");
+    for (person, path) in [
+        (&world.tina.person, path.clone()),
+        (&world.admin, path.clone()),
+        (&world.tina.person, format!("{path}?dry_run=true")),
+    ] {
+        let mut again = ill_on(DAY);
+        again["reason"] = json!("family");
+        let problem = person.post(&path, &again).await;
+        let problem = problem.expect_problem(409, "already_reported");
+        assert!(text(&problem["detail"]).contains(&first), "{problem:#}");
+    }
+    assert_eq!(world.test.count("SELECT count(*) FROM absences").await, 1);
+    // A longer one is another one, and so is what was taken back.
+    let longer = json!({"first_date": DAY, "last_date": "2027-03-03", "reason": "illness"});
+    world.admin.post(&path, &longer).await.expect(201);
+    world.tina.person.delete(&first).await.expect(204);
+    world.report(DAY).await;
+}
+
+#[tokio::test]
+async fn the_centre_lists_all_absences_and_a_tutor_the_own_ones() {
+    let world = World::new().await;
+    let mut reported = Vec::new();
+    for (tutor, date) in [
+        (&world.tina, DAY),
+        (&world.theo, DAY),
+        (&world.tina, "2027-03-09"),
+    ] {
+        let path = tutor.path("/absences");
+        let noted = tutor.person.post(&path, &ill_on(date)).await.expect(201);
+        reported.push(text(&noted["id"]));
+    }
+    let back = format!("/v1/absences/{}", reported[2]);
+    world.tina.person.delete(&back).await.expect(204);
+    let listed = async |person: &Person, query: &str| {
+        let all = format!("/v1/absences{query}");
+        let listed = person.get(&all).await.expect(200);
+        let items = listed["items"].as_array().unwrap().iter();
+        items.map(|it| text(&it["id"])).collect::<Vec<_>>()
+    };
+    let (tina, theo) = (&world.tina.person, &world.theo.person);
+    assert_eq!(listed(&world.admin, "").await, reported);
+    assert_eq!(listed(tina, "").await, [&*reported[0], &reported[2]]);
+    assert_eq!(listed(theo, "").await, reported[1..2]);
+    assert_eq!(listed(&world.sam, "").await, [""; 0]);
+    let of_theo = format!("?tutor_id={}", world.theo.id);
+    assert_eq!(listed(&world.admin, &of_theo).await, reported[1..2]);
+    assert_eq!(listed(tina, &of_theo).await, [""; 0]);
+    let admin = &world.admin;
+    assert_eq!(listed(admin, "?standing=true").await, reported[..2]);
+    assert_eq!(listed(admin, "?standing=false").await, reported[2..]);
+    // The days are the tutors' own, which begin at eleven in the evening.
+    let until = "?to=2027-03-01T23:00:01Z";
+    assert_eq!(listed(admin, until).await, reported[..2]);
+    assert_eq!(listed(admin, "?to=2027-03-01T23:00:00Z").await, [""; 0]);
+    let from = "?from=2027-03-02T23:00:00Z";
+    assert_eq!(listed(admin, from).await, reported[2..]);
+    let pages = admin.pages_of_one("/v1/absences").await;
+    let pages: Vec<_> = pages.iter().map(|it| text(&it["id"])).collect();
+    assert_eq!(pages, reported);
 }

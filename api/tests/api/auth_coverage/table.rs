@@ -346,6 +346,7 @@ fn absences() -> Vec<Row> {
             .but(status, &[Who::Tutor, Who::Admin])
     };
     vec![
+        Row::signed_in("list_all_absences", "/v1/absences", 200),
         Row::tutors_own("list_absences", "/v1/tutors/{tutor}/absences", 200),
         Row::tutors_own("report_absence", "/v1/tutors/{tutor}/absences", 201)
             .sent(Method::POST, day),

@@ -169,7 +169,24 @@ pub fn others() -> Vec<Case> {
         ),
         query("/v1/bookings?as=admin", &[("as", "unacceptable")]),
         query("/v1/bookings?status=pending", &[("status", "unacceptable")]),
+        query(
+            "/v1/bookings?proposal=closed",
+            &[("proposal", "unacceptable")],
+        ),
         query("/v1/bookings?from=yesterday", &[("from", "unacceptable")]),
+        query(
+            "/v1/absences?standing=perhaps",
+            &[("standing", "unacceptable")],
+        ),
+        query("/v1/absences?from=yesterday", &[("from", "unacceptable")]),
+        query(
+            "/v1/absences?to=1969-12-31T23:59:59Z",
+            &[("to", "out_of_range")],
+        ),
+        query(
+            &format!("/v1/absences?cursor={}", cursor(&json!("mathematics"))),
+            &[("cursor", "unknown_cursor")],
+        ),
         query(
             "/v1/bookings?to=%2B262142-12-31T23:59:59Z",
             &[("to", "out_of_range")],

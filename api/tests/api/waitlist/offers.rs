@@ -1,7 +1,7 @@
 //! Seats that are offered in turn.
 
 use super::*;
-use crate::support::lesson::book;
+use crate::support::lesson::{THIRD, book};
 use scheduling::waitlist::{After, Ending, after};
 
 #[tokio::test]
@@ -34,9 +34,6 @@ async fn free_seats_are_offered_in_the_order_of_joining_and_to_nobody_else() {
     let offer = seen(mia, &entries[0]).await["offer"].clone();
     assert_eq!(offer["start"], FIRST);
     assert_eq!(offer["expires_at"], "2027-03-01T09:00:00Z");
-    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
-    let refused = mia.post(&with_credit, &json!({})).await;
-    refused.expect_problem(409, "group_lesson");
     let booked = accept(mia, &entries[0]).await;
     let booking = place(&booked);
     assert_eq!(
@@ -388,4 +385,244 @@ async fn an_absence_ends_what_is_offered_in_it_and_nobody_elses_lesson() {
     assert_eq!(lesson["status"], "scheduled");
     let (olga, booking) = &world.seated[1];
     assert_eq!(olga.get(booking).await.expect(200)["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn a_seat_that_is_offered_is_paid_with_credit_if_there_is_any() {
+    let world = World::new().await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let entries = [world.wait(mia).await, world.wait(nora).await];
+    world.free_seat(0).await;
+    world.free_seat(1).await;
+    world.test.run_jobs().await;
+    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
+    let poor = mia.post(&with_credit, &json!({})).await;
+    poor.expect_problem(409, "insufficient_credit");
+    // It is offered all the same.
+    assert_eq!(standing(mia, &entries[0]).await, is("offered"));
+    let admin = world.test.admin("Ada").await;
+    for student in [mia, nora] {
+        let grant = json!({
+            "student_id": student.id().await, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
+        });
+        admin.post("/v1/credits", &grant).await.expect(200);
+    }
+    let booked = mia.post(&with_credit, &json!({})).await.expect(201);
+    assert_eq!(
+        (&booked["status"], &booked["paid_with"]),
+        (&json!("confirmed"), &json!("credit"))
+    );
+    let hold = seen(nora, &entries[1]).await["offer"]["hold_id"].clone();
+    let book = format!("/v1/holds/{}/book?pay_with=credit", hold.as_str().unwrap());
+    let booked = nora.post(&book, &json!({})).await.expect(201);
+    assert_eq!(booked["paid_with"], "credit");
+    for student in [mia, nora] {
+        let credits = student.get("/v1/credits").await.expect(200);
+        assert_eq!(
+            credits["items"][0]["minutes"].as_i64().unwrap_or_default(),
+            0
+        );
+    }
+    world.test.expect_ledger_balanced().await;
+}
+
+/// Who is only offered a seat has not said yes to any time, nor to there being so many seats.
+#[tokio::test]
+async fn an_offer_keeps_no_lesson_from_moving_and_is_made_anew() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let (of_mia, of_nora) = (world.wait(mia).await, world.wait(nora).await);
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(mia, &of_mia).await, is("offered"));
+    // Mia has something else when the lesson is to be.
+    book(mia, &theo, THIRD).await;
+    let longer = json!({"start": THIRD, "end": at(THIRD) + TimeDelta::minutes(90)});
+    let path = format!("{}/reschedule", world.lesson);
+    let tina = &world.tutor.person;
+    let moved = tina.post(&path, &longer).await.expect(200);
+    assert_eq!(
+        (&moved["seats_taken"], &moved["waiting"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+    // Who can't come then is passed over, and comes first again at another time.
+    world.test.run_jobs().await;
+    assert_eq!(standing(nora, &of_nora).await, is("offered"));
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    let back = json!({"start": FIRST, "end": SECOND});
+    tina.post(&path, &back).await.expect(200);
+    world.test.run_jobs().await;
+    let offer = seen(mia, &of_mia).await["offer"].clone();
+    assert_eq!(offer["start"], FIRST);
+    assert_eq!(standing(nora, &of_nora).await, waits(1));
+    world.test.expect_nobody_double_booked().await;
+}
+
+#[tokio::test]
+async fn an_offer_keeps_no_tutor_from_having_fewer_seats() {
+    let world = World::new().await;
+    let tina = &world.tutor.person;
+    let change = async |seats: i16| {
+        let etag = tina.get(&world.lesson).await.etag();
+        let seats = json!({"capacity": seats});
+        tina.edit(reqwest::Method::PATCH, &world.lesson, &etag, &seats)
+            .await
+    };
+    let entries = [world.wait(&world.mia).await, world.wait(&world.nora).await];
+    change(4).await.expect(200);
+    world.test.run_jobs().await;
+    for (student, entry) in [(&world.mia, &entries[0]), (&world.nora, &entries[1])] {
+        assert_eq!(standing(student, entry).await, is("offered"));
+    }
+    // Who comes first keeps the offer.
+    change(3).await.expect(200);
+    assert_eq!(standing(&world.mia, &entries[0]).await, is("offered"));
+    assert_eq!(standing(&world.nora, &entries[1]).await, waits(1));
+    place(&accept(&world.mia, &entries[0]).await);
+    change(2).await.expect_problem(409, "seats_taken");
+    change(4).await.expect(200);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &entries[1]).await, is("offered"));
+}
+
+async fn suspend(test: &TestApp, admin: &Person, user: &str) {
+    let path = format!("/v1/users/{user}/suspend");
+    admin.post(&path, &json!({})).await.expect(200);
+    test.pass(TimeDelta::minutes(120));
+    settle(test).await;
+    let path = format!("/v1/users/{user}/reinstate");
+    admin.post(&path, &json!({})).await.expect(200);
+}
+
+/// Nobody could accept it, so nobody turned it down.
+#[tokio::test]
+async fn an_offer_that_a_suspension_ends_was_not_turned_down() {
+    let world = World::new().await;
+    let admin = world.test.admin("Ada").await;
+    let of_mia = world.wait(&world.mia).await;
+    let of_nora = world.wait(&world.nora).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    let tina = world.tutor.person.id().await;
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    suspend(&world.test, &admin, &tina).await;
+    assert_eq!(standing(&world.mia, &of_mia).await, waits(1));
+    assert_eq!(world.test.count(turned_down).await, 0);
+    settle(&world.test).await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    let mia = world.mia.id().await;
+    suspend(&world.test, &admin, &mia).await;
+    assert_eq!(world.test.count(turned_down).await, 0);
+    assert_eq!(standing(&world.nora, &of_nora).await, is("offered"));
+    let mia = world.test.sign_in("mia@example.com").await;
+    assert_eq!(standing(&mia, &of_mia).await, waits(1));
+}
+
+/// Lets nobody book anything for somebody, for a reason that nobody knows.
+async fn break_for(test: &TestApp, student: &Person) {
+    let id = student.id().await;
+    let function = "CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$";
+    test.execute(function).await;
+    let trigger = format!(
+        "CREATE TRIGGER breaks BEFORE INSERT ON bookings FOR EACH ROW WHEN (NEW.student_id = '{id}') EXECUTE FUNCTION break()"
+    );
+    test.execute(&trigger).await;
+}
+
+#[tokio::test]
+async fn who_can_t_be_offered_anything_for_a_fault_holds_up_nobody_and_is_tried_again() {
+    let world = World::new().await;
+    let entries = [world.wait(&world.mia).await, world.wait(&world.nora).await];
+    break_for(&world.test, &world.mia).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &entries[1]).await, is("offered"));
+    assert_eq!(standing(&world.mia, &entries[0]).await, waits(1));
+    world.free_seat(1).await;
+    world.test.execute("DROP TRIGGER breaks ON bookings").await;
+    world.pass(TimeDelta::minutes(5)).await;
+    assert_eq!(standing(&world.mia, &entries[0]).await, is("offered"));
+    let turned_down = "SELECT sum(turned_down) FROM waitlist_entries";
+    assert_eq!(world.test.count(turned_down).await, 0);
+}
+
+/// More wait than one run deals with, and none of them can come but the last.
+#[tokio::test]
+async fn a_run_for_seats_ends_and_the_next_one_goes_on() {
+    let world = World::new().await;
+    let theo = Centre.tutor(&world.test, "Theo").await;
+    let mut others = theo.lesson(FIRST, 60);
+    others["capacity"] = json!(100);
+    let others = place(&theo.person.post("/v1/lessons", &others).await);
+    let many = usize::from(api::service::waitlist::MOST_PER_RUN);
+    for student in &crate::support::race::students(&world.test, many).await {
+        world.wait(student).await;
+        join(student, &others).await;
+    }
+    let of_mia = world.wait(&world.mia).await;
+    world.test.run_jobs().await;
+    world.free_seat(0).await;
+    let id = world.lesson.rsplit('/').next().unwrap().parse().unwrap();
+    let lesson = api::service::LessonId(id);
+    let first_run = api::service::waitlist::offer_seats(&world.test.app, lesson, None).await;
+    assert!(first_run.unwrap().is_some());
+    assert_eq!(standing(&world.mia, &of_mia).await.0, "waiting");
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+}
+
+/// Nobody has written down yet that the offer is over, and it is told as if somebody had.
+#[tokio::test]
+async fn a_position_is_told_from_the_moment_on_when_an_offer_lapses() {
+    let world = World::new().await;
+    let (mia, nora, pia) = (&world.mia, &world.nora, &world.pia);
+    let (of_mia, of_nora) = (world.wait(mia).await, world.wait(nora).await);
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    let of_pia = world.wait(pia).await;
+    assert_eq!(standing(mia, &of_mia).await, is("offered"));
+    world.test.pass(TimeDelta::minutes(120));
+    let told = [
+        standing(nora, &of_nora).await,
+        standing(pia, &of_pia).await,
+        standing(mia, &of_mia).await,
+    ];
+    assert_eq!(told, [waits(1), waits(2), waits(3)]);
+    // The hours that nobody has slept through change nothing.
+    while api::service::booking::settle(&world.test.app)
+        .await
+        .unwrap()
+    {}
+    let settled = [
+        standing(nora, &of_nora).await,
+        standing(pia, &of_pia).await,
+        standing(mia, &of_mia).await,
+    ];
+    assert_eq!(settled, told);
+}
+
+/// A request that nobody answered costs no place.
+#[tokio::test]
+async fn who_was_not_answered_is_told_the_place_that_is_kept() {
+    let world = World::new().await;
+    let (mia, nora) = (&world.mia, &world.nora);
+    let wish = json!({"wish": {
+        "subject": "mathematics", "level": "School", "minutes": 60, "tutor_id": world.tutor.id.0,
+        "windows": [{"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)}],
+    }});
+    let asks = json!({"requires_approval": true});
+    let asks = world.tutor.edit(reqwest::Method::PUT, "/policy", &asks);
+    asks.await.expect(200);
+    let of_mia = place(&mia.post(WAITLIST, &wish).await);
+    world.test.run_jobs().await;
+    let of_nora = place(&nora.post(WAITLIST, &wish).await);
+    place(&accept(mia, &of_mia).await);
+    world.test.set_clock(at(SECOND));
+    assert_eq!(standing(mia, &of_mia).await, waits(1));
+    assert_eq!(standing(nora, &of_nora).await, waits(2));
 }

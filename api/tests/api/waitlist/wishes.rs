@@ -303,3 +303,71 @@ async fn a_move_frees_time_as_cancelling_does() {
     world.test.run_jobs().await;
     assert_eq!(standing(&world.olga, &entry).await, is("offered"));
 }
+
+/// What a tutor did not want to give somebody is not offered them once more; other times are.
+#[tokio::test]
+async fn what_a_tutor_declined_is_not_offered_to_the_same_student_again() {
+    let world = Wishes::new().await;
+    let asks = json!({"requires_approval": true});
+    let asks = world.tutor.edit(reqwest::Method::PUT, "/policy", &asks);
+    asks.await.expect(200);
+    let entry = world.wait(&world.olga).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    let booking = place(&accept(&world.olga, &entry).await);
+    let no = format!("{booking}/decline");
+    world.tutor.person.post(&no, &json!({})).await.expect(200);
+    world.test.pass(TimeDelta::hours(1));
+    settle(&world.test).await;
+    assert_eq!(standing(&world.olga, &entry).await, waits(1));
+    // Somebody else may want it.
+    let of_mia = wish(Some(&world.tutor), &[(SECOND, THIRD)]);
+    let of_mia = place(&world.mia.post(WAITLIST, &of_mia).await);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.mia, &of_mia).await, is("offered"));
+    // Nor is a part of it, but what comes after it.
+    world.olga.delete(&entry).await.expect(204);
+    let more = wish(Some(&world.tutor), &[(SECOND, FOURTH)]);
+    let entry = place(&world.olga.post(WAITLIST, &more).await);
+    settle(&world.test).await;
+    assert_eq!(seen(&world.olga, &entry).await["offer"]["start"], THIRD);
+}
+
+#[tokio::test]
+async fn a_wish_that_can_t_be_looked_after_for_a_fault_holds_up_no_other() {
+    let world = Wishes::new().await;
+    let entries = [world.wait(&world.olga).await, world.wait(&world.mia).await];
+    let id = world.olga.id().await;
+    let function = "CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$";
+    world.test.execute(function).await;
+    let trigger = format!(
+        "CREATE TRIGGER breaks BEFORE INSERT ON bookings FOR EACH ROW WHEN (NEW.student_id = '{id}') EXECUTE FUNCTION break()"
+    );
+    world.test.execute(&trigger).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.olga, &entries[0]).await, waits(1));
+    assert_eq!(standing(&world.mia, &entries[1]).await, is("offered"));
+}
+
+/// A wish for something a little different is none that nothing was offered for yet.
+#[tokio::test]
+async fn who_wishes_for_another_length_has_turned_down_as_much() {
+    let world = Wishes::new().await;
+    let entry = world.wait(&world.olga).await;
+    cancel(&world.sam, &world.booking).await;
+    world.test.run_jobs().await;
+    world.olga.delete(&entry).await.expect(204);
+    let mut longer = wish(Some(&world.tutor), &[(FIRST, FOURTH)]);
+    longer["wish"]["minutes"] = json!(90);
+    let longer = place(&world.olga.post(WAITLIST, &longer).await);
+    let turned_down = "SELECT turned_down::bigint FROM waitlist_entries WHERE status = 'waiting'";
+    assert_eq!(world.test.count(turned_down).await, 1);
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.olga, &longer).await, waits(1));
+    // With any tutor, it is something else.
+    world.olga.delete(&longer).await.expect(204);
+    let any = wish(None, &[(FIRST, FOURTH)]);
+    place(&world.olga.post(WAITLIST, &any).await);
+    assert_eq!(world.test.count(turned_down).await, 0);
+}
