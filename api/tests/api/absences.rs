@@ -1,6 +1,7 @@
 //! Tutors who can't teach for a while, and what becomes of their lessons.
 
 mod outcomes;
+mod races;
 mod reassigning;
 mod reporting;
 

@@ -1,5 +1,5 @@
-//! What was promised (bookings, also with credit, seats, series, matchings) outlives the server being
-//! killed, and reaches the calendar exactly once. A request whose answer was lost is repeated, never clashes with itself,
+//! What was promised (bookings, also with credit, seats, also those that were waited for, series, matchings, lessons that
+//! other tutors take over, groups that are opened) outlives the server being killed, and reaches the calendar exactly once. A request whose answer was lost is repeated, never clashes with itself,
 //! and is answered as before whenever it is repeated.
 //!
 //! The server is this test program started once more, so that there is a process to kill; its database
@@ -7,13 +7,15 @@
 //! calls while it is down waits for the next one.
 
 mod checks;
+mod race;
+mod week;
 
 use crate::{
     random_lives::checks::expect_told,
     support::{
-        Answer, Centre, Person, TestApp, TutorAtCentre, from_env,
+        Centre, Person, TestApp, TutorAtCentre, from_env,
         process::{Orders, Server},
-        race::{lasting, students},
+        race::students,
     },
 };
 use api::{config, seal::Keyring};
@@ -21,16 +23,12 @@ use checks::{
     events, expect_answered_as_before, expect_each_once_in_the_calendar, expect_exactly,
     expect_in_the_calendar,
 };
-use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
-use chrono_tz::Europe::Berlin;
+use chrono::Utc;
 use futures::future::join_all;
 use google_sandbox::{Failure, Target};
-use rand::{
-    Rng, SeedableRng,
-    rngs::StdRng,
-    seq::{IndexedRandom, SliceRandom},
-};
-use reqwest::{Method, StatusCode};
+use race::race;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::{
@@ -38,7 +36,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use uuid::Uuid;
+use week::Week;
 
 /// How often the server is killed, unless `ROUNDS` says otherwise.
 const ROUNDS: u64 = 4;
@@ -60,13 +58,6 @@ struct Promise {
     cancelled: bool,
 }
 
-/// What somebody would like, and whether they then give it up again.
-struct Wish {
-    path: String,
-    body: Value,
-    is_given_up: bool,
-}
-
 /// A request that was answered, and how.
 struct Kept {
     person: usize,
@@ -83,6 +74,8 @@ struct Told {
     promises: Vec<Promise>,
     kept: Vec<Kept>,
     refused: usize,
+    /// Lessons of tutors who were absent.
+    handed_over: usize,
     /// Requests of which no answer came, and which were repeated.
     repeated: usize,
     /// Of these, those that had been done.
@@ -94,6 +87,7 @@ impl Told {
         self.promises.extend(other.promises);
         self.kept.extend(other.kept);
         self.refused += other.refused;
+        self.handed_over += other.handed_over;
         self.repeated += other.repeated;
         self.replayed += other.replayed;
     }
@@ -116,7 +110,7 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
     }))
     .await;
     let students = students(&test, STUDENTS).await;
-    let admin = test.admin("Ada").await;
+    let (admin, other) = (test.admin("Ada").await, test.admin("Ben").await);
     grant_credit(&admin, &students).await;
     let mut matched = Vec::new();
     for n in 0..2 * MATCHINGS {
@@ -132,7 +126,8 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         shared: None,
         provider: None,
     };
-    let people = students.iter().chain([&admin]);
+    let people = students.iter().chain([&admin, &other]);
+    let people = people.chain(tutors.iter().map(|tutor| &tutor.person));
     let people: Vec<_> = people.map(|person| person.at(&base)).collect();
     slow_down_commits(&test).await;
     let weeks = 7 * (rounds + 2);
@@ -144,7 +139,8 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         let mut week = Week::new(&mut rng, round, &tutors);
         let groups = week.open_groups().await;
         let mut wishes: Vec<_> = (0..STUDENTS).map(|_| week.wishes(&groups)).collect();
-        wishes.push(week.matchings(&matched));
+        wishes.extend([week.matchings(&matched), week.absences()]);
+        wishes.extend(week.openings());
         let booked = AtomicUsize::new(0);
         let racing = race(&people, &wishes, &booked);
         let killing = async {
@@ -163,6 +159,8 @@ async fn what_was_answered_201_outlives_sigkill_and_reaches_the_calendar_exactly
         );
         test.expect_nobody_double_booked().await;
         test.expect_ledger_balanced().await;
+        until_offered(&test).await;
+        test.expect_promises_kept().await;
         expect_told(&test).await;
         expect_answered_as_before(&people, &told.kept).await;
         expect_in_the_calendar(&people, &told.promises).await;
@@ -181,10 +179,11 @@ async fn report(test: &TestApp, tutors: &[TutorAtCentre], rounds: u64, told: &To
     });
     let in_calendars = tutors.iter().map(|tutor| events(test, tutor).len());
     println!(
-        "{rounds} kills; {} answered 201, {} refused, {} repeated of which {} had been done; {} bookings, {} lessons that \
+        "{rounds} kills; {} answered 201, {} refused, {} handed over, {} repeated of which {} had been done; {} bookings, {} lessons that \
          stand, {} events; Google was told twice of {} lessons",
         told.promises.len(),
         told.refused,
+        told.handed_over,
         told.repeated,
         told.replayed,
         test.count("SELECT count(*) FROM bookings").await,
@@ -203,206 +202,6 @@ async fn grant_credit(admin: &Person, students: &[Person]) {
         });
         admin.post("/v1/credits", &grant).await.expect(200);
     }
-}
-
-/// What people would like in the days of a round: tutors and times at random, of which many overlap.
-struct Week<'a> {
-    rng: &'a mut StdRng,
-    monday: NaiveDate,
-    tutors: &'a [TutorAtCentre],
-}
-
-impl<'a> Week<'a> {
-    fn new(rng: &'a mut StdRng, round: u64, tutors: &'a [TutorAtCentre]) -> Self {
-        let today = Utc::now().with_timezone(&Berlin).date_naive();
-        let to_monday = 7 - u64::from(today.weekday().num_days_from_monday());
-        Self {
-            rng,
-            monday: today + Days::new(to_monday + 7 * round),
-            tutors,
-        }
-    }
-
-    /// A group lesson of each tutor on each day; where to join them.
-    async fn open_groups(&self) -> Vec<String> {
-        let mut groups = Vec::new();
-        for day in 0..5 {
-            let noon = (self.monday + Days::new(day)).and_hms_opt(12, 0, 0);
-            let noon = noon.unwrap().and_local_timezone(Berlin).unwrap().to_utc();
-            for tutor in self.tutors {
-                let mut lesson = tutor.lesson_over(lasting(noon, 60));
-                lesson["capacity"] = json!(3);
-                let opened = tutor.person.post("/v1/lessons", &lesson).await.expect(201);
-                groups.push(format!(
-                    "/v1/lessons/{}/join",
-                    opened["id"].as_str().unwrap()
-                ));
-            }
-        }
-        groups
-    }
-
-    fn local(&mut self) -> NaiveDateTime {
-        let date = self.monday + Days::new(self.rng.random_range(0..5));
-        let half_hours = self.rng.random_range(0..14);
-        date.and_hms_opt(9, 0, 0).unwrap() + TimeDelta::minutes(30 * half_hours)
-    }
-
-    /// The body of a booking.
-    fn lesson(&mut self) -> Value {
-        let start = self.local().and_local_timezone(Berlin).unwrap().to_utc();
-        let minutes = if self.rng.random() { 60 } else { 90 };
-        let tutor = self.tutors.choose(self.rng).unwrap();
-        tutor.lesson_over(lasting(start, minutes))
-    }
-
-    /// The body of a series.
-    fn series(&mut self) -> Value {
-        let start = self.local().format("%Y-%m-%dT%H:%M").to_string();
-        json!({
-            "tutor_id": self.tutors.choose(self.rng).unwrap().id.0, "subject": "mathematics", "level": "School",
-            "start": start, "minutes": 60, "rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;COUNT=2",
-        })
-    }
-
-    /// Of a student: one after the other.
-    fn wishes(&mut self, groups: &[String]) -> Vec<Wish> {
-        let mut paid = self.lesson();
-        paid["pay_with"] = json!("credit");
-        let wish = |path: &str, body, is_given_up| Wish {
-            path: path.to_owned(),
-            body,
-            is_given_up,
-        };
-        let mut wishes = vec![
-            wish("/v1/bookings", self.lesson(), false),
-            wish("/v1/bookings", self.lesson(), true),
-            wish("/v1/bookings", paid, self.rng.random()),
-            wish(
-                groups.choose(self.rng).unwrap(),
-                json!({}),
-                self.rng.random_bool(0.3),
-            ),
-        ];
-        if self.rng.random_bool(0.3) {
-            wishes.push(wish("/v1/series", self.series(), false));
-        }
-        wishes.shuffle(self.rng);
-        wishes
-    }
-
-    /// Of the centre, for students of whom each is named once.
-    fn matchings(&mut self, students: &[String]) -> Vec<Wish> {
-        let mut wishes = Vec::new();
-        for two in students.chunks(2) {
-            let lessons = two
-                .iter()
-                .flat_map(|student| [student, student])
-                .enumerate();
-            let lessons = lessons.map(|(n, student)| {
-                let mut lesson = self.lesson();
-                lesson["id"] = json!(format!("wish {n}"));
-                lesson["student_id"] = json!(student);
-                lesson
-            });
-            wishes.push(Wish {
-                path: "/v1/matchings/book".to_owned(),
-                body: json!({"assignments": lessons.collect::<Vec<_>>()}),
-                is_given_up: false,
-            });
-        }
-        wishes
-    }
-}
-
-/// Everybody tries one wish after the other and cancels some of what they got.
-async fn race(people: &[Person], wishes: &[Vec<Wish>], booked: &AtomicUsize) -> Told {
-    let each = people.iter().zip(wishes).enumerate();
-    let each = each.map(|(n, (person, wishes))| async move {
-        let mut told = Told::default();
-        for wish in wishes {
-            let answer = until_answered((n, person), &wish.path, &wish.body, &mut told).await;
-            if answer.status == 409 {
-                let code = answer.body["code"].as_str().unwrap();
-                assert!(REFUSALS.contains(&code), "{:#}", answer.body);
-                told.refused += 1;
-                continue;
-            }
-            assert!(answer.status.is_success(), "{:#}", answer.body);
-            for path in bookings(&answer.body) {
-                booked.fetch_add(1, Ordering::Relaxed);
-                if wish.is_given_up {
-                    let cancel = format!("{path}/cancel");
-                    let answer = until_answered((n, person), &cancel, &json!({}), &mut told).await;
-                    answer.expect(200);
-                }
-                told.promises.push(Promise {
-                    person: n,
-                    path,
-                    cancelled: wish.is_given_up,
-                });
-            }
-        }
-        told
-    });
-    let mut all = Told::default();
-    for told in join_all(each).await {
-        all.add(told);
-    }
-    all
-}
-
-/// Why somebody else may have been first.
-const REFUSALS: [&str; 3] = ["slot_unavailable", "series_unavailable", "full"];
-
-/// The bookings of which an answer tells: one, those of a series, or those of a matching.
-fn bookings(answer: &Value) -> Vec<String> {
-    let path = |id: &Value| format!("/v1/bookings/{}", id.as_str().unwrap());
-    let items = |value: &Value| value.as_array().cloned();
-    if let Some(bookings) = items(&answer["bookings"]) {
-        return bookings.iter().map(|it| path(&it["id"])).collect();
-    }
-    let Some(students) = items(&answer["students"]) else {
-        return vec![path(&answer["id"])];
-    };
-    let mut refusals = students.iter().map(|it| &it["refusal"]["code"]);
-    assert!(
-        refusals.all(|it| it.is_null() || it == "slot_unavailable"),
-        "{answer:#}"
-    );
-    let lessons = students
-        .iter()
-        .filter_map(|it| items(&it["bookings"]))
-        .flatten();
-    lessons.map(|it| path(&it["booking_id"])).collect()
-}
-
-/// Sends the very same request until an answer comes.
-async fn until_answered(
-    (n, person): (usize, &Person),
-    path: &str,
-    body: &Value,
-    told: &mut Told,
-) -> Answer {
-    let key = Uuid::now_v7().to_string();
-    for _ in 0..TRIES {
-        let request = person.request(Method::POST, path);
-        let request = request.header("idempotency-key", &key).json(body);
-        if let Ok(answer) = person.try_send(request).await {
-            told.replayed += usize::from(answer.headers.contains_key("idempotent-replayed"));
-            told.kept.push(Kept {
-                person: n,
-                path: path.to_owned(),
-                key,
-                request: body.clone(),
-                status: answer.status,
-                answer: answer.body.clone(),
-            });
-            return answer;
-        }
-        told.repeated += 1;
-    }
-    panic!("no answer to {TRIES} requests");
 }
 
 /// Makes the moment last in which a booking is committed and its answer is not on its way: Postgres ends a commit
@@ -458,6 +257,17 @@ async fn until(end: Instant, what: &str, is_so: impl Fn() -> bool) {
         assert!(Instant::now() < end, "no {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Until the server has made the offers that the killed one did not.
+async fn until_offered(test: &TestApp) {
+    let end = Instant::now() + PATIENCE;
+    let waiting = "SELECT count(*) FROM jobs WHERE kind IN ('offer_seats', 'offer_time')";
+    while test.count(waiting).await > 0 {
+        assert!(Instant::now() < end, "offers are not made");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    test.app.clock.set(Utc::now());
 }
 
 /// What the killed server had not finished.

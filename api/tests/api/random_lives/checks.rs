@@ -1,24 +1,51 @@
 //! What must hold, whatever happened.
 
+mod absences;
 mod calendar;
 mod trail;
+mod waiting;
 
-use super::fate::Series;
-use crate::support::{TestApp, TutorAtCentre};
-use chrono::NaiveDateTime;
+use super::{fate::Series, world::World};
+use crate::support::TestApp;
+use api::origin::{self, Actor};
+use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use trail::expect_told;
+pub use waiting::expect_no_seat_left;
 
+/// As the jobs do it.
 pub async fn settle(test: &TestApp) {
+    let origin = test.app.origin(Actor::Job, Some("regularly".into()));
+    origin::scope(origin, settled(test)).await;
+}
+
+async fn settled(test: &TestApp) {
     while api::service::booking::settle(&test.app).await.unwrap() {}
     while api::service::credit::expire(&test.app).await.unwrap() {}
+    while api::service::waitlist::sweep(&test.app).await.unwrap() {}
+}
+
+const OFFERS_TO_MAKE: &str =
+    "SELECT count(*) FROM jobs WHERE kind IN ('offer_seats', 'offer_time')";
+
+/// Lets time do its part and all jobs run, also those that wait because somebody was in their way.
+async fn finish(test: &TestApp) {
+    for _ in 0..10 {
+        settle(test).await;
+        test.run_jobs().await;
+        if test.count(OFFERS_TO_MAKE).await == 0 {
+            return;
+        }
+        test.pass(TimeDelta::minutes(10));
+    }
+    panic!("offers that can't be made");
 }
 
 /// When time has done its part, and all jobs have run.
-pub async fn expect_sound(test: &TestApp, tutors: &[TutorAtCentre]) {
-    settle(test).await;
-    test.run_jobs().await;
+pub async fn expect_sound(world: &World) {
+    let test = &world.test;
+    finish(test).await;
     assert_eq!(
         test.events_to_write().await,
         0,
@@ -26,12 +53,16 @@ pub async fn expect_sound(test: &TestApp, tutors: &[TutorAtCentre]) {
     );
     test.expect_nobody_double_booked().await;
     test.expect_ledger_balanced().await;
+    test.expect_promises_kept().await;
+    test.expect_nothing_left_open().await;
     expect_within_quotas(test).await;
     expect_decided(test).await;
     expect_told(test).await;
-    for tutor in tutors {
+    for tutor in &world.tutors {
         calendar::expect_lessons(test, tutor).await;
     }
+    absences::expect_settled(world).await;
+    expect_no_seat_left(world).await;
     assert_eq!(test.deadlocks().await, 0, "deadlocks");
 }
 
@@ -46,7 +77,7 @@ pub async fn expect_within_quotas(test: &TestApp) {
         "WITH live AS (
             SELECT student_id, ends_at, starts_at AT TIME ZONE 'Europe/Berlin' AS local,
                    extract(epoch FROM ends_at - starts_at) / 60 AS minutes
-            FROM bookings WHERE occupies AND (expires_at IS NULL OR expires_at > $1) AND NOT EXISTS (
+            FROM bookings WHERE occupies AND reserved_for IS NULL AND (expires_at IS NULL OR expires_at > $1) AND NOT EXISTS (
                 SELECT FROM audit_entries
                 WHERE subject_id = bookings.id AND table_name = 'bookings' AND action = 'update' AND after -> 0 ?| '{starts_at,ends_at}'
                   AND actor_id <> student_id AND actor_id NOT IN (

@@ -1,5 +1,8 @@
 //! What people ask of the server.
 
+mod absences;
+mod waiting;
+
 use crate::support::race::Times;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::Method;
@@ -22,6 +25,12 @@ pub enum Tells {
     GroupLesson,
     Series,
     Matching,
+    /// Somebody who waits.
+    Waiting,
+    Absence,
+    /// What was done with the bookings of an absence, and what was not.
+    Outcomes,
+    History,
     Nothing,
 }
 
@@ -39,6 +48,8 @@ pub struct Deed {
     pub etag: Option<String>,
     /// Whether it is sent twice at once, under one key.
     pub is_sent_twice: bool,
+    /// Whether it cancels a booking of which it was asked just before what that would mean.
+    pub is_quoted: bool,
 }
 
 impl Deed {
@@ -52,6 +63,14 @@ impl Deed {
             is_for_student: false,
             etag: None,
             is_sent_twice: false,
+            is_quoted: false,
+        }
+    }
+
+    fn delete(name: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            method: Method::DELETE,
+            ..Self::post(name, path, Value::Null, Tells::Nothing)
         }
     }
 
@@ -99,21 +118,18 @@ impl Deed {
     }
 
     pub fn release_hold(id: &str) -> Self {
-        Self {
-            method: Method::DELETE,
-            ..Self::post(
-                "release a hold",
-                format!("/v1/holds/{id}"),
-                Value::Null,
-                Tells::Nothing,
-            )
-        }
+        Self::delete("release a hold", format!("/v1/holds/{id}"))
     }
 
     /// A step of a booking.
     pub fn step(name: &'static str, id: &str, body: Value) -> Self {
         let step = match name {
             "record attendance" => "attendance",
+            "propose a time" => "reschedule",
+            "approve a time" => "reschedule/approve",
+            "decline a time" => "reschedule/decline",
+            "withdraw a time" => "reschedule/withdraw",
+            "leave a lesson" => "cancel",
             name => name,
         };
         let path = format!("/v1/bookings/{id}/{step}");
@@ -128,6 +144,22 @@ impl Deed {
             name: "cancel a version",
             etag: Some(format!("\"{version}\"")),
             ..Self::step("cancel", id, json!({}))
+        }
+    }
+
+    pub fn cancel_as_quoted(id: &str) -> Self {
+        Self {
+            name: "cancel as quoted",
+            is_quoted: true,
+            ..Self::step("cancel", id, json!({}))
+        }
+    }
+
+    pub fn read_history(id: &str) -> Self {
+        Self {
+            name: "read a history",
+            tells: Tells::History,
+            ..Self::look(format!("/v1/bookings/{id}/history"))
         }
     }
 
@@ -149,6 +181,14 @@ impl Deed {
         Self::post("join", path, json!({}), Tells::Booking).for_student()
     }
 
+    pub fn join_with_credit(lesson: &str) -> Self {
+        Self {
+            name: "join with credit",
+            body: json!({"pay_with": "credit"}),
+            ..Self::join(lesson)
+        }
+    }
+
     pub fn move_lesson(id: &str, (start, end): Times) -> Self {
         let (path, to) = (
             format!("/v1/lessons/{id}/reschedule"),
@@ -168,6 +208,15 @@ impl Deed {
             method: Method::PATCH,
             etag: Some(format!("\"{version}\"")),
             ..Self::post("edit a lesson", path, changes, Tells::GroupLesson)
+        }
+    }
+
+    /// So many students it takes from now on, of which it is decided then.
+    pub fn change_minimum(id: &str, version: i32, (students, at): (i16, DateTime<Utc>)) -> Self {
+        Self {
+            name: "change a minimum",
+            body: json!({"minimum_students": students, "decides_at": at}),
+            ..Self::edit_lesson(id, version, 2)
         }
     }
 
@@ -217,6 +266,17 @@ impl Deed {
             change["expires_at"] = json!(at);
         }
         Self::post("grant", "/v1/credits", change, Tells::Nothing)
+    }
+
+    pub fn let_book_more(student: &str) -> Self {
+        let quota = json!({
+            "student_id": student, "max_active_bookings": 12, "weekly_minutes": 900, "term_minutes": 600,
+        });
+        Self {
+            method: Method::PUT,
+            etag: Some("*".to_owned()),
+            ..Self::post("let book more", "/v1/quota", quota, Tells::Nothing)
+        }
     }
 
     pub fn withdraw(student: &str, subject: &str, minutes: i64) -> Self {

@@ -1,13 +1,14 @@
 //! What happens, from one seed: the same again as far as who is first does not matter.
 
+mod absences;
+mod hearing;
+mod waiting;
+
 use super::{
-    deed::{Deed, Tells, Who, local},
-    world::{Cast, STUDENTS, TUTORS},
+    deed::{Deed, Who, local},
+    world::{Cast, Offer, STUDENTS, TUTORS},
 };
-use crate::support::{
-    Answer,
-    race::{Times, lasting},
-};
+use crate::support::race::{Times, lasting};
 use chrono::{
     DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday,
 };
@@ -30,6 +31,10 @@ struct Life {
     tutor: usize,
     /// As it was said last.
     status: String,
+    /// Whether it is one of several in a lesson.
+    is_seat: bool,
+    /// Whether another time is proposed for it, as it was said last.
+    proposes: bool,
 }
 
 /// A group lesson.
@@ -49,12 +54,26 @@ pub struct Series {
     pub occurrences: BTreeSet<NaiveDateTime>,
 }
 
+/// An absence, and the bookings that it touched when it was reported.
+#[derive(Clone, Debug)]
+struct Absence {
+    id: String,
+    tutor: usize,
+    bookings: Vec<String>,
+    is_taken_back: bool,
+}
+
 /// See the module.
 pub struct Fate {
     pub rng: StdRng,
     lives: Vec<Life>,
     groups: Vec<Group>,
     pub series: Vec<Series>,
+    /// Those who wait, or have waited.
+    waiting: Vec<(String, Who)>,
+    /// As they were when somebody last looked.
+    pub offers: Vec<Offer>,
+    absences: Vec<Absence>,
     /// How often each deed was answered how.
     pub tally: BTreeMap<(&'static str, u16), usize>,
     pub log: Vec<String>,
@@ -67,6 +86,9 @@ impl Fate {
             lives: Vec::new(),
             groups: Vec::new(),
             series: Vec::new(),
+            waiting: Vec::new(),
+            offers: Vec::new(),
+            absences: Vec::new(),
             tally: BTreeMap::new(),
             log: Vec::new(),
         }
@@ -107,10 +129,18 @@ impl Fate {
 
     /// Mostly what can be done as far as is known, and now and then anything.
     pub fn deed(&mut self, cast: &Cast, now: DateTime<Utc>) -> (Who, Deed) {
+        if self.rng.random_bool(0.3)
+            && let Some((may, deed)) = self.answer()
+        {
+            return (self.who(may), deed);
+        }
         let (may, deed) = match self.rng.random_range(0..100) {
-            0..46 => self.of_bookings(cast, now),
-            46..58 => self.of_groups(now),
-            58..66 => self.of_series(),
+            0..36 => self.of_bookings(cast, now),
+            36..43 => Some(self.of_proposals(cast, now)),
+            43..53 => self.of_groups(now),
+            53..58 => self.of_series(),
+            58..70 => self.of_waiting(cast, now),
+            70..76 => Some(self.of_absences(cast, now)),
             _ => None,
         }
         .unwrap_or_else(|| self.beginning(cast, now));
@@ -129,10 +159,10 @@ impl Fate {
         let old = self.lives[..recent].iter().rev().take(REMEMBERED);
         let old = old.choose(&mut self.rng).unwrap_or(&life).clone();
         let kinds = match &*life.status {
-            _ if self.rng.random_bool(0.2) => 0..13,
+            _ if self.rng.random_bool(0.2) => 0..15,
             "held" => 0..3,
-            "requested" => 3..13,
-            _ => 6..13,
+            "requested" => 3..15,
+            _ => 6..15,
         };
         let (student, teacher) = (life.student, Who::Tutor(life.tutor));
         let sides = || vec![student, teacher, Who::Admin];
@@ -146,7 +176,8 @@ impl Fate {
             2 => (vec![student, Who::Admin], Deed::release_hold(id)),
             3..5 => (vec![teacher, Who::Admin], step("approve", json!({}))),
             5 => (vec![teacher], step("decline", json!({"reason": "no"}))),
-            6..8 => (sides(), step("cancel", json!({}))),
+            6 => (sides(), step("cancel", json!({}))),
+            7 => (sides(), Deed::cancel_as_quoted(id)),
             8 => {
                 let version = self.rng.random_range(1..4);
                 (vec![student], Deed::cancel_version(id, version))
@@ -161,6 +192,7 @@ impl Fate {
                 let deed = Deed::step("record attendance", &old.id, body);
                 (vec![Who::Tutor(old.tutor), Who::Admin], deed)
             }
+            12..14 => (sides(), Deed::read_history(id)),
             _ => {
                 let tutor = &cast.tutors[self.rng.random_range(0..TUTORS)];
                 (
@@ -171,21 +203,72 @@ impl Fate {
         })
     }
 
+    /// Somebody answers who may not do so for long.
+    fn answer(&mut self) -> Option<(Vec<Who>, Deed)> {
+        let mut open = self.lives.iter().rev().filter(|it| it.proposes);
+        let life = open.next()?.clone();
+        Some(self.answer_to(&life))
+    }
+
+    fn answer_to(&mut self, life: &Life) -> (Vec<Who>, Deed) {
+        let decides = vec![Who::Tutor(life.tutor), Who::Admin];
+        let step = |name| Deed::step(name, &life.id, json!({}));
+        match self.rng.random_range(0..7) {
+            0..2 => (decides, step("approve a time")),
+            2..4 => (decides, step("decline a time")),
+            _ => (vec![life.student], step("withdraw a time")),
+        }
+    }
+
+    /// A proposal, or an answer where there may be nothing to answer; or what can be moved later.
+    fn of_proposals(&mut self, cast: &Cast, now: DateTime<Utc>) -> (Vec<Who>, Deed) {
+        let asks = TUTORS - 1;
+        let confirmed = |it: &&Life| it.tutor == asks && it.status == "confirmed" && !it.is_seat;
+        let confirmed = self.lives.iter().rev().filter(confirmed).take(5);
+        let life = confirmed.choose(&mut self.rng).cloned();
+        let Some(life) = life.filter(|_| self.rng.random_bool(0.7)) else {
+            let lesson = lesson(&cast.tutors[asks], self.time(now, 6));
+            return (vec![Who::Admin], Deed::book(lesson));
+        };
+        if self.rng.random_bool(0.15) {
+            return self.answer_to(&life);
+        }
+        let (start, end) = self.time(now, 6);
+        let to = json!({"start": start, "end": end});
+        (
+            vec![life.student],
+            Deed::step("propose a time", &life.id, to),
+        )
+    }
+
     fn of_groups(&mut self, now: DateTime<Utc>) -> Option<(Vec<Who>, Deed)> {
+        let seats = self.lives.iter().rev().filter(|it| it.is_seat);
+        let seat = seats.take(REMEMBERED / 4).choose(&mut self.rng).cloned();
         let recent = self.groups.len().saturating_sub(REMEMBERED / 8);
         let group = self.groups[recent..].choose(&mut self.rng)?.clone();
         let decides = vec![Who::Tutor(group.tutor), Who::Admin];
-        Some(match self.rng.random_range(0..16) {
+        let decides_at = now + TimeDelta::minutes(self.rng.random_range(-30..600));
+        let version = self.rng.random_range(1..3);
+        Some(match self.rng.random_range(0..20) {
             0 => (decides, Deed::cancel_lesson(&group.id)),
             1..4 => {
                 let to = self.time(now, 12);
                 (decides, Deed::move_lesson(&group.id, to))
             }
             4..6 => {
-                let (version, capacity) =
-                    (self.rng.random_range(1..3), self.rng.random_range(2..4));
+                let capacity = self.rng.random_range(2..4);
                 (decides, Deed::edit_lesson(&group.id, version, capacity))
             }
+            6..8 => {
+                let minimum = (2, decides_at);
+                (decides, Deed::change_minimum(&group.id, version, minimum))
+            }
+            8..10 => {
+                let seat = seat?;
+                let may = vec![seat.student, Who::Tutor(seat.tutor), Who::Admin];
+                (may, Deed::step("leave a lesson", &seat.id, json!({})))
+            }
+            10..13 => (anybody(), Deed::join_with_credit(&group.id)),
             _ => (anybody(), Deed::join(&group.id)),
         })
     }
@@ -211,7 +294,7 @@ impl Fate {
     /// What needs nothing to have been before.
     fn beginning(&mut self, cast: &Cast, now: DateTime<Utc>) -> (Vec<Who>, Deed) {
         let lesson = self.lesson(cast, now, 3);
-        let deed = match self.rng.random_range(0..34) {
+        let deed = match self.rng.random_range(0..36) {
             0..9 => Deed::book(lesson),
             9..13 => Deed::book(with_credit(lesson)),
             13..15 => Deed::book(lesson).twice(),
@@ -223,9 +306,16 @@ impl Fate {
             25..28 => Deed::book_series(self.wanted_series(cast, now)),
             28 => Deed::try_series(self.wanted_series(cast, now)),
             29 => return (vec![Who::Admin], self.matching(cast, now)),
-            30..33 => return (vec![Who::Admin], self.change_of_credit(cast, now)),
+            30..34 => {
+                let may = vec![Who::Admin, Who::Admin, Who::Admin, Who::Guardian];
+                return (may, self.change_of_credit(cast, now));
+            }
+            34 => {
+                let may = vec![Who::Admin, Who::Student(4)];
+                return (may, Deed::let_book_more(&cast.students[4]));
+            }
             _ => Deed::look(
-                *["/v1/bookings", "/v1/quota", "/v1/credits"]
+                *["/v1/bookings", "/v1/quota", "/v1/credits", "/v1/waitlist"]
                     .choose(&mut self.rng)
                     .unwrap(),
             ),
@@ -287,106 +377,6 @@ impl Fate {
             .random::<bool>()
             .then_some(now + TimeDelta::hours(hours));
         Deed::grant(student, subject, minutes, expires_at)
-    }
-
-    /// Notes an answer: no input and no race is the server's fault.
-    pub fn note(&mut self, cast: &Cast, (who, deed): (Who, &Deed), answer: &Answer) {
-        let status = answer.status.as_u16();
-        let code = answer.body["code"].as_str().unwrap_or_default();
-        let Deed {
-            name, path, body, ..
-        } = deed;
-        self.log
-            .push(format!("{who:?} {name}, {path} {body}: {status} {code}"));
-        *self.tally.entry((name, status)).or_default() += 1;
-        let known = [200, 201, 204, 403, 404, 409, 412, 422];
-        assert!(
-            known.contains(&status),
-            "{who:?} {deed:?}: {:#}",
-            answer.body
-        );
-        if status >= 300 {
-            return;
-        }
-        match deed.tells {
-            Tells::Booking => self.hear_of_booking(cast, &answer.body),
-            Tells::GroupLesson => self.hear_of_group(cast, &answer.body),
-            Tells::Series => self.hear_of_series(cast, deed, &answer.body),
-            Tells::Matching => self.hear_of_matching(&answer.body),
-            Tells::Nothing => {}
-        }
-    }
-
-    fn hear_of_booking(&mut self, cast: &Cast, booking: &Value) {
-        let text = |field: &str, of: &str| booking[field][of].as_str().unwrap();
-        let id = booking["id"].as_str().unwrap();
-        // A hold has no status.
-        let status = booking["status"].as_str().unwrap_or("held").to_owned();
-        let known = self.lives.iter_mut().rfind(|life| life.id == id);
-        if let Some(life) = known {
-            life.status = status;
-            return;
-        }
-        self.lives.push(Life {
-            id: id.to_owned(),
-            student: cast.student(text("student", "id")).unwrap(),
-            tutor: cast.tutor(text("tutor", "id")).unwrap(),
-            status,
-        });
-    }
-
-    fn hear_of_group(&mut self, cast: &Cast, lesson: &Value) {
-        let id = lesson["id"].as_str().unwrap();
-        let (taken, capacity) = (&lesson["seats_taken"], &lesson["capacity"]);
-        assert!(taken.as_i64() <= capacity.as_i64(), "{lesson:#}");
-        if self.groups.iter().all(|group| group.id != id) {
-            self.groups.push(Group {
-                id: id.to_owned(),
-                tutor: cast.tutor(lesson["tutor"]["id"].as_str().unwrap()).unwrap(),
-            });
-        }
-    }
-
-    fn hear_of_series(&mut self, cast: &Cast, deed: &Deed, series: &Value) {
-        let id = series["id"].as_str().unwrap();
-        let bookings = series["bookings"].as_array().unwrap();
-        for booking in bookings {
-            self.hear_of_booking(cast, booking);
-        }
-        let recurrence = |booking: &Value| parse(booking["recurrence_id"].as_str().unwrap());
-        let told: BTreeSet<_> = bookings.iter().map(recurrence).collect();
-        if let Some(known) = self.series.iter().find(|known| known.id == id) {
-            // A tutor does not see those that another has taken over.
-            assert!(told.is_subset(&known.occurrences), "{series:#}");
-            return;
-        }
-        assert_eq!(occurrences(&deed.body), told, "{series:#}");
-        self.series.push(Series {
-            id: id.to_owned(),
-            student: cast
-                .student(series["student"]["id"].as_str().unwrap())
-                .unwrap(),
-            tutor: cast.tutor(series["tutor"]["id"].as_str().unwrap()).unwrap(),
-            occurrences: told,
-        });
-    }
-
-    fn hear_of_matching(&mut self, booked: &Value) {
-        let students = booked["students"].as_array().unwrap();
-        let lessons = students
-            .iter()
-            .flat_map(|it| it["bookings"].as_array().unwrap());
-        assert_eq!(booked["booked"], lessons.count(), "{booked:#}");
-        let mut refusals = students.iter().map(|it| &it["refusal"]["code"]);
-        // It stands for a fault of ours.
-        assert!(refusals.all(|code| code != "unavailable"), "{booked:#}");
-        let all = students.iter().all(|it| it["refusal"].is_null());
-        let outcome = if all {
-            "fill a matching"
-        } else {
-            "refuse a part of a matching"
-        };
-        *self.tally.entry((outcome, 0)).or_default() += 1;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::deed::{Deed, Who};
 use crate::{
     cancellation,
-    support::{Answer, Centre, Person, TestApp, TutorAtCentre, email, race::students},
+    support::{Answer, Centre, Person, TestApp, TutorAtCentre, email, race::students, secrets},
 };
 use chrono::Days;
 use futures::future::join_all;
@@ -95,7 +95,7 @@ impl World {
         }
     }
 
-    fn person(&self, who: Who, instance: usize) -> &Person {
+    pub fn person(&self, who: Who, instance: usize) -> &Person {
         let both = match who {
             Who::Student(at) => &self.students[at],
             Who::Tutor(at) => &self.tutors_as_people[at],
@@ -129,8 +129,63 @@ impl World {
         if deed.is_sent_twice {
             return join_all([0, 1].map(ask)).await;
         }
+        if deed.is_quoted {
+            return vec![cancel_as_quoted(self.person(who, instance), &deed.path).await];
+        }
         vec![ask(instance).await]
     }
+
+    /// What students are offered who have waited, as each of them reads it.
+    pub async fn offers(&self) -> Vec<Offer> {
+        let each = (0..STUDENTS).map(|n| async move {
+            let student = Who::Student(n);
+            let person = self.person(student, n % 2);
+            let listed = person.get("/v1/waitlist?status=offered").await.expect(200);
+            let items = listed["items"].as_array().unwrap();
+            let offer = |entry: &Value| Offer::read(student, entry);
+            items.iter().map(offer).collect::<Vec<_>>()
+        });
+        join_all(each).await.concat()
+    }
+}
+
+/// What is offered to a student who waits.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub entry: String,
+    pub student: Who,
+    pub is_seat: bool,
+    pub token: String,
+}
+
+impl Offer {
+    fn read(student: Who, entry: &Value) -> Self {
+        let token = entry["offer"]["accept_token"].as_str().unwrap();
+        secrets::met(token);
+        Self {
+            entry: entry["id"].as_str().unwrap().to_owned(),
+            student,
+            is_seat: entry["lesson_id"].is_string(),
+            token: token.to_owned(),
+        }
+    }
+}
+
+/// Cancels a booking that is still as it was when it was asked what that would mean; then it means just that.
+async fn cancel_as_quoted(person: &Person, cancel: &str) -> Answer {
+    let booking = cancel.strip_suffix("/cancel").unwrap();
+    let read = person.get(booking).await;
+    if read.status != 200 {
+        return read;
+    }
+    let etag = read.etag();
+    let quoted = person.get(&format!("{booking}/cancellation-quote")).await;
+    let answer = person.edit(Method::POST, cancel, &etag, &json!({})).await;
+    if answer.status == 200 {
+        let quoted = quoted.expect(200);
+        assert_eq!(answer.body["cancellation"], quoted["now"], "{booking}");
+    }
+    answer
 }
 
 /// Says how much students may have, one of them less, and what cancelling means.

@@ -10,6 +10,7 @@ pub mod model;
 pub mod opening;
 mod person;
 pub mod process;
+mod promises;
 pub mod provider;
 pub mod race;
 mod raw;

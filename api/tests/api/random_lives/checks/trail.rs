@@ -15,7 +15,10 @@ pub async fn expect_told(test: &TestApp) {
     let bookings = told(test, "bookings", expect_legal).await;
     let left_out = "occupies, version, created_at, updated_at";
     assert!(!bookings.is_empty());
-    assert_eq!(rows(test, "bookings", left_out).await, bookings);
+    let mut kept = rows(test, "bookings", left_out).await;
+    // What is set aside for a proposal is told by the booking.
+    kept.retain(|_, row| !row.contains_key("reserved_for"));
+    assert_eq!(kept, bookings);
     let lessons = told(test, "lessons", |_, _, _| {}).await;
     let left_out =
         "calendar_event_id, calendar_event_attempt, calendar_event_asked_at, calendar_revision,
