@@ -14,6 +14,7 @@ use crate::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use garde::{Result, Validate};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Runs all rules of a request and reports every field that breaks one.
 pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Error> {
@@ -178,33 +179,12 @@ pub fn slug(value: &str, (): &()) -> Result {
     ))
 }
 
-/// The levels of a subject.
-pub fn levels(value: &Vec<String>, (): &()) -> Result {
-    items(1, 50)(value, &())?;
-    value.iter().try_for_each(|level| line(1, 64)(level, &()))?;
-    distinct(value, &())
+/// A text that nobody else may know, of at most so many characters.
+pub fn secret(max: usize) -> impl Fn(&SecretString, &()) -> Result {
+    move |value, ()| text(0, max)(value.expose_secret(), &())
 }
 
-/// [`levels`] where there are any.
-pub fn optional_levels(value: &Option<Vec<String>>, (): &()) -> Result {
-    value.as_ref().map_or(Ok(()), |value| levels(value, &()))
-}
-
-/// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.
-pub fn languages(value: &[String], (): &()) -> Result {
-    if value.len() > 20 {
-        return Err(broken("wrong_count", "must have at most 20 items"));
-    }
-    match value.iter().find(|tag| !is_language(tag)) {
-        Some(_) => Err(broken(
-            "not_a_language",
-            "must be language tags such as de or pt-BR",
-        )),
-        None => distinct(value, &()),
-    }
-}
-
-/// A BCP 47 language tag in its simple form.
+/// A BCP 47 language tag in its simple forms: `de`, `pt-BR`, `zh-Hant`.
 pub fn language(value: &str, (): &()) -> Result {
     if is_language(value) {
         return Ok(());

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::SignedIn,
-        extract::{Json, NoQuery, Query},
+        extract::{Json, NoBody, NoQuery, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn},
         sign_in_cookie, validate,
     },
@@ -158,6 +158,7 @@ pub async fn disconnect(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::calendar_connection::disconnect(&app, holder.user_id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     http::{
         auth::Allowed,
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
@@ -228,6 +228,7 @@ pub async fn release(
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::hold::release(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -253,8 +254,6 @@ pub struct BookHoldParams {
     params(("id" = Uuid, Path, description = "Id of the hold."), BookHoldParams, IdempotencyHeader),
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Faults))]

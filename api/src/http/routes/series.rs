@@ -14,6 +14,7 @@ use crate::{
         extract::{DryRun, Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time::date_time,
+        object,
         occurrence::Occurrence,
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
         problem::Problem,
@@ -158,7 +159,7 @@ pub struct NewSeries {
     rule: String,
     /// What is wanted in place of some occurrences.
     #[garde(custom(validate::items(0, 200)), dive)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     #[schema(max_items = 200)]
     exceptions: Vec<NewException>,
 }

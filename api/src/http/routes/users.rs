@@ -8,7 +8,7 @@ use crate::{
         auth::Admin,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
         problem::Problem,
         validate,
@@ -278,6 +278,7 @@ pub async fn reinstate(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     Ok(answer(role::reinstate(&app, id).await?))
 }
@@ -293,6 +294,7 @@ pub async fn end_sessions(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     role::end_sessions(&app, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -329,6 +331,7 @@ pub async fn erase(
     Path(id): Path<UserId>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     let current = role::get(&app, id).await?.version;
     let version = if_match.choose(current)?;

@@ -10,7 +10,7 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         object,
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
@@ -395,6 +395,7 @@ pub async fn leave(
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     waitlist::leave(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -419,8 +420,6 @@ pub struct AcceptParams {
     params(("id" = Uuid, Path, description = "Id of the entry."), AcceptParams, IdempotencyHeader),
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`) or wants to pay with it for a seat in a group lesson (`group_lesson`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, NotFound, Faults))]
@@ -466,6 +465,7 @@ pub async fn decline(
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<axum::Json<WaitlistEntry>, Error> {
     let entry = waitlist::decline(&app, &caller, id).await?;
     Ok(axum::Json(shown(&app, &caller, entry)?))
