@@ -29,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
             parameters are refused. Edits need the `ETag` of what was read in `If-Match`; all that belongs to a \
             tutor has one `ETag` together, and so has a holiday calendar with its holidays. `dry_run` tries an edit without writing anything. A `+` in a query is written `%2B`.\n\n\
             | status | `code` |\n| --- | --- |\n\
-            | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `unexpected_body`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
+            | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `unexpected_body`, `body_unreadable`, `bad_idempotency_key`, `bad_if_match`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
             | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_yours_to_decide`, `not_an_admin`, `not_a_tutor`, `email_not_authoritative` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\

@@ -130,11 +130,12 @@ impl<'a> Asking<'a> {
 
     async fn ask(&self, bad: &Bad) -> Answer {
         let mut request = self.person.request(self.row.method.clone(), &bad.target);
+        let etag = self.etag.as_ref().filter(|_| !bad.says_of_version());
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
         if let Some((name, value)) = &bad.header {
             request = request.header(*name, value);
-        }
-        if let Some(etag) = &self.etag {
-            request = request.header("if-match", etag);
         }
         if let Some((media_type, body)) = &bad.body {
             request = request.body(body.clone());

@@ -1,4 +1,5 @@
-//! Says of every operation how it refuses what it can't read, from what it takes.
+//! Says of every operation how it refuses what it can't read, from what it takes; and of a body that may be left out that
+//! it must not be null.
 
 use super::{operations, problem};
 use axum::http::{Method, StatusCode};
@@ -6,6 +7,7 @@ use utoipa::openapi::{
     OpenApi, RefOr,
     path::{Operation, ParameterIn},
     request_body::RequestBody,
+    schema::Schema,
 };
 
 /// A code, and when it is the answer.
@@ -30,6 +32,7 @@ const OF_NO_BODY: &[Refusal] = &[
 pub fn describe(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
     for (method, operation) in items.flat_map(operations) {
+        deny_null(operation);
         let refusals = [of_body(&method, operation), of_headers(operation)].concat();
         let Some((first, _)) = refusals.first() else {
             continue;
@@ -41,6 +44,24 @@ pub fn describe(document: &mut OpenApi) {
             let detail = "The body did not arrive within ten seconds.";
             let (status, response) = problem(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail);
             operation.responses.responses.insert(status, response);
+        }
+    }
+}
+
+/// What the document derives of an `Option` allows both.
+fn deny_null(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else {
+        return;
+    };
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema
+        {
+            content.schema = either
+                .items
+                .iter()
+                .find(|one| matches!(one, RefOr::Ref(_)))
+                .cloned();
         }
     }
 }
@@ -73,6 +94,10 @@ fn of_headers(operation: &Operation) -> Vec<Refusal> {
         "Idempotency-Key" => Some((
             "bad_idempotency_key",
             "the Idempotency-Key is none that there can be",
+        )),
+        "If-Match" => Some((
+            "bad_if_match",
+            "If-Match holds neither ETags, with their quotes, nor an asterisk",
         )),
         _ => None,
     });

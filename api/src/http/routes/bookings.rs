@@ -8,7 +8,7 @@ use crate::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{MaybeIfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time::optional_date_time,
         openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
@@ -537,7 +537,7 @@ pub struct NewCancellation {
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
         IdempotencyHeader),
-    request_body = NewCancellation,
+    request_body = Option<NewCancellation>,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`), is with another tutor by now (`tutor_changed`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -549,7 +549,7 @@ pub async fn cancel(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewCancellation>,
+    OptionalJson(new): OptionalJson<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_booking", id, &versions, &new]);
     let change = Change::Cancel { reason: new.reason };

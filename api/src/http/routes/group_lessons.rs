@@ -12,7 +12,7 @@ use crate::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, MaybeIfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{
             BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Precondition, Stale,
@@ -409,7 +409,7 @@ pub struct Joining {
 #[utoipa::path(post, path = "/v1/lessons/{id}/join", tag = "lessons", operation_id = "join_lesson",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the lesson."), IdempotencyHeader),
-    request_body = Joining,
+    request_body = Option<Joining>,
     responses((status = 201, description = "Joined.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "All seats are taken (`full`) or about to be offered to those who wait (`waitlist_ahead`), one of them is the student's or offered to the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`) or has no such credit (`insufficient_credit`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -420,7 +420,7 @@ pub async fn join(
     Path(id): Path<LessonId>,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<Joining>,
+    OptionalJson(new): OptionalJson<Joining>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["join_lesson", id, &new]);
     let work = |claim| Box::pin(take_seat(app.clone(), caller.clone(), id, new, claim));
@@ -459,7 +459,7 @@ fn changed(lesson: group_lesson::GroupLesson) -> Kept<GroupLesson> {
     params(("id" = Uuid, Path, description = "Id of the lesson."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
         IdempotencyHeader),
-    request_body = NewCancellation,
+    request_body = Option<NewCancellation>,
     responses((status = 200, description = "The lesson as cancelled.", body = GroupLesson, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -471,7 +471,7 @@ pub async fn cancel(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewCancellation>,
+    OptionalJson(new): OptionalJson<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_lesson", id, &versions, &new]);
     let work = |claim| {

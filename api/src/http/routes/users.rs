@@ -8,7 +8,7 @@ use crate::{
         auth::Admin,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{Json, NoBody, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, OptionalJson, Path, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
         problem::Problem,
         validate,
@@ -251,7 +251,7 @@ pub struct NewSuspension {
 /// `POST /v1/bookings/{id}/reassign` hands it over, however short the notice.
 #[utoipa::path(post, path = "/v1/users/{id}/suspend", tag = "users", operation_id = "suspend_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
-    request_body = NewSuspension,
+    request_body = Option<NewSuspension>,
     responses((status = 200, description = "The user as suspended.", body = User, headers(("ETag" = String))),
         (status = 409, description = "The user is suspended (`already_suspended`), or the last admin (`last_admin`).", body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotAdmin, NotFound, BadBody, Faults))]
@@ -260,7 +260,7 @@ pub async fn suspend(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
-    Json(NewSuspension { reason }): Json<NewSuspension>,
+    OptionalJson(NewSuspension { reason }): OptionalJson<NewSuspension>,
 ) -> Result<Response, Error> {
     Ok(answer(role::suspend(&app, id, reason.as_deref()).await?))
 }

@@ -19,6 +19,13 @@ pub struct Bad {
     pub refusal: Refusal,
 }
 
+impl Bad {
+    /// Whether it says by itself for which version it is meant.
+    pub fn says_of_version(&self) -> bool {
+        matches!(self.header, Some(("if-match", _)))
+    }
+}
+
 /// How it is to be refused.
 #[derive(Debug)]
 pub enum Refusal {
@@ -153,17 +160,19 @@ impl Good<'_> {
     }
 
     fn headers(&self) -> Vec<Bad> {
-        let keys = ["".to_owned(), "\"\"".to_owned(), "x".repeat(256)];
+        let keys = [String::new(), "\"\"".to_owned(), "x".repeat(256)];
+        let tags = ["", "1", "\"1", "1\"", "\"1\" \"1\"", "*, \"1\""].map(str::to_owned);
         let mut all = Vec::new();
         for (name, _) in self.operation.parameters("header") {
             let (name, wrong, code) = match name {
-                "Idempotency-Key" => (name, &keys[..], "bad_idempotency_key"),
-                _ => continue,
+                "Idempotency-Key" => ("idempotency-key", &keys[..], "bad_idempotency_key"),
+                "If-Match" => ("if-match", &tags[..], "bad_if_match"),
+                other => panic!("{other} is not known here"),
             };
             for value in wrong {
                 let refusal = Refusal::With(400, code);
                 all.push(Bad {
-                    header: Some(("idempotency-key", value.clone())),
+                    header: Some((name, value.clone())),
                     ..self.bad(format!("{name}: {value}"), refusal)
                 });
             }

@@ -34,8 +34,10 @@ async fn free_seats_are_offered_in_the_order_of_joining_and_to_nobody_else() {
     let offer = seen(mia, &entries[0]).await["offer"].clone();
     assert_eq!(offer["start"], FIRST);
     assert_eq!(offer["expires_at"], "2027-03-01T09:00:00Z");
-    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
-    let refused = mia.post(&with_credit, &json!({})).await;
+    let with_credit = json!({"pay_with": "credit"});
+    let refused = mia
+        .post(&format!("{}/accept", entries[0]), &with_credit)
+        .await;
     refused.expect_problem(409, "group_lesson");
     let booked = accept(mia, &entries[0]).await;
     let booking = place(&booked);
