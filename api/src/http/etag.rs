@@ -10,9 +10,13 @@ use serde::Serialize;
 
 /// The header that tells a version.
 pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
-    let tag = HeaderValue::from_str(&format!("\"{version}\""))
-        .unwrap_or(HeaderValue::from_static("\"0\""));
+    let tag = HeaderValue::from_str(&tag(version)).unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, tag)]
+}
+
+/// A version as `ETag` and `If-Match` write it: where things are listed, each tells its own.
+pub fn tag(version: i32) -> String {
+    format!("\"{version}\"")
 }
 
 /// The answer to an edit of `version`: what the thing is now, and its new tag. One that was only tried changed no tag.
@@ -131,7 +135,7 @@ fn tags_of(field: &[u8]) -> Option<Vec<&[u8]>> {
         let opaque = rest.strip_prefix(b"W/").unwrap_or(rest);
         let within = opaque.strip_prefix(b"\"")?;
         let length = within.iter().position(|byte| *byte == b'"')?;
-        if !within[..length].iter().all(is_in_tag) {
+        if !within[..length].iter().all(|byte| is_in_tag(*byte)) {
             return None;
         }
         let (tag, after) = rest.split_at(rest.len() - within.len() + length + 1);
@@ -144,8 +148,9 @@ fn tags_of(field: &[u8]) -> Option<Vec<&[u8]>> {
     Some(tags)
 }
 
-fn is_in_tag(byte: &u8) -> bool {
-    *byte > b' ' && *byte != 0x7f
+/// RFC 9110 section 8.8.3, apart from the quote.
+fn is_in_tag(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
 }
 
 /// A tag that we did not make matches nothing: neither a weak one, nor another spelling of a version, nor the last one

@@ -31,6 +31,25 @@ pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Er
     Err(Error::Invalid(errors.collect()))
 }
 
+/// All of these, or all that is wrong with them.
+pub fn all<T>(
+    values: impl IntoIterator<Item = std::result::Result<T, Error>>,
+) -> std::result::Result<Vec<T>, Error> {
+    let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
+    for value in values {
+        match value {
+            Ok(value) => accepted.push(value),
+            Err(Error::Invalid(errors)) => wrong.extend(errors),
+            Err(error) => return Err(error),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(accepted)
+    } else {
+        Err(Error::Invalid(wrong))
+    }
+}
+
 fn broken(code: &str, detail: &str) -> garde::Error {
     garde::Error::new(format!("{code}: {detail}"))
 }
@@ -233,5 +252,31 @@ pub fn optional_date(value: &Option<NaiveDate>, (): &()) -> Result {
             Err(broken("out_of_range", "must lie in the years 1970 to 2199"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_with_a_list_is_told_at_once() {
+        let wrong = |field: &str| Err(Error::invalid(field, "unacceptable", ""));
+        let found = all([Ok(1), wrong("a"), Ok(2), wrong("b")]);
+        let Err(Error::Invalid(errors)) = found else {
+            panic!("{found:?}");
+        };
+        let fields: Vec<_> = errors.iter().map(|error| &*error.field).collect();
+        assert_eq!(fields, ["a", "b"]);
+        assert_eq!(all([Ok(1), Ok(2)]).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_more_than_a_list_comes_first() {
+        let found = all::<()>([
+            Err(Error::invalid("a", "unacceptable", "")),
+            Err(Error::not_found("student")),
+        ]);
+        assert!(matches!(found, Err(Error::NotFound { .. })), "{found:?}");
     }
 }

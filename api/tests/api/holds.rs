@@ -175,6 +175,28 @@ async fn what_has_expired_is_free_at_that_moment_with_no_sweeper_about() {
     assert_eq!(world.first_slot().await, THIRD);
 }
 
+/// Who has forgotten what they hold is told what to book, or to let go.
+#[tokio::test]
+async fn whose_own_hold_is_in_the_way_is_told_which_and_nobody_else_is() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    for path in ["/v1/bookings", "/v1/holds"] {
+        let refused = world.refused(&world.sam, path, FIRST).await;
+        let conflicts = refused["conflicts"].as_array().unwrap();
+        assert_eq!(conflicts.len(), 1, "{refused:#}");
+        assert_eq!(conflicts[0]["code"], "student_busy");
+        assert_eq!(conflicts[0]["hold_id"], hold["id"]);
+        let of_another = world.refused(&world.olga, path, FIRST).await;
+        assert!(of_another["conflicts"][0].get("hold_id").is_none());
+    }
+    // What is booked is no hold.
+    let book = world.sam.post(&path(&hold, "/book"), &json!({})).await;
+    book.expect(201);
+    let refused = world.refused(&world.sam, "/v1/bookings", FIRST).await;
+    assert_eq!(refused["conflicts"][0]["code"], "student_busy");
+    assert!(refused["conflicts"][0].get("hold_id").is_none());
+}
+
 #[tokio::test]
 async fn a_hold_is_let_go_by_whoever_acts_for_its_student_and_by_nobody_else() {
     let world = World::new().await;

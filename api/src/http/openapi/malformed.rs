@@ -29,10 +29,14 @@ const OF_NO_BODY: &[Refusal] = &[
     ("body_unreadable", "the body breaks off"),
 ];
 
+/// An asterisk, or entity tags with commas between them.
+const ETAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
+
 pub fn describe(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
     for (method, operation) in items.flat_map(operations) {
         deny_null(operation);
+        describe_preconditions(operation);
         let refusals = [of_body(&method, operation), of_headers(operation)].concat();
         let Some((first, _)) = refusals.first() else {
             continue;
@@ -62,6 +66,17 @@ fn deny_null(operation: &mut Operation) {
                 .iter()
                 .find(|one| matches!(one, RefOr::Ref(_)))
                 .cloned();
+        }
+    }
+}
+
+fn describe_preconditions(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "If-Match"
+            && let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
+        {
+            object.pattern = Some(ETAGS.to_owned());
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{IfMatch, MaybeIfMatch, etag},
+        etag::{IfMatch, MaybeIfMatch, etag, tag},
         extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{
@@ -43,6 +43,9 @@ use uuid::Uuid;
 pub struct GroupLesson {
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
     id: Uuid,
+    /// What `If-Match` takes; where the lesson is read alone, also its `ETag`.
+    #[schema(example = "\"3\"")]
+    etag: String,
     status: Status,
     #[schema(example = "2026-11-23T15:00:00Z")]
     start: DateTime<Utc>,
@@ -91,6 +94,7 @@ impl From<group_lesson::GroupLesson> for GroupLesson {
     fn from(lesson: group_lesson::GroupLesson) -> Self {
         Self {
             id: lesson.id.0,
+            etag: tag(lesson.version),
             status: match lesson.status {
                 LessonStatus::Tentative | LessonStatus::Scheduled => Status::Scheduled,
                 LessonStatus::Cancelled => Status::Cancelled,
@@ -389,7 +393,7 @@ pub async fn edit(
 #[serde(deny_unknown_fields)]
 pub struct Joining {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -434,7 +438,7 @@ async fn take_seat(
     new: Joining,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let student = caller.student(&app, new.student_id.map(UserId)).await?;
+    let student = caller.books_for(&app, new.student_id.map(UserId)).await?;
     let student = student.ok_or_else(no_student)?;
     let reply = Reply {
         answer: created,

@@ -76,7 +76,7 @@ impl From<Detail> for Hold {
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -108,7 +108,7 @@ pub struct NewHold {
 
 impl NewHold {
     async fn wanted(self, app: &App, caller: &Caller) -> Result<(UserId, Wanted), Error> {
-        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let student = caller.books_for(app, self.student_id.map(UserId)).await?;
         let wanted = Wanted {
             tutor_id: TutorId(self.tutor_id),
             subject: self.subject,

@@ -221,7 +221,7 @@ pub async fn propose(
     check_distinct(ids, "requests")?;
     let wishes = new.requests.iter().enumerate();
     let wishes = wishes.map(|(place, request)| request.wish(&format!("requests[{place}]")));
-    let wishes = wishes.collect::<Result<_, Error>>()?;
+    let wishes = validate::all(wishes)?;
     let proposal = matching::propose(&app, &caller, wishes).await?;
     Ok(axum::Json(Matching::new(new.requests, proposal)))
 }
@@ -240,7 +240,7 @@ impl LessonRequest {
             subject: self.subject.clone(),
             level: self.level.clone(),
             minutes: self.minutes,
-            windows: windows.collect::<Result<_, Error>>()?,
+            windows: validate::all(windows)?,
             preferred: self.preferred_tutors.iter().copied().map(TutorId).collect(),
         })
     }

@@ -187,7 +187,7 @@ fn offer(entry: &Entry, accept_token: Option<String>) -> Option<WaitlistOffer> {
 #[serde(deny_unknown_fields)]
 pub struct NewWaitlistEntry {
     /// The student who waits: the caller, or somebody whose guardian the caller is; for admins, anybody. Third-party apps
-    /// must say.
+    /// must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -285,7 +285,7 @@ async fn wait(
     new: NewWaitlistEntry,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let student = caller.student(&app, new.student_id.map(UserId)).await?;
+    let student = caller.books_for(&app, new.student_id.map(UserId)).await?;
     let student = student.ok_or_else(no_student)?;
     let wanted = new.wanted()?;
     let answer = |entry: Entry| {

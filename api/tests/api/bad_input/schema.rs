@@ -223,7 +223,7 @@ impl<'a> Schema<'a> {
             _ if self.value["pattern"].is_string() => &["\u{0}"],
             _ => &[],
         };
-        wrong.extend(others.iter().map(ToString::to_string));
+        wrong.extend(others.iter().map(|text| (*text).to_owned()));
         wrong
     }
 
