@@ -6,6 +6,7 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use std::{borrow::Cow, fmt};
+use uuid::Uuid;
 
 #[derive(Debug)]
 pub enum Error {
@@ -159,6 +160,8 @@ pub struct Obstacle {
     pub code: &'static str,
     /// The span that is in the way, where there is one and the caller may know of it.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The student's own hold, where that is in the way.
+    pub hold: Option<Uuid>,
 }
 
 impl Error {

@@ -10,9 +10,13 @@ use serde::Serialize;
 
 /// The header that tells a version.
 pub fn etag(version: i32) -> [(header::HeaderName, HeaderValue); 1] {
-    let tag = HeaderValue::from_str(&format!("\"{version}\""))
-        .unwrap_or(HeaderValue::from_static("\"0\""));
+    let tag = HeaderValue::from_str(&tag(version)).unwrap_or(HeaderValue::from_static("\"0\""));
     [(header::ETAG, tag)]
+}
+
+/// A version as `ETag` and `If-Match` write it: where things are listed, each tells its own.
+pub fn tag(version: i32) -> String {
+    format!("\"{version}\"")
 }
 
 /// The answer to an edit of `version`: what the thing is now, and its new tag. One that was only tried changed no tag.
@@ -45,7 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Versions::of(&parts.headers)
+        Versions::of(&parts.headers)?
             .map(Self)
             .ok_or(Error::PreconditionRequired)
     }
@@ -59,7 +63,7 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeIfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         Ok(Self(
-            Versions::of(&parts.headers).and_then(Versions::listed),
+            Versions::of(&parts.headers)?.and_then(Versions::listed),
         ))
     }
 }
@@ -74,15 +78,23 @@ enum Versions {
 }
 
 impl Versions {
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let fields: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
-        let texts = fields.iter().filter_map(|field| field.to_str().ok());
-        let tags = texts.flat_map(|text| text.split(',').map(str::trim));
-        match fields.len() {
-            0 => None,
-            1 if fields[0].as_bytes().trim_ascii() == b"*" => Some(Self::Any),
-            _ => Some(Self::OneOf(tags.filter_map(version).collect())),
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        let fields = headers.get_all(header::IF_MATCH).iter();
+        let fields: Vec<_> = fields.map(HeaderValue::as_bytes).collect();
+        match fields[..] {
+            [] => return Ok(None),
+            [one] if one.trim_ascii() == b"*" => return Ok(Some(Self::Any)),
+            _ => {}
         }
+        let mut tags = Vec::new();
+        for field in fields {
+            tags.extend(tags_of(field).ok_or_else(unreadable)?);
+        }
+        if tags.is_empty() {
+            return Err(unreadable());
+        }
+        let versions = tags.into_iter().filter_map(version);
+        Ok(Some(Self::OneOf(versions.collect())))
     }
 
     fn listed(self) -> Option<Vec<i32>> {
@@ -103,9 +115,48 @@ impl Versions {
     }
 }
 
+fn unreadable() -> Error {
+    Error::Malformed {
+        code: "bad_if_match",
+        detail: "If-Match must hold ETags as they were sent, with their quotes, or an asterisk."
+            .into(),
+    }
+}
+
+/// The entity tags of a field, with commas and perhaps nothing between them; none if there is something else.
+fn tags_of(field: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut tags = Vec::new();
+    let mut rest = field.trim_ascii();
+    while !rest.is_empty() {
+        if let Some((b',', after)) = rest.split_first() {
+            rest = after.trim_ascii_start();
+            continue;
+        }
+        let opaque = rest.strip_prefix(b"W/").unwrap_or(rest);
+        let within = opaque.strip_prefix(b"\"")?;
+        let length = within.iter().position(|byte| *byte == b'"')?;
+        if !within[..length].iter().all(|byte| is_in_tag(*byte)) {
+            return None;
+        }
+        let (tag, after) = rest.split_at(rest.len() - within.len() + length + 1);
+        tags.push(tag);
+        rest = after.trim_ascii_start();
+        if !(rest.is_empty() || rest.starts_with(b",")) {
+            return None;
+        }
+    }
+    Some(tags)
+}
+
+/// RFC 9110 section 8.8.3, apart from the quote.
+fn is_in_tag(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
+}
+
 /// A tag that we did not make matches nothing: neither a weak one, nor another spelling of a version, nor the last one
-/// that there can be, after which there is no next. None of ours holds a comma.
-fn version(tag: &str) -> Option<i32> {
+/// that there can be, after which there is no next.
+fn version(tag: &[u8]) -> Option<i32> {
+    let tag = str::from_utf8(tag).ok()?;
     let version: i32 = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
     (version < i32::MAX && tag == format!("\"{version}\"")).then_some(version)
 }
@@ -116,10 +167,14 @@ mod tests {
 
     /// Which version an edit of something that has version 7 is for.
     fn chosen(fields: &[&'static str]) -> Option<i32> {
+        versions(fields).unwrap()?.choose(7)
+    }
+
+    fn versions(fields: &[&'static str]) -> Result<Option<Versions>, Error> {
         let fields = fields
             .iter()
             .map(|field| (header::IF_MATCH, HeaderValue::from_static(field)));
-        Versions::of(&fields.collect())?.choose(7)
+        Versions::of(&fields.collect())
     }
 
     #[test]
@@ -141,18 +196,39 @@ mod tests {
     fn what_is_no_tag_of_ours_matches_nothing() {
         for fields in [
             &["W/\"7\""][..],
-            &["7"],
             &["\"07\""],
             &["\"+7\""],
-            &["\"7"],
             &["\"6\", \"8\""],
             &["\"2147483647\""],
-            &["*, \"6\", \"8\""],
-            &["*", "*"],
             &["\"*\""],
-            &[""],
+            &["\"\""],
+            &["\"6,7\""],
         ] {
             assert_eq!(chosen(fields), None, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_at_all_is_refused() {
+        for fields in [
+            &["7"][..],
+            &["\"7"],
+            &["7\""],
+            &["\"6\" \"7\""],
+            &["\"7\"x"],
+            &["w/\"7\""],
+            &["\"7 8\""],
+            &["\"7\", 8"],
+            &["*, \"6\", \"8\""],
+            &["*", "*"],
+            &[""],
+            &[", ,"],
+        ] {
+            let refused = versions(fields);
+            assert!(
+                matches!(refused, Err(Error::Malformed { .. })),
+                "{fields:?}: {refused:?}"
+            );
         }
     }
 

@@ -34,17 +34,75 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if !is_of_type(request.headers(), "application/json") {
-            return Err(Error::Malformed {
-                code: "not_json",
-                detail: "Send a JSON body with Content-Type: application/json.".into(),
-            });
-        }
+        check_json(request.headers())?;
         let body = read(request, state, KIB, BODY_TIME).await?;
-        let value: T = parse(&body)?;
-        validate::check(&value)?;
-        Ok(Self(value))
+        valid(&body).map(Self)
     }
+}
+
+/// As [`Json`], where all fields are optional: without a body, none is there.
+pub struct OptionalJson<T>(pub T);
+
+impl<S, T> FromRequest<S> for OptionalJson<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let is_json = check_json(request.headers());
+        let body = read(request, state, USUAL_KIB, BODY_TIME).await?;
+        if body.is_empty() {
+            return valid(b"{}").map(Self);
+        }
+        is_json?;
+        valid(&body).map(Self)
+    }
+}
+
+/// The absence of a body. An operation that takes none refuses one rather than drops what somebody meant by it; `{}`
+/// means nothing, and is what some clients always send.
+pub struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let unexpected = || Error::Malformed {
+            code: "unexpected_body",
+            detail: "This takes no body: send none.".into(),
+        };
+        match read(request, state, 1, BODY_TIME).await {
+            Ok(body) if means_nothing(&body) => Ok(Self),
+            Ok(_) | Err(Error::TooLarge { .. }) => Err(unexpected()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn means_nothing(body: &[u8]) -> bool {
+    let text = body.trim_ascii();
+    let within = text
+        .strip_prefix(b"{")
+        .and_then(|text| text.strip_suffix(b"}"));
+    text.is_empty() || within.is_some_and(|within| within.trim_ascii().is_empty())
+}
+
+fn check_json(headers: &HeaderMap) -> Result<(), Error> {
+    if is_of_type(headers, "application/json") {
+        return Ok(());
+    }
+    Err(Error::Malformed {
+        code: "not_json",
+        detail: "Send a JSON body with Content-Type: application/json.".into(),
+    })
+}
+
+fn valid<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T, Error> {
+    let value = parse(body)?;
+    validate::check(&value)?;
+    Ok(value)
 }
 
 /// The whole body, if it is no longer than so many KiB.

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what is said once for all operations. Each operation says the rest itself.
 
 mod limits;
+mod malformed;
 mod security;
 mod text;
 
@@ -28,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
             parameters are refused. Edits need the `ETag` of what was read in `If-Match`; all that belongs to a \
             tutor has one `ETag` together, and so has a holiday calendar with its holidays. `dry_run` tries an edit without writing anything. A `+` in a query is written `%2B`.\n\n\
             | status | `code` |\n| --- | --- |\n\
-            | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `body_unreadable`, `bad_idempotency_key`, `sign_in_failed` |\n\
+            | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `unexpected_body`, `body_unreadable`, `bad_idempotency_key`, `bad_if_match`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
             | 403 | `people_only`, `insufficient_scope`, `cross_origin`, `not_your_profile`, `not_yours_to_decide`, `not_an_admin`, `not_a_tutor`, `email_not_authoritative` |\n\
             | 404, 405 | `not_found`, `no_such_route`, `method_not_allowed` |\n\
@@ -84,6 +85,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     text::describe(router.get_openapi_mut());
     security::describe(router.get_openapi_mut());
     limits::describe(router.get_openapi_mut());
+    malformed::describe(router.get_openapi_mut());
     router
 }
 
@@ -154,9 +156,8 @@ problems! {
     NotAdmin {
         FORBIDDEN "not_an_admin" "Only an admin may do this; or a page of another site asked for it."
     }
-    /// For operations with a JSON body.
+    /// For operations with a body; how one is refused that can't be read is said for all of them.
     BadBody {
-        BAD_REQUEST "malformed_json" "The body is not JSON."
         REQUEST_TIMEOUT "body_too_slow" "The body did not arrive within ten seconds."
         PAYLOAD_TOO_LARGE "body_too_large" "The body is longer than 64 KiB, or than the operation says."
     }

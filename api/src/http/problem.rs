@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// What went wrong (RFC 9457). Programs decide by `code`, people read `detail`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,6 +97,11 @@ pub struct ConflictingSpan {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "2026-11-23T16:00:00Z")]
     end: Option<DateTime<Utc>>,
+    /// The hold of the same student that is in the way, where it is one: `book_hold` books it, and `release_hold` lets it
+    /// go. Told by `create_booking` and `create_hold`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hold_id: Option<Uuid>,
 }
 
 /// Stable name of a reason why a time can't be booked. `explain_slot` says what each means.
@@ -125,9 +131,14 @@ enum ReasonCode {
 }
 
 impl From<Obstacle> for ConflictingSpan {
-    fn from(Obstacle { code, span }: Obstacle) -> Self {
+    fn from(Obstacle { code, span, hold }: Obstacle) -> Self {
         let (start, end) = span.unzip();
-        Self { code, start, end }
+        Self {
+            code,
+            start,
+            end,
+            hold_id: hold,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use garde::{Result, Validate};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Runs all rules of a request and reports every field that breaks one.
 pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Error> {
@@ -28,6 +29,25 @@ pub fn check<T: Validate<Context = ()>>(value: &T) -> std::result::Result<(), Er
         FieldError::new(path.to_string(), code.to_owned(), detail.to_owned())
     });
     Err(Error::Invalid(errors.collect()))
+}
+
+/// All of these, or all that is wrong with them.
+pub fn all<T>(
+    values: impl IntoIterator<Item = std::result::Result<T, Error>>,
+) -> std::result::Result<Vec<T>, Error> {
+    let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
+    for value in values {
+        match value {
+            Ok(value) => accepted.push(value),
+            Err(Error::Invalid(errors)) => wrong.extend(errors),
+            Err(error) => return Err(error),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(accepted)
+    } else {
+        Err(Error::Invalid(wrong))
+    }
 }
 
 fn broken(code: &str, detail: &str) -> garde::Error {
@@ -178,33 +198,12 @@ pub fn slug(value: &str, (): &()) -> Result {
     ))
 }
 
-/// The levels of a subject.
-pub fn levels(value: &Vec<String>, (): &()) -> Result {
-    items(1, 50)(value, &())?;
-    value.iter().try_for_each(|level| line(1, 64)(level, &()))?;
-    distinct(value, &())
+/// A text that nobody else may know, of at most so many characters.
+pub fn secret(max: usize) -> impl Fn(&SecretString, &()) -> Result {
+    move |value, ()| text(0, max)(value.expose_secret(), &())
 }
 
-/// [`levels`] where there are any.
-pub fn optional_levels(value: &Option<Vec<String>>, (): &()) -> Result {
-    value.as_ref().map_or(Ok(()), |value| levels(value, &()))
-}
-
-/// Distinct BCP 47 language tags in their simple forms: `de`, `pt-BR`, `zh-Hant`.
-pub fn languages(value: &[String], (): &()) -> Result {
-    if value.len() > 20 {
-        return Err(broken("wrong_count", "must have at most 20 items"));
-    }
-    match value.iter().find(|tag| !is_language(tag)) {
-        Some(_) => Err(broken(
-            "not_a_language",
-            "must be language tags such as de or pt-BR",
-        )),
-        None => distinct(value, &()),
-    }
-}
-
-/// A BCP 47 language tag in its simple form.
+/// A BCP 47 language tag in its simple forms: `de`, `pt-BR`, `zh-Hant`.
 pub fn language(value: &str, (): &()) -> Result {
     if is_language(value) {
         return Ok(());
@@ -253,5 +252,31 @@ pub fn optional_date(value: &Option<NaiveDate>, (): &()) -> Result {
             Err(broken("out_of_range", "must lie in the years 1970 to 2199"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_with_a_list_is_told_at_once() {
+        let wrong = |field: &str| Err(Error::invalid(field, "unacceptable", ""));
+        let found = all([Ok(1), wrong("a"), Ok(2), wrong("b")]);
+        let Err(Error::Invalid(errors)) = found else {
+            panic!("{found:?}");
+        };
+        let fields: Vec<_> = errors.iter().map(|error| &*error.field).collect();
+        assert_eq!(fields, ["a", "b"]);
+        assert_eq!(all([Ok(1), Ok(2)]).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_more_than_a_list_comes_first() {
+        let found = all::<()>([
+            Err(Error::invalid("a", "unacceptable", "")),
+            Err(Error::not_found("student")),
+        ]);
+        assert!(matches!(found, Err(Error::NotFound { .. })), "{found:?}");
     }
 }

@@ -128,6 +128,7 @@ pub(super) async fn take<A: Serialize + Send + Sync>(
                 .iter()
                 .map(|slot| (slot.start(), slot.end()))
                 .collect();
+            hold::name_own(app, caller, student, &mut conflict.conflicts).await?;
             Err(Error::Conflict(conflict))
         }
         Err(error) => Err(error),
@@ -294,7 +295,11 @@ pub(super) fn translate(error: DbErr) -> Error {
         Some("bookings_student_no_overlap") => "student_busy",
         _ => return error.into(),
     };
-    unavailable(vec![Obstacle { code, span: None }])
+    unavailable(vec![Obstacle {
+        code,
+        span: None,
+        hold: None,
+    }])
 }
 
 pub(super) const SLOT_UNAVAILABLE: &str = "slot_unavailable";

@@ -31,6 +31,11 @@ impl Person {
         self.has_role("admin")
     }
 
+    /// Whether this person is no student, and can book for students.
+    fn books_for_others_only(&self) -> bool {
+        !self.has_role("student") && (self.is_admin() || !self.students.is_empty())
+    }
+
     /// Whether this person acts as the guardian of that one.
     pub fn is_guardian_of(&self, student: UserId) -> bool {
         self.students.binary_search(&student.0).is_ok()
@@ -105,6 +110,22 @@ impl Caller {
             Ok(Some(named))
         } else {
             Err(Error::not_found("student"))
+        }
+    }
+
+    /// The student for whom the caller books, as [`Caller::student`]: who books for others, and is no student, has to say
+    /// for whom.
+    ///
+    /// # Errors
+    /// As [`Caller::student`].
+    pub async fn books_for(
+        &self,
+        app: &App,
+        named: Option<UserId>,
+    ) -> Result<Option<UserId>, Error> {
+        match self {
+            Self::Person(person) if named.is_none() && person.books_for_others_only() => Ok(None),
+            _ => self.student(app, named).await,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
-    error::Error,
+    error::{Error, Obstacle},
     store::{
         self,
         booking::{Filter, Side, Standing, row_status},
@@ -55,6 +55,31 @@ pub(super) async fn check_number(
     }
     let detail = "A student can hold three slots at a time: book one of them or let it go.";
     Err(Error::conflict("too_many_holds", detail))
+}
+
+/// Says which hold of the student it is that is in the student's way, where the caller may know of when.
+pub(super) async fn name_own(
+    app: &App,
+    caller: &Caller,
+    student: UserId,
+    obstacles: &mut [Obstacle],
+) -> Result<(), Error> {
+    let are_known =
+        |obstacle: &&mut Obstacle| obstacle.code == "student_busy" && obstacle.span.is_some();
+    let mut known: Vec<_> = obstacles.iter_mut().filter(are_known).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let held = list(app, caller, student).await?;
+    for obstacle in &mut known {
+        let is_in_it = |hold: &&Detail| {
+            obstacle
+                .span
+                .is_some_and(|(start, end)| hold.starts_at < end && start < hold.ends_at)
+        };
+        obstacle.hold = held.iter().find(is_in_it).map(|hold| hold.id.0);
+    }
+    Ok(())
 }
 
 /// How a hold stands that is offered to a student who waits, for so long.

@@ -427,6 +427,7 @@ impl Times {
         Obstacle {
             code: refusal.code(),
             span: conflict.map(|span| (span.start(), span.end())),
+            hold: None,
         }
     }
 

@@ -533,3 +533,44 @@ async fn a_student_sees_no_other_student_and_no_address_of_anybody_else() {
     assert!(told.contains("Samuel") && told.contains("Olga"), "{told}");
     assert!(!told.contains('@'), "{told}");
 }
+
+/// Who goes through a list need not read each thing of it again before the next step.
+#[tokio::test]
+async fn what_is_listed_says_for_which_version_the_next_step_is() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    student.post("/v1/bookings", &wanted).await.expect(201);
+    let mut group = tutor.lesson("2027-03-04T08:00:00Z", 60);
+    group["capacity"] = json!(4);
+    tutor.person.post("/v1/lessons", &group).await.expect(201);
+    let series = json!({
+        "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School",
+        "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    student.post("/v1/series", &series).await.expect(201);
+
+    for (person, list) in [
+        (&student, "/v1/bookings"),
+        (&tutor.person, "/v1/bookings?as=tutor"),
+        (&tutor.person, "/v1/lessons"),
+        (&student, "/v1/series"),
+    ] {
+        let listed = person.get(list).await.expect(200);
+        let item = &listed["items"][0];
+        let path = list.split('?').next().unwrap();
+        let path = format!("{path}/{}", item["id"].as_str().unwrap());
+        let read = person.get(&path).await;
+        assert_eq!(item["etag"], read.etag(), "{list}");
+        assert_eq!(read.expect(200)["etag"], item["etag"], "{list}");
+    }
+    let listed = student.get("/v1/bookings").await.expect(200);
+    let first = &listed["items"][0];
+    let path = format!("/v1/bookings/{}/cancel", first["id"].as_str().unwrap());
+    let etag = first["etag"].as_str().unwrap();
+    let cancelled = student.edit(Method::POST, &path, etag, &json!({})).await;
+    assert_ne!(cancelled.expect(200)["etag"], first["etag"]);
+    let again = student.edit(Method::POST, &path, etag, &json!({})).await;
+    again.expect_problem(412, "stale_etag");
+}

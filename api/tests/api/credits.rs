@@ -322,12 +322,9 @@ async fn what_is_held_is_paid_for_when_it_is_booked() {
         .post("/v1/holds", &world.tutor.lesson(FIRST, 60))
         .await
         .expect(201);
-    let book = format!(
-        "/v1/holds/{}/book?pay_with=credit",
-        hold["id"].as_str().unwrap()
-    );
-    let nothing = json!({});
-    let send = || world.sam.post(&book, &nothing);
+    let book = format!("/v1/holds/{}/book", hold["id"].as_str().unwrap());
+    let with_credit = json!({"pay_with": "credit"});
+    let send = || world.sam.post(&book, &with_credit);
     send().await.expect_problem(409, "insufficient_credit");
     world.grant(60, None).await;
     assert_eq!(send().await.expect(201)["paid_with"], "credit");

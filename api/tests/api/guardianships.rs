@@ -1,6 +1,7 @@
 //! Guardians book, move and cancel for their students, and see nothing else.
 
 use crate::support::{Centre, Person, TestApp, email, lesson::book};
+use reqwest::Method;
 use serde_json::json;
 
 /// Ada links Gita to Sam; Gita signs in again.
@@ -196,6 +197,73 @@ async fn only_admins_link_people_and_only_people_there_are() {
     let refused = refused.expect_problem(422, "invalid_fields");
     assert_eq!(refused["errors"][0]["field"], "student_id");
     assert_eq!(refused["errors"][0]["code"], "unknown_user");
+}
+
+/// Ada says what somebody is, who then signs in again.
+async fn be(test: &TestApp, admin: &Person, person: &Person, role: &str) -> Person {
+    let me = person.get("/v1/me").await.expect(200);
+    let user = format!("/v1/users/{}", me["id"].as_str().unwrap());
+    let (path, etag) = (format!("{user}/roles"), admin.get(&user).await.etag());
+    let roles = json!({"roles": [role]});
+    let set = admin.edit(Method::PUT, &path, &etag, &roles).await;
+    set.expect(200);
+    test.sign_in(me["email"].as_str().unwrap()).await
+}
+
+/// Who is no student has somebody else in mind.
+#[tokio::test]
+async fn who_books_for_others_and_is_no_student_has_to_say_for_whom() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let admin = test.admin("Ada").await;
+    let sam = test.student("Sam").await;
+    let gita = link(&test, &admin, "Gita", &sam).await;
+    let mut group = tutor.lesson("2027-03-04T08:00:00Z", 60);
+    group["capacity"] = json!(4);
+    let group = tutor.person.post("/v1/lessons", &group).await.expect(201);
+    let wanted = tutor.lesson("2027-03-02T08:00:00Z", 60);
+    let wish = json!({
+        "subject": "mathematics", "level": "School", "minutes": 60,
+        "windows": [{"start": "2027-03-09T08:00:00Z", "end": "2027-03-09T12:00:00Z"}],
+    });
+    let series = json!({
+        "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School",
+        "start": "2027-03-05T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=2",
+    });
+    let join = format!("/v1/lessons/{}/join", group["id"].as_str().unwrap());
+    let asked = [
+        ("/v1/bookings", &wanted),
+        ("/v1/holds", &wanted),
+        ("/v1/series", &series),
+        ("/v1/waitlist", &json!({"wish": wish})),
+        (&join, &json!({})),
+    ];
+    let gita = be(&test, &admin, &gita, "guardian").await;
+    let ada = be(&test, &admin, &admin, "admin").await;
+    for person in [&gita, &ada] {
+        for (path, body) in &asked {
+            let refused = person.post(path, body).await;
+            let refused = refused.expect_problem(422, "invalid_fields");
+            let error = &refused["errors"][0];
+            assert_eq!(
+                (&error["field"], &error["code"]),
+                (&json!("student_id"), &json!("missing")),
+                "{path}"
+            );
+        }
+    }
+    let sams = sam.id().await;
+    for (path, body) in asked {
+        let mut body = body.clone();
+        body["student_id"] = json!(sams);
+        let done = gita.post(path, &body).await;
+        if path == "/v1/holds" {
+            // It is booked already.
+            done.expect_problem(409, "slot_unavailable");
+        } else {
+            done.expect(201);
+        }
+    }
 }
 
 #[tokio::test]

@@ -108,6 +108,40 @@ async fn what_is_held_nobody_else_can_hold_or_book_until_it_is_booked_by_whom_it
     assert_starts(&world.test, &world.tutor, &[FIRST]);
 }
 
+/// A query is not where it is said how to pay, and to say nothing of it takes no body.
+#[tokio::test]
+async fn a_hold_is_booked_and_a_booking_cancelled_without_a_body() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    let book = path(&hold, "/book");
+    let post = |path: &str| world.sam.request(Method::POST, path);
+    let misplaced = world
+        .sam
+        .send(post(&format!("{book}?pay_with=credit")))
+        .await;
+    let misplaced = misplaced.expect_problem(422, "invalid_fields");
+    assert_eq!(misplaced["errors"][0]["field"], "pay_with");
+    let booked = world.sam.send(post(&book)).await;
+    let booking = booked.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(booked.expect(201)["status"], "confirmed");
+    let cancelled = world.sam.send(post(&format!("{booking}/cancel"))).await;
+    assert_eq!(cancelled.expect(200)["status"], "cancelled");
+}
+
+/// It was meant for another operation, or for a field that there is not.
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_refused_and_an_empty_object_is_none() {
+    let world = World::new().await;
+    let hold = path(&world.hold(&world.sam, FIRST).await, "");
+    let release = || world.sam.request(Method::DELETE, &hold);
+    let meant = release().json(&json!({"reason": "I am ill."}));
+    let refused = world.sam.send(meant).await;
+    refused.expect_problem(400, "unexpected_body");
+    world.sam.get(&hold).await.expect(200);
+    let nothing = release().json(&json!({}));
+    world.sam.send(nothing).await.expect(204);
+}
+
 #[tokio::test]
 async fn what_has_expired_is_free_at_that_moment_with_no_sweeper_about() {
     let world = World::new().await;
@@ -139,6 +173,28 @@ async fn what_has_expired_is_free_at_that_moment_with_no_sweeper_about() {
     // The student is free as well, with any tutor.
     book(&world.sam, &world.tutor, SECOND).await;
     assert_eq!(world.first_slot().await, THIRD);
+}
+
+/// Who has forgotten what they hold is told what to book, or to let go.
+#[tokio::test]
+async fn whose_own_hold_is_in_the_way_is_told_which_and_nobody_else_is() {
+    let world = World::new().await;
+    let hold = world.hold(&world.sam, FIRST).await;
+    for path in ["/v1/bookings", "/v1/holds"] {
+        let refused = world.refused(&world.sam, path, FIRST).await;
+        let conflicts = refused["conflicts"].as_array().unwrap();
+        assert_eq!(conflicts.len(), 1, "{refused:#}");
+        assert_eq!(conflicts[0]["code"], "student_busy");
+        assert_eq!(conflicts[0]["hold_id"], hold["id"]);
+        let of_another = world.refused(&world.olga, path, FIRST).await;
+        assert!(of_another["conflicts"][0].get("hold_id").is_none());
+    }
+    // What is booked is no hold.
+    let book = world.sam.post(&path(&hold, "/book"), &json!({})).await;
+    book.expect(201);
+    let refused = world.refused(&world.sam, "/v1/bookings", FIRST).await;
+    assert_eq!(refused["conflicts"][0]["code"], "student_busy");
+    assert!(refused["conflicts"][0].get("hold_id").is_none());
 }
 
 #[tokio::test]

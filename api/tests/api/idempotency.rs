@@ -63,6 +63,46 @@ async fn a_refusal_is_repeated_too_with_its_reasons() {
 }
 
 #[tokio::test]
+async fn what_is_refused_before_it_is_begun_leaves_the_key_free() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+
+    let mut misspelt = wanted.clone();
+    misspelt["strat"] = misspelt["start"].take();
+    for misread in [json!({}), json!([]), misspelt] {
+        let refused = post(&student, "one", &misread).await;
+        refused.expect_problem(422, "invalid_fields");
+    }
+    let stranger = post(&test.stranger(), "one", &wanted).await;
+    stranger.expect_problem(401, "not_signed_in");
+
+    let booked = post(&student, "one", &wanted).await;
+    assert!(!booked.headers.contains_key("idempotent-replayed"));
+    booked.expect(201);
+}
+
+/// Whatever it is that was asked for and refused.
+#[tokio::test]
+async fn a_refusal_of_what_is_not_there_or_not_offered_is_kept() {
+    let test = TestApp::start().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let wanted = lesson(&tutor, "2027-03-02T08:00:00Z");
+    let mut missing = wanted.clone();
+    missing["tutor_id"] = json!(uuid::Uuid::nil());
+    let mut not_offered = wanted;
+    not_offered["level"] = json!("Master");
+    for (key, body, status) in [("one", missing, 404), ("two", not_offered, 422)] {
+        let first = post(&student, key, &body).await.expect(status);
+        let second = post(&student, key, &body).await;
+        assert_eq!(second.headers["idempotent-replayed"], "true", "{key}");
+        assert_eq!(second.expect(status), first);
+    }
+}
+
+#[tokio::test]
 async fn a_key_used_for_something_else_is_refused() {
     let test = TestApp::start().await;
     let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;

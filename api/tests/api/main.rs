@@ -8,6 +8,7 @@ mod audit_entries;
 mod auth;
 mod auth_coverage;
 mod authorize;
+mod bad_input;
 mod batch;
 mod booking_steps;
 mod bookings;

@@ -177,6 +177,16 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
         ("POST", "/v1/waitlist-offers/accept", json!({"token": "x"})),
         (
             "POST",
+            "/v1/waitlist/{booking}/accept",
+            json!({"pay_with": "credit"}),
+        ),
+        (
+            "POST",
+            "/v1/holds/{booking}/book",
+            json!({"pay_with": "credit"}),
+        ),
+        (
+            "POST",
             "/v1/series",
             json!({
                 "tutor_id": tutor.id.0, "subject": "mathematics", "level": "School", "start": "2027-03-03T09:00",

@@ -7,7 +7,7 @@ use crate::{
     http::{
         auth::{EditedTutor, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
-        extract::{DryRun, Json, NoQuery, Path, Query},
+        extract::{DryRun, Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn},
         problem::Problem,
@@ -416,6 +416,7 @@ pub async fn take_back(
     SignedIn(holder): SignedIn,
     Path(id): Path<AbsenceId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let caller = Caller::Person(holder.person.clone());
     absence::take_back(&app, &caller, id).await?;

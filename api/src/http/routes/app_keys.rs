@@ -7,7 +7,7 @@ use crate::{
     http::{
         auth::Admin,
         cursor,
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
         validate,
@@ -246,6 +246,7 @@ pub async fn revoke(
     _: Admin,
     Path(KeyInPath { id, key_id }): Path<KeyInPath>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     app_key::revoke(&app, id, key_id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     http::{
         auth::{CookieName, SignedIn, session_cookie},
-        extract::{NoQuery, Path, Query},
+        extract::{NoBody, NoQuery, Path, Query},
         openapi::{CrossOrigin, Faults, NotFound, NotSignedIn},
         problem::Problem,
         sign_in_cookie::{self, Attempt},
@@ -334,6 +334,7 @@ pub async fn sign_out(
     SignedIn(holder): SignedIn,
     jar: CookieJar,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     service::session::end(&app, holder.user_id, holder.session_id).await?;
     Ok((

@@ -7,7 +7,7 @@ use crate::{
     http::{
         auth::{Allowed, SignedIn},
         etag::{IfMatch, MaybeIfMatch},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey},
         openapi::{
             BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Precondition, Stale,
@@ -38,8 +38,6 @@ use utoipa::ToSchema;
         ("If-Match" = String, Header, description = "The ETag of what was read; approves only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking as confirmed.", body = Booking, headers(("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]
@@ -50,6 +48,7 @@ pub async fn approve(
     if_match: IfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let caller = Caller::Person(holder.person.clone());
     let versions = if_match.versions();
@@ -75,7 +74,7 @@ pub async fn approve(
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; declines only if it is still so."),
         IdempotencyHeader),
-    request_body = NewCancellation,
+    request_body = Option<NewCancellation>,
     responses((status = 200, description = "The booking as declined.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is not `requested` (`already_confirmed`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`), or no longer (`expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -87,7 +86,7 @@ pub async fn decline(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewCancellation>,
+    OptionalJson(new): OptionalJson<NewCancellation>,
 ) -> Result<Response, Error> {
     let caller = Caller::Person(holder.person.clone());
     let request = serde_json::json!(["decline_booking", id, &versions, &new]);

@@ -7,8 +7,8 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{MaybeIfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        etag::{MaybeIfMatch, etag, tag},
+        extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time::optional_date_time,
         openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
@@ -40,6 +40,9 @@ use uuid::Uuid;
 pub struct Booking {
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
     id: Uuid,
+    /// What `If-Match` takes; where the booking is read alone, also its `ETag`.
+    #[schema(example = "\"3\"")]
+    etag: String,
     lesson_id: Uuid,
     status: Status,
     #[schema(example = "2026-11-23T15:00:00Z")]
@@ -209,6 +212,7 @@ impl From<Detail> for Booking {
             cancellation: CancellationOutcome::recorded(&detail),
             id: detail.id.0,
             lesson_id: detail.lesson_id.0,
+            etag: tag(detail.version),
             status: detail.status.into(),
             expires_at: (detail.status == BookingStatus::Requested)
                 .then_some(detail.expires_at)
@@ -253,7 +257,7 @@ impl From<Detail> for Booking {
 #[serde(deny_unknown_fields)]
 pub struct NewBooking {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -342,7 +346,7 @@ impl NewBooking {
         app: &App,
         caller: &Caller,
     ) -> Result<(UserId, Wanted), Error> {
-        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let student = caller.books_for(app, self.student_id.map(UserId)).await?;
         let wanted = Wanted {
             tutor_id: TutorId(self.tutor_id),
             subject: self.subject,
@@ -357,7 +361,7 @@ impl NewBooking {
 }
 
 pub(super) fn no_student() -> Error {
-    let detail = "must be given by a third-party app";
+    let detail = "must say for which student";
     Error::invalid("student_id", "missing", detail)
 }
 
@@ -550,7 +554,7 @@ pub struct NewCancellation {
     params(("id" = Uuid, Path, description = "Id of the booking."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
         IdempotencyHeader),
-    request_body = NewCancellation,
+    request_body = Option<NewCancellation>,
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`), is with another tutor by now (`tutor_changed`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -562,7 +566,7 @@ pub async fn cancel(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewCancellation>,
+    OptionalJson(new): OptionalJson<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_booking", id, &versions, &new]);
     let change = Change::Cancel { reason: new.reason };

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::SignedIn,
-        extract::{Json, NoQuery, Query},
+        extract::{NoBody, NoQuery, OptionalJson, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn},
         sign_in_cookie, validate,
     },
@@ -124,7 +124,7 @@ pub struct AuthorizationStarted {
 /// `sign_in`: beside those codes, `other_person` (somebody else has signed in meanwhile) and `no_lasting_access` (Google
 /// has given access before: remove it at myaccount.google.com/permissions and connect again).
 #[utoipa::path(post, path = "/v1/calendar/connection", tag = "calendar", operation_id = "connect_calendar",
-    security(("session" = [])), request_body = NewConnection,
+    security(("session" = [])), request_body = Option<NewConnection>,
     responses((status = 200, description = "Go on at `authorization_url`.", body = AuthorizationStarted),
         (status = 403, description = "Only tutors connect a calendar (`not_a_tutor`); or a page of another site asked for it.",
             body = crate::http::problem::Problem, content_type = "application/problem+json"),
@@ -136,7 +136,7 @@ pub async fn connect(
     SignedIn(holder): SignedIn,
     jar: CookieJar,
     _: Query<NoQuery>,
-    Json(new): Json<NewConnection>,
+    OptionalJson(new): OptionalJson<NewConnection>,
 ) -> Result<Response, Error> {
     let return_to = new.return_to.as_deref().unwrap_or("/docs/");
     let back = Back::Path(return_to);
@@ -158,6 +158,7 @@ pub async fn disconnect(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::calendar_connection::disconnect(&app, holder.user_id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -191,6 +191,7 @@ pub async fn get(
 pub struct NewCancellationPolicy {
     /// Null or left out: the more general policy is to hold. The centre needs one.
     #[garde(dive)]
+    #[serde(default, deserialize_with = "object::optional")]
     policy: Option<CancellationPolicy>,
 }
 

@@ -185,11 +185,11 @@ pub async fn go_on(
 #[serde(deny_unknown_fields)]
 pub struct NewRedemption {
     /// The code that came to `redirect_uri`.
-    #[garde(skip)]
+    #[garde(custom(validate::secret(100)))]
     #[schema(value_type = String, max_length = 100)]
     code: SecretString,
     /// What the challenge was made of.
-    #[garde(skip)]
+    #[garde(custom(validate::secret(128)))]
     #[schema(value_type = String, max_length = 128)]
     code_verifier: SecretString,
     /// As it was asked with.

@@ -11,8 +11,8 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::{IfMatch, MaybeIfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        etag::{IfMatch, MaybeIfMatch, etag, tag},
+        extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{
             BadBody, CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Precondition, Stale,
@@ -43,6 +43,9 @@ use uuid::Uuid;
 pub struct GroupLesson {
     #[schema(example = "0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d")]
     id: Uuid,
+    /// What `If-Match` takes; where the lesson is read alone, also its `ETag`.
+    #[schema(example = "\"3\"")]
+    etag: String,
     status: Status,
     #[schema(example = "2026-11-23T15:00:00Z")]
     start: DateTime<Utc>,
@@ -91,6 +94,7 @@ impl From<group_lesson::GroupLesson> for GroupLesson {
     fn from(lesson: group_lesson::GroupLesson) -> Self {
         Self {
             id: lesson.id.0,
+            etag: tag(lesson.version),
             status: match lesson.status {
                 LessonStatus::Tentative | LessonStatus::Scheduled => Status::Scheduled,
                 LessonStatus::Cancelled => Status::Cancelled,
@@ -389,7 +393,7 @@ pub async fn edit(
 #[serde(deny_unknown_fields)]
 pub struct Joining {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -409,7 +413,7 @@ pub struct Joining {
 #[utoipa::path(post, path = "/v1/lessons/{id}/join", tag = "lessons", operation_id = "join_lesson",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the lesson."), IdempotencyHeader),
-    request_body = Joining,
+    request_body = Option<Joining>,
     responses((status = 201, description = "Joined.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "All seats are taken (`full`) or about to be offered to those who wait (`waitlist_ahead`), one of them is the student's or offered to the student (`already_joined`); the student has something else then or it is too late (`slot_unavailable`, with `student_busy` or `notice` in `conflicts`); the lesson has begun (`already_started`) or is cancelled (`already_cancelled`); the tutor is the student (`own_lesson`) or suspended (`tutor_suspended`); the student would have more than a quota allows (`quota_exceeded`) or has no such credit (`insufficient_credit`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -420,7 +424,7 @@ pub async fn join(
     Path(id): Path<LessonId>,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<Joining>,
+    OptionalJson(new): OptionalJson<Joining>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["join_lesson", id, &new]);
     let work = |claim| Box::pin(take_seat(app.clone(), caller.clone(), id, new, claim));
@@ -434,7 +438,7 @@ async fn take_seat(
     new: Joining,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let student = caller.student(&app, new.student_id.map(UserId)).await?;
+    let student = caller.books_for(&app, new.student_id.map(UserId)).await?;
     let student = student.ok_or_else(no_student)?;
     let reply = Reply {
         answer: created,
@@ -459,7 +463,7 @@ fn changed(lesson: group_lesson::GroupLesson) -> Kept<GroupLesson> {
     params(("id" = Uuid, Path, description = "Id of the lesson."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; cancels only if it is still so."),
         IdempotencyHeader),
-    request_body = NewCancellation,
+    request_body = Option<NewCancellation>,
     responses((status = 200, description = "The lesson as cancelled.", body = GroupLesson, headers(("ETag" = String))),
         (status = 409, description = "It is cancelled already (`already_cancelled`), has begun (`already_started`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
@@ -471,7 +475,7 @@ pub async fn cancel(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    Json(new): Json<NewCancellation>,
+    OptionalJson(new): OptionalJson<NewCancellation>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["cancel_lesson", id, &versions, &new]);
     let work = |claim| {

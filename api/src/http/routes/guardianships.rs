@@ -7,7 +7,7 @@ use crate::{
     http::{
         auth::{Admin, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
         validate,
@@ -161,6 +161,7 @@ pub async fn delete(
         student_id,
     }): Path<GuardianshipInPath>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::guardianship::delete(&app, &holder, guardian_id, student_id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     http::{
         auth::Allowed,
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
@@ -76,7 +76,7 @@ impl From<Detail> for Hold {
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -108,7 +108,7 @@ pub struct NewHold {
 
 impl NewHold {
     async fn wanted(self, app: &App, caller: &Caller) -> Result<(UserId, Wanted), Error> {
-        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let student = caller.books_for(app, self.student_id.map(UserId)).await?;
         let wanted = Wanted {
             tutor_id: TutorId(self.tutor_id),
             subject: self.subject,
@@ -228,20 +228,21 @@ pub async fn release(
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::hold::release(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Serialize, Deserialize, Validate, IntoParams)]
+/// How what is held is booked.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct BookHoldParams {
-    /// With what it is paid for; left out, not here.
+pub struct Taking {
+    /// Left out, it is not paid for here.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(inline, nullable = false)]
-    pay_with: Option<PayWith>,
+    #[schema(inline)]
+    pub(super) pay_with: Option<PayWith>,
 }
 
 /// Book what is held.
@@ -250,23 +251,23 @@ pub struct BookHoldParams {
 /// the hold. It is `confirmed`, or `requested` where the tutor wants to be asked, as by `create_booking`.
 #[utoipa::path(post, path = "/v1/holds/{id}/book", tag = "holds", operation_id = "book_hold",
     security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the hold."), BookHoldParams, IdempotencyHeader),
+    params(("id" = Uuid, Path, description = "Id of the hold."), IdempotencyHeader),
+    request_body = Option<Taking>,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, Forbidden, NotFound, Faults))]
+        NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Faults))]
 pub async fn book(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<BookingId>,
     key: IdempotencyKey,
-    Query(params): Query<BookHoldParams>,
+    _: Query<NoQuery>,
+    OptionalJson(new): OptionalJson<Taking>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["book_hold", id, &params]);
-    let what = (id, params.pay_with.is_some());
+    let request = serde_json::json!(["book_hold", id, &new]);
+    let what = (id, new.pay_with.is_some());
     let work = |claim| Box::pin(take(app.clone(), caller.clone(), what, claim));
     key.once(&app, caller.id(), &request, work).await
 }

@@ -7,7 +7,7 @@ use crate::{
         auth::{Admin, Allowed, EditedTutor},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, edited, etag},
-        extract::{DryRun, Json, NoQuery, Path, Query},
+        extract::{DryRun, Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{
             BadBody, Faults, Forbidden, InProgress, NotAdmin, NotFound, NotSignedIn, Precondition,
@@ -222,6 +222,7 @@ pub async fn delete(
     Path(id): Path<HolidayCalendarId>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     let current = holiday_calendar::get(&app, id).await?.version;
     let version = if_match.choose(current)?;

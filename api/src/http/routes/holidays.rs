@@ -130,7 +130,7 @@ pub async fn replace(
             name: holiday.name,
         })
     });
-    let holidays = holidays.collect::<Result<Vec<_>, Error>>()?;
+    let holidays = validate::all(holidays)?;
     let holidays =
         holiday_calendar::replace_holidays(&app, id, version, &holidays, dry_run).await?;
     Ok(edited(version, dry_run, HolidayList::from(holidays)))

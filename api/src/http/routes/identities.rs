@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     http::{
         auth::SignedIn,
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
         problem::Problem,
         sign_in_cookie, validate,
@@ -148,6 +148,7 @@ pub async fn confirm(
     SignedIn(holder): SignedIn,
     Path(id): Path<IdentityId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<axum::Json<Identity>, Error> {
     let confirmed = service::identity::confirm(&app, &holder, id).await?;
     Ok(axum::Json(confirmed.into()))
@@ -167,6 +168,7 @@ pub async fn unlink(
     SignedIn(holder): SignedIn,
     Path(id): Path<IdentityId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     service::identity::unlink(&app, &holder, id).await?;
     Ok(StatusCode::NO_CONTENT)

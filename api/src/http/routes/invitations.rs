@@ -8,7 +8,7 @@ use crate::{
         auth::{SignedIn, renewed},
         credentials::Credentials,
         cursor::{self, LONGEST_PAGE, usual_page},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
         problem::Problem,
         validate,
@@ -220,6 +220,7 @@ pub async fn accept(
     Path(id): Path<InvitationId>,
     headers: HeaderMap,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     // Nothing but a cookie can be replaced in the answer.
     let renewable = Credentials::of(&headers) == Credentials::Cookie;
@@ -240,6 +241,7 @@ pub async fn decline(
     SignedIn(holder): SignedIn,
     Path(id): Path<InvitationId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     invitation::decline(&app, &holder, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -256,6 +258,7 @@ pub async fn withdraw(
     SignedIn(holder): SignedIn,
     Path(id): Path<InvitationId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     invitation::withdraw(&app, &holder, id).await?;
     Ok(StatusCode::NO_CONTENT)

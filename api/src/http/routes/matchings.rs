@@ -25,7 +25,7 @@ use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use scheduling::interval::Span;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -75,7 +75,8 @@ struct LessonRequest {
     #[serde(deserialize_with = "object::list")]
     #[schema(min_items = 1, max_items = 20)]
     windows: Vec<Window>,
-    /// The tutors whom the student would like best, the best first.
+    /// The tutors whom the student would like best, the best first; those who are not there or can't teach it are passed
+    /// over.
     #[garde(custom(preferred))]
     #[serde(default)]
     #[schema(max_items = 5)]
@@ -137,10 +138,22 @@ pub struct Assignment {
     end: DateTime<Utc>,
     /// The place of the tutor among those who could teach it, for the student: first by `preferred_tutors`, then as
     /// `search_slots` ranks them; who are equally good have the same. When it is booked, it says nothing.
-    #[garde(skip)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(validate::number(1, MOST_RANKS))))]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(minimum = 1, nullable = false, example = 1)]
     rank: Option<u32>,
+}
+
+/// The highest number that the document allows.
+const MOST_RANKS: u32 = i32::MAX.cast_unsigned();
+
+/// What is there is not null.
+fn given<'de, D: Deserializer<'de>>(rank: D) -> Result<Option<u32>, D::Error> {
+    u32::deserialize(rank).map(Some)
 }
 
 /// Why a request is not filled: `no_option`, nobody could teach it in its windows; `over_quota`, somebody could, but the
@@ -210,7 +223,7 @@ pub async fn propose(
     check_distinct(ids, "requests")?;
     let wishes = new.requests.iter().enumerate();
     let wishes = wishes.map(|(place, request)| request.wish(&format!("requests[{place}]")));
-    let wishes = wishes.collect::<Result<_, Error>>()?;
+    let wishes = validate::all(wishes)?;
     let proposal = matching::propose(&app, &caller, wishes).await?;
     Ok(axum::Json(Matching::new(new.requests, proposal)))
 }
@@ -229,7 +242,7 @@ impl LessonRequest {
             subject: self.subject.clone(),
             level: self.level.clone(),
             minutes: self.minutes,
-            windows: windows.collect::<Result<_, Error>>()?,
+            windows: validate::all(windows)?,
             preferred: self.preferred_tutors.iter().copied().map(TutorId).collect(),
         })
     }

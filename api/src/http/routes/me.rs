@@ -7,7 +7,7 @@ use crate::{
         archive,
         auth::{CookieName, SignedIn},
         etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Query},
+        extract::{Json, NoBody, NoQuery, Query},
         openapi::{BadBody, CrossOrigin, Faults, NotSignedIn, Precondition},
         problem::Problem,
         validate,
@@ -148,6 +148,7 @@ pub async fn erase(
     if_match: IfMatch,
     _: Query<NoQuery>,
     jar: CookieJar,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let version = if_match.choose(holder.version)?;
     erasure::erase(&app, holder.user_id, version).await?;

@@ -6,7 +6,7 @@ use crate::{
     http::{
         auth::{Allowed, EditedTutor},
         etag::{IfMatch, edited, etag},
-        extract::{DryRun, Json, NoQuery, Path, Query},
+        extract::{DryRun, Json, NoBody, NoQuery, Path, Query},
         local_time::{self, LocalHours},
         object,
         openapi::{BadBody, Faults, Forbidden, NotFound, NotSignedIn, Precondition},
@@ -196,6 +196,7 @@ pub async fn delete(
     Path(path): Path<OverridePath>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let version = if_match.choose(tutor.version)?;
     service::date_override::delete(&app, tutor.id, version, path.date()?).await?;

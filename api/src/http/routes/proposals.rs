@@ -7,7 +7,7 @@ use crate::{
     http::{
         auth::{Allowed, SignedIn},
         etag::{IfMatch, MaybeIfMatch},
-        extract::{NoQuery, Path, Query},
+        extract::{NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey},
         openapi::{CrossOrigin, Faults, Forbidden, NotFound, NotSignedIn, Precondition, Stale},
         problem::Problem,
@@ -27,8 +27,6 @@ use axum::{extract::State, response::Response};
         ("If-Match" = String, Header, description = "The ETag of what was read; approves only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking at its new time.", body = Booking, headers(("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "No time is proposed, or not any more (`nothing_proposed`); the booking is not confirmed (`only_requested`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`, `expired`); the student has booked so much meanwhile that a quota does not allow it (`quota_exceeded`), while the tutor may still move the lesson; the tutor is suspended (`tutor_suspended`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Precondition, Faults))]
@@ -39,6 +37,7 @@ pub async fn approve(
     if_match: IfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let caller = Caller::Person(holder.person.clone());
     let versions = if_match.versions();
@@ -55,9 +54,7 @@ pub async fn approve(
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; declines only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking at its old time.", body = Booking, headers(("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "As of `approve_reschedule`.",
+        (status = 409, description = "No time is proposed, or not any more (`nothing_proposed`); the booking is not confirmed (`only_requested`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`, `expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Stale, Faults))]
 pub async fn decline(
@@ -67,6 +64,7 @@ pub async fn decline(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let caller = Caller::Person(holder.person.clone());
     answer(app, caller, key, (id, versions), Change::DeclineTime).await
@@ -82,9 +80,7 @@ pub async fn decline(
         ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag of what was read; withdraws only if it is still so."),
         IdempotencyHeader),
     responses((status = 200, description = "The booking at its old time.", body = Booking, headers(("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "As of `approve_reschedule`.",
+        (status = 409, description = "No time is proposed, or not any more (`nothing_proposed`); the booking is not confirmed (`only_requested`, `already_declined`, `already_cancelled`, `already_completed`, `already_no_show`, `expired`); another tutor has it by now (`tutor_changed`); or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, Stale, Faults))]
 pub async fn withdraw(
@@ -94,6 +90,7 @@ pub async fn withdraw(
     MaybeIfMatch(versions): MaybeIfMatch,
     key: IdempotencyKey,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     answer(app, caller, key, (id, versions), Change::WithdrawTime).await
 }

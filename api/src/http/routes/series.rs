@@ -10,10 +10,11 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        etag::etag,
+        etag::{etag, tag},
         extract::{DryRun, Json, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time::date_time,
+        object,
         occurrence::Occurrence,
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
         problem::Problem,
@@ -40,6 +41,9 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 pub struct SeriesSummary {
     id: Uuid,
+    /// What `If-Match` takes; where the series is read alone, also its `ETag`.
+    #[schema(example = "\"3\"")]
+    etag: String,
     tutor: Named,
     student: Named,
     subject: SubjectName,
@@ -65,6 +69,7 @@ impl From<service::series::Series> for SeriesSummary {
     fn from(series: service::series::Series) -> Self {
         Self {
             id: series.id.0,
+            etag: tag(series.version),
             tutor: Named::new(series.tutor_id.0, series.tutor_name),
             student: Named::new(series.student_id.0, series.student_name),
             subject: SubjectName {
@@ -127,7 +132,7 @@ impl From<Vec<error::Occurrence>> for SeriesPlan {
 #[serde(deny_unknown_fields)]
 pub struct NewSeries {
     /// The student for whom it is: the caller, or somebody whose guardian the caller is; for admins, anybody.
-    /// Third-party apps must say.
+    /// Third-party apps must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -158,7 +163,7 @@ pub struct NewSeries {
     rule: String,
     /// What is wanted in place of some occurrences.
     #[garde(custom(validate::items(0, 200)), dive)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     #[schema(max_items = 200)]
     exceptions: Vec<NewException>,
 }
@@ -206,12 +211,12 @@ impl NewException {
 
 impl NewSeries {
     async fn wanted(self, app: &App, caller: &Caller) -> Result<(UserId, Wanted), Error> {
-        let student = caller.student(app, self.student_id.map(UserId)).await?;
+        let student = caller.books_for(app, self.student_id.map(UserId)).await?;
         let exceptions = self.exceptions.iter().enumerate();
         let exceptions = exceptions.map(|(i, exception)| exception.read(i));
         let wanted = Wanted {
             tutor_id: TutorId(self.tutor_id),
-            exceptions: exceptions.collect::<Result<_, _>>()?,
+            exceptions: validate::all(exceptions)?,
             subject: self.subject,
             level: self.level,
             start: self.start,

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     http::{
         auth::{CookieName, SignedIn},
-        extract::{NoQuery, Path, Query},
+        extract::{NoBody, NoQuery, Path, Query},
         openapi::{CrossOrigin, Faults, NotFound, NotSignedIn},
     },
     service::session::{self, SessionId},
@@ -84,6 +84,7 @@ pub async fn end(
     SignedIn(holder): SignedIn,
     Path(id): Path<SessionId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     session::end(&app, holder.user_id, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -111,6 +112,7 @@ pub async fn end_all(
     SignedIn(holder): SignedIn,
     jar: CookieJar,
     Query(EndParams { keep_current }): Query<EndParams>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let kept = keep_current.then_some(holder.session_id);
     session::end_all(&app, holder.user_id, kept).await?;

@@ -7,7 +7,7 @@ use crate::{
         auth::{Admin, Allowed},
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, Faults, InProgress, NotAdmin, NotFound, NotSignedIn, Precondition},
         problem::Problem,
@@ -142,7 +142,11 @@ pub struct NewSubject {
     )]
     name: String,
     /// Easiest first. At least one, of 64 characters at most each, and none twice.
-    #[garde(custom(validate::levels))]
+    #[garde(
+        custom(validate::items(1, 50)),
+        custom(validate::distinct),
+        inner(custom(validate::line(1, 64)))
+    )]
     #[schema(value_type = Vec<Level>, min_items = 1, max_items = 50, example = json!(["School", "Bachelor"]))]
     levels: Vec<String>,
 }
@@ -208,7 +212,11 @@ pub struct SubjectChanges {
     )]
     name: Option<String>,
     /// All of them, easiest first. At least one, of 64 characters at most each, and none twice.
-    #[garde(custom(validate::optional_levels))]
+    #[garde(inner(
+        custom(validate::items(1, 50)),
+        custom(validate::distinct),
+        inner(custom(validate::line(1, 64)))
+    ))]
     #[schema(value_type = Option<Vec<Level>>, min_items = 1, max_items = 50, example = json!(["School", "Bachelor", "Master"]))]
     levels: Option<Vec<String>>,
 }
@@ -257,6 +265,7 @@ pub async fn delete(
     Path(slug): Path<String>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     let caller = Caller::Person(admin.person.clone());
     let current = subject::get(&app, &caller, &slug).await?.version;

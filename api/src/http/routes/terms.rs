@@ -121,7 +121,7 @@ pub async fn replace(
             last_date: dates.last,
         })
     });
-    let terms = terms.collect::<Result<Vec<_>, Error>>()?;
+    let terms = validate::all(terms)?;
     let terms = quota::replace_terms(&app, version, &terms, dry_run).await?;
     Ok(edited(version, dry_run, TermList::from(terms)))
 }

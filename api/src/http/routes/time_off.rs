@@ -7,7 +7,7 @@ use crate::{
         auth::EditedTutor,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{DryRun, Json, NoQuery, Path, Query},
+        extract::{DryRun, Json, NoBody, NoQuery, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time,
         openapi::{BadBody, Faults, Forbidden, InProgress, NotFound, NotSignedIn, Precondition},
@@ -266,6 +266,7 @@ pub async fn delete(
     Path(TimeOffPath { time_off_id }): Path<TimeOffPath>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     let version = if_match.choose(tutor.version)?;
     time_off::delete(&app, tutor.id, version, time_off_id).await?;

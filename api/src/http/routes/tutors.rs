@@ -188,7 +188,11 @@ pub struct TutorChanges {
     )]
     bio: Option<String>,
     /// Languages of lessons, as BCP 47 tags.
-    #[garde(inner(custom(validate::languages)))]
+    #[garde(inner(
+        custom(validate::items(0, 20)),
+        custom(validate::distinct),
+        inner(custom(validate::language))
+    ))]
     #[schema(value_type = Option<Vec<Language>>, max_items = 20, example = json!(["en", "de"]))]
     languages: Option<Vec<String>>,
     /// IANA name of a time zone. The weekly rules move with it; lessons that are booked keep their instants.

@@ -8,7 +8,7 @@ use crate::{
         auth::Admin,
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, OptionalJson, Path, Query},
         openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
         problem::Problem,
         validate,
@@ -252,7 +252,7 @@ pub struct NewSuspension {
 /// waitlist is taken back: whoever waits keeps the place.
 #[utoipa::path(post, path = "/v1/users/{id}/suspend", tag = "users", operation_id = "suspend_user", security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the user.")),
-    request_body = NewSuspension,
+    request_body = Option<NewSuspension>,
     responses((status = 200, description = "The user as suspended.", body = User, headers(("ETag" = String))),
         (status = 409, description = "The user is suspended (`already_suspended`), or the last admin (`last_admin`).", body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotAdmin, NotFound, BadBody, Faults))]
@@ -261,7 +261,7 @@ pub async fn suspend(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
-    Json(NewSuspension { reason }): Json<NewSuspension>,
+    OptionalJson(NewSuspension { reason }): OptionalJson<NewSuspension>,
 ) -> Result<Response, Error> {
     Ok(answer(role::suspend(&app, id, reason.as_deref()).await?))
 }
@@ -279,6 +279,7 @@ pub async fn reinstate(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<Response, Error> {
     Ok(answer(role::reinstate(&app, id).await?))
 }
@@ -294,6 +295,7 @@ pub async fn end_sessions(
     _: Admin,
     Path(id): Path<UserId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     role::end_sessions(&app, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -330,6 +332,7 @@ pub async fn erase(
     Path(id): Path<UserId>,
     if_match: IfMatch,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     let current = role::get(&app, id).await?.version;
     let version = if_match.choose(current)?;

@@ -1,7 +1,8 @@
 //! Waiting for room, and offers of it.
 
 use super::{
-    bookings::{Booking, Named, PayWith, created, no_student},
+    bookings::{Booking, Named, created, no_student},
+    holds::Taking,
     offers::SubjectName,
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     http::{
         auth::Allowed,
         cursor::{self, LONGEST_PAGE, usual_page},
-        extract::{Json, NoQuery, Path, Query},
+        extract::{Json, NoBody, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         object,
         openapi::{BadBody, CrossOrigin, Faults, NotFound, NotSignedIn},
@@ -188,7 +189,7 @@ fn offer(entry: &Entry, accept_token: Option<String>) -> Option<WaitlistOffer> {
 #[serde(deny_unknown_fields)]
 pub struct NewWaitlistEntry {
     /// The student who waits: the caller, or somebody whose guardian the caller is; for admins, anybody. Third-party apps
-    /// must say.
+    /// must say; so must guardians and admins who are no students themselves.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     student_id: Option<Uuid>,
@@ -287,7 +288,7 @@ async fn wait(
     new: NewWaitlistEntry,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
-    let student = caller.student(&app, new.student_id.map(UserId)).await?;
+    let student = caller.books_for(&app, new.student_id.map(UserId)).await?;
     let student = student.ok_or_else(no_student)?;
     let wanted = new.wanted()?;
     let answer = |entry: Entry| {
@@ -398,20 +399,10 @@ pub async fn leave(
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<StatusCode, Error> {
     waitlist::leave(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Serialize, Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AcceptParams {
-    /// With what it is paid for; left out, not here.
-    #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(inline, nullable = false)]
-    pay_with: Option<PayWith>,
 }
 
 /// Accept an offer.
@@ -419,23 +410,23 @@ pub struct AcceptParams {
 /// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once, and paid for with credit as any other lesson.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/accept", tag = "waitlist", operation_id = "accept_waitlist_offer",
     security(("session" = [])),
-    params(("id" = Uuid, Path, description = "Id of the entry."), AcceptParams, IdempotencyHeader),
+    params(("id" = Uuid, Path, description = "Id of the entry."), IdempotencyHeader),
+    request_body = Option<Taking>,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
-        (status = 400, description = "The Idempotency-Key is none that there can be (`bad_idempotency_key`).",
-            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, Faults))]
+        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn accept(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     key: IdempotencyKey,
-    Query(params): Query<AcceptParams>,
+    _: Query<NoQuery>,
+    OptionalJson(new): OptionalJson<Taking>,
 ) -> Result<Response, Error> {
-    let request = serde_json::json!(["accept_waitlist_offer", id, &params]);
-    let what = (id, params.pay_with.is_some());
+    let request = serde_json::json!(["accept_waitlist_offer", id, &new]);
+    let what = (id, new.pay_with.is_some());
     let work = |claim| Box::pin(take(app.clone(), caller.clone(), what, claim));
     key.once(&app, caller.id(), &request, work).await
 }
@@ -469,6 +460,7 @@ pub async fn decline(
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     _: Query<NoQuery>,
+    _: NoBody,
 ) -> Result<axum::Json<WaitlistEntry>, Error> {
     let entry = waitlist::decline(&app, &caller, id).await?;
     Ok(axum::Json(shown(&app, &caller, entry)?))

@@ -165,7 +165,11 @@ async fn check_move(
     if busy.values().any(|of_one| is_busy(&of_one.time)) {
         // Whose other lesson it is, and when, is nobody else's business.
         let (code, span) = ("student_busy", None);
-        obstacles.push(Obstacle { code, span });
+        obstacles.push(Obstacle {
+            code,
+            span,
+            hold: None,
+        });
     }
     if obstacles.is_empty() {
         Ok(())

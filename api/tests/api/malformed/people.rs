@@ -65,7 +65,7 @@ pub fn profiles() -> Vec<Case> {
         field(json!({"bio": "x\u{7}"}), &[("bio", "control_character")]),
         field(
             json!({"languages": ["de", "Deutsch!"]}),
-            &[("languages", "not_a_language")],
+            &[("languages[1]", "not_a_language")],
         ),
         field(
             json!({"languages": ["de", "en", "de"]}),
@@ -73,7 +73,7 @@ pub fn profiles() -> Vec<Case> {
         ),
         field(
             json!({"languages": vec!["de"; 21]}),
-            &[("languages", "wrong_count")],
+            &[("languages", "wrong_count"), ("languages", "duplicate")],
         ),
         field(
             json!({"languages": ["de", 1]}),

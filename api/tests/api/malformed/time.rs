@@ -303,6 +303,7 @@ pub fn policies() -> Vec<Case> {
 
 pub fn holidays() -> Vec<Case> {
     let good = json!({"first_date": "2027-05-01", "last_date": "2027-05-01", "name": "May Day"});
+    let reversed = json!({"first_date": "2027-05-02", "last_date": "2027-05-01", "name": "May"});
     let all = |holidays: Value, errors: &[_]| {
         fields("PUT", HOLIDAYS, &json!({"holidays": holidays}), errors)
     };
@@ -316,6 +317,13 @@ pub fn holidays() -> Vec<Case> {
             "last_date",
             json!("2027-04-30"),
             &[("holidays[1].last_date", "before_first")],
+        ),
+        all(
+            json!([reversed, good, reversed]),
+            &[
+                ("holidays[0].last_date", "before_first"),
+                ("holidays[2].last_date", "before_first"),
+            ],
         ),
         with(
             "first_date",

@@ -395,8 +395,11 @@ async fn a_seat_that_is_offered_is_paid_with_credit_if_there_is_any() {
     world.free_seat(0).await;
     world.free_seat(1).await;
     world.test.run_jobs().await;
-    let with_credit = format!("{}/accept?pay_with=credit", entries[0]);
-    let poor = mia.post(&with_credit, &json!({})).await;
+    let (accept, with_credit) = (
+        format!("{}/accept", entries[0]),
+        json!({"pay_with": "credit"}),
+    );
+    let poor = mia.post(&accept, &with_credit).await;
     poor.expect_problem(409, "insufficient_credit");
     // It is offered all the same.
     assert_eq!(standing(mia, &entries[0]).await, is("offered"));
@@ -407,14 +410,14 @@ async fn a_seat_that_is_offered_is_paid_with_credit_if_there_is_any() {
         });
         admin.post("/v1/credits", &grant).await.expect(200);
     }
-    let booked = mia.post(&with_credit, &json!({})).await.expect(201);
+    let booked = mia.post(&accept, &with_credit).await.expect(201);
     assert_eq!(
         (&booked["status"], &booked["paid_with"]),
         (&json!("confirmed"), &json!("credit"))
     );
     let hold = seen(nora, &entries[1]).await["offer"]["hold_id"].clone();
-    let book = format!("/v1/holds/{}/book?pay_with=credit", hold.as_str().unwrap());
-    let booked = nora.post(&book, &json!({})).await.expect(201);
+    let book = format!("/v1/holds/{}/book", hold.as_str().unwrap());
+    let booked = nora.post(&book, &with_credit).await.expect(201);
     assert_eq!(booked["paid_with"], "credit");
     for student in [mia, nora] {
         let credits = student.get("/v1/credits").await.expect(200);

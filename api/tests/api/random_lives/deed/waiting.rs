@@ -24,8 +24,9 @@ impl Deed {
     }
 
     pub fn accept_with_credit(entry: &str) -> Self {
-        let path = format!("/v1/waitlist/{entry}/accept?pay_with=credit");
-        Self::post("accept with credit", path, Value::Null, Tells::Booking)
+        let path = format!("/v1/waitlist/{entry}/accept");
+        let body = json!({"pay_with": "credit"});
+        Self::post("accept with credit", path, body, Tells::Booking)
     }
 
     pub fn accept_twice(entry: &str) -> Self {
