@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_with_a_list_is_told_at_once() {
-        let wrong = |field: &str| Err(Error::invalid(field, "unacceptable", ""));
-        let found = all([Ok(1), wrong("a"), Ok(2), wrong("b")]);
+        let bad = |field: &str| Err(Error::invalid(field, "unacceptable", ""));
+        let found = all([Ok(1), bad("a"), Ok(2), bad("b")]);
         let Err(Error::Invalid(errors)) = found else {
             panic!("{found:?}");
         };

@@ -571,7 +571,7 @@ fn holds() -> Vec<Row> {
         Row::students_own("book_hold", "/v1/holds/{hold}/book", 201)
             .but(201, &with_key)
             .but(403, &[Who::Tutor])
-            .with(Method::POST),
+            .sent(Method::POST, json!({})),
     ]
 }
 
@@ -620,7 +620,7 @@ fn waitlist() -> Vec<Row> {
             "/v1/waitlist/{offered}/accept",
             201,
         )
-        .with(Method::POST),
+        .sent(Method::POST, json!({})),
         own(
             "decline_waitlist_offer",
             "/v1/waitlist/{offered}/decline",

@@ -157,7 +157,12 @@ impl Fate {
         let recent = self.lives.len().saturating_sub(among);
         let life = self.lives[recent..].choose(&mut self.rng)?.clone();
         let old = self.lives[..recent].iter().rev().take(REMEMBERED);
-        let old = old.choose(&mut self.rng).unwrap_or(&life).clone();
+        let (over, any) = (old.clone().filter(|it| it.status == "confirmed"), old);
+        let over = over
+            .choose(&mut self.rng)
+            .filter(|_| self.rng.random_bool(0.7));
+        let old = over.or_else(|| any.choose(&mut self.rng));
+        let old = old.unwrap_or(&life).clone();
         let kinds = match &*life.status {
             _ if self.rng.random_bool(0.2) => 0..15,
             "held" => 0..3,
@@ -242,7 +247,8 @@ impl Fate {
     }
 
     fn of_groups(&mut self, now: DateTime<Utc>) -> Option<(Vec<Who>, Deed)> {
-        let seats = self.lives.iter().rev().filter(|it| it.is_seat);
+        let seats = self.lives.iter().rev();
+        let seats = seats.filter(|it| it.is_seat && it.status == "confirmed");
         let seat = seats.take(REMEMBERED / 4).choose(&mut self.rng).cloned();
         let recent = self.groups.len().saturating_sub(REMEMBERED / 8);
         let group = self.groups[recent..].choose(&mut self.rng)?.clone();

@@ -74,6 +74,10 @@ impl World {
         let students = students(&test, STUDENTS).await;
         let ids = join_all(students.iter().map(Person::id)).await;
         limit(&test, &admin, &ids[2]).await;
+        for id in &ids {
+            let grant = Deed::grant(id, "mathematics", 240, None);
+            admin.post(&grant.path, &grant.body).await.expect(200);
+        }
         let gita = test.student("Gita").await;
         let link = json!({"guardian_id": gita.id().await, "student_id": ids[0]});
         admin.post("/v1/guardianships", &link).await.expect(201);

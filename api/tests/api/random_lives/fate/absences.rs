@@ -16,7 +16,7 @@ impl Fate {
         let stands = |it: &&Absence| !it.is_taken_back && !it.bookings.is_empty();
         let touching = recent.iter().rfind(stands);
         let any = recent.choose(&mut self.rng);
-        let known = if self.rng.random_bool(0.7) {
+        let known = if self.rng.random_bool(0.6) {
             touching.or(any)
         } else {
             any
@@ -25,15 +25,15 @@ impl Fate {
         let Some(absence) = known.filter(|_| self.rng.random_bool(0.75)) else {
             return self.falling_ill(cast, now);
         };
-        let centre = vec![Who::Admin];
+        let tutor = Who::Tutor(absence.tutor);
+        let centre = vec![Who::Admin, Who::Admin, Who::Admin, tutor];
         let id = &absence.id;
-        match self.rng.random_range(0..16) {
-            0..2 => {
+        match self.rng.random_range(0..18) {
+            0..3 => {
                 let another = Who::Tutor((absence.tutor + 1) % TUTORS);
-                let may = vec![Who::Tutor(absence.tutor), Who::Admin, another];
-                (may, Deed::take_back(id))
+                (vec![tutor, Who::Admin, another], Deed::take_back(id))
             }
-            2..6 => (centre, Deed::find_tutors(id, None)),
+            3..6 => (centre, Deed::find_tutors(id, None)),
             6..9 => {
                 let some = self.some_of(&absence);
                 let tutors = some.map(|it| (it, &cast.tutors[self.rng.random_range(0..TUTORS)]));

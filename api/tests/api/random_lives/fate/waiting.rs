@@ -45,14 +45,12 @@ impl Fate {
     fn of_offers(&mut self) -> Option<(Vec<Who>, Deed)> {
         let offer = self.offers.choose(&mut self.rng)?.clone();
         let (entry, may) = (&*offer.entry, vec![offer.student]);
-        Some(match self.rng.random_range(0..12) {
+        Some(match self.rng.random_range(0..13) {
             0..3 => (may, Deed::accept(entry)),
-            // Credit pays for no seat that was waited for.
-            3..6 if offer.is_seat && self.rng.random_bool(0.7) => (may, Deed::accept(entry)),
             3..6 => (may, Deed::accept_with_credit(entry)),
-            6 => (may, Deed::accept_twice(entry)),
-            7..9 => (anybody(), Deed::accept_by_token(&offer.token)),
-            9..11 => {
+            6..8 => (may, Deed::accept_twice(entry)),
+            8..10 => (anybody(), Deed::accept_by_token(&offer.token)),
+            10..12 => {
                 let may = vec![offer.student, Who::Admin];
                 (may, Deed::decline_offer(entry))
             }
