@@ -212,11 +212,12 @@ impl Deed {
     }
 
     /// So many students it takes from now on, of which it is decided then.
-    pub fn change_minimum(id: &str, version: i32, (students, at): (i16, DateTime<Utc>)) -> Self {
+    pub fn change_minimum(id: &str, (students, at): (i16, DateTime<Utc>)) -> Self {
         Self {
             name: "change a minimum",
             body: json!({"minimum_students": students, "decides_at": at}),
-            ..Self::edit_lesson(id, version, 2)
+            etag: Some("*".to_owned()),
+            ..Self::edit_lesson(id, 1, 2)
         }
     }
 

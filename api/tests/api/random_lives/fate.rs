@@ -254,7 +254,6 @@ impl Fate {
         let group = self.groups[recent..].choose(&mut self.rng)?.clone();
         let decides = vec![Who::Tutor(group.tutor), Who::Admin];
         let decides_at = now + TimeDelta::minutes(self.rng.random_range(-30..600));
-        let version = self.rng.random_range(1..3);
         Some(match self.rng.random_range(0..20) {
             0 => (decides, Deed::cancel_lesson(&group.id)),
             1..4 => {
@@ -263,11 +262,12 @@ impl Fate {
             }
             4..6 => {
                 let capacity = self.rng.random_range(2..4);
+                let version = self.rng.random_range(1..3);
                 (decides, Deed::edit_lesson(&group.id, version, capacity))
             }
             6..8 => {
                 let minimum = (2, decides_at);
-                (decides, Deed::change_minimum(&group.id, version, minimum))
+                (decides, Deed::change_minimum(&group.id, minimum))
             }
             8..10 => {
                 let seat = seat?;

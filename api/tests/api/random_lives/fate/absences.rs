@@ -36,7 +36,8 @@ impl Fate {
             3..6 => (centre, Deed::find_tutors(id, None)),
             6..9 => {
                 let some = self.some_of(&absence);
-                let tutors = some.map(|it| (it, &cast.tutors[self.rng.random_range(0..TUTORS)]));
+                let others = self.rng.random_range(1..TUTORS);
+                let tutors = some.map(|it| (it, &cast.tutors[(absence.tutor + others) % TUTORS]));
                 let tutors: Vec<_> = tutors.collect();
                 (centre, Deed::find_tutors(id, Some(&tutors)))
             }
