@@ -167,7 +167,7 @@ mod tests {
 
     /// Which version an edit of something that has version 7 is for.
     fn chosen(fields: &[&'static str]) -> Option<i32> {
-        versions(fields).unwrap()?.choose(7)
+        versions(fields).expect("tags")?.choose(7)
     }
 
     fn versions(fields: &[&'static str]) -> Result<Option<Versions>, Error> {

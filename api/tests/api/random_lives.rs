@@ -8,7 +8,7 @@ mod world;
 use crate::support::from_env;
 use chrono::TimeDelta;
 use fate::Fate;
-use futures::future::{join, join_all, try_join_all};
+use futures::future::{join, join_all};
 use rand::{Rng, seq::IndexedRandom};
 use std::collections::BTreeMap;
 use world::World;
@@ -156,10 +156,8 @@ fn expect_variety(lives: &[Fate]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_must_hold_holds_after_three_lives_in_which_everything_happens() {
-    let lives = [1, 2, 3].map(|seed| tokio::spawn(live(seed)));
-    let lives: Result<Vec<Fate>, _> = try_join_all(lives).await;
-    let lives = lives.expect("a life");
-    if from_env::<u64>("OPERATIONS").is_none() && from_env::<u64>("SEED").is_none() {
+    let lives = join_all([1, 2, 3].map(live)).await;
+    if from_env("OPERATIONS").is_none() && from_env("SEED").is_none() {
         expect_variety(&lives);
     }
 }

@@ -119,7 +119,7 @@ fn of_headers(operation: &Operation) -> Vec<Refusal> {
     refusals.collect()
 }
 
-/// `Malformed: the body is not JSON (`malformed_json`), …`
+/// Each reason, with its code in backticks, by which readers and tests find it.
 fn told(refusals: &[Refusal]) -> String {
     let each = refusals
         .iter()

@@ -158,7 +158,6 @@ impl World {
 pub struct Offer {
     pub entry: String,
     pub student: Who,
-    pub is_seat: bool,
     pub token: String,
 }
 
@@ -169,7 +168,6 @@ impl Offer {
         Self {
             entry: entry["id"].as_str().unwrap().to_owned(),
             student,
-            is_seat: entry["lesson_id"].is_string(),
             token: token.to_owned(),
         }
     }
