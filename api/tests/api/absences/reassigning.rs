@@ -313,7 +313,7 @@ async fn handing_over_and_taking_back_wait_for_each_other_in_no_circle() {
                 return world.tina.person.delete(&absence).await;
             }
             let off = format!("/time-off/{by_time_off}");
-            world.tina.edit(Method::DELETE, &off, &json!(null)).await
+            world.tina.edit(Method::DELETE, &off, &json!({})).await
         };
         let requests: [futures::future::BoxFuture<'_, _>; 2] =
             [Box::pin(hand_over()), Box::pin(take_back())];

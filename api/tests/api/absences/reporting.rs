@@ -223,7 +223,7 @@ async fn to_delete_the_time_off_takes_the_absence_back() {
     let absence = world.report(DAY).await;
     let seen = world.tina.person.get(&absence).await.expect(200);
     let off = format!("/time-off/{}", text(&seen["time_off_id"]));
-    let deleted = world.tina.edit(Method::DELETE, &off, &json!(null)).await;
+    let deleted = world.tina.edit(Method::DELETE, &off, &json!({})).await;
     deleted.expect(204);
     let seen = world.tina.person.get(&absence).await.expect(200);
     assert_eq!(seen["taken_back"], true);

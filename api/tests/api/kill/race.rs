@@ -26,7 +26,7 @@ pub async fn race(people: &[Person], wishes: &[Vec<Wish>], booked: &AtomicUsize)
                 until(Instant::now() + PATIENCE, "bookings", enough).await;
             }
             let answer = until_answered((n, person), &wish.path, &wish.body, &mut told).await;
-            if answer.status == 409 {
+            if [404, 409].contains(&answer.status.as_u16()) {
                 let code = answer.body["code"].as_str().unwrap();
                 assert!(REFUSALS.contains(&code), "{:#}", answer.body);
                 told.refused += 1;
@@ -64,13 +64,16 @@ pub async fn race(people: &[Person], wishes: &[Vec<Wish>], booked: &AtomicUsize)
 }
 
 /// Why somebody else may have been first.
-const REFUSALS: [&str; 5] = [
+const REFUSALS: [&str; 7] = [
     "slot_unavailable",
     "series_unavailable",
     "full",
     "waitlist_ahead",
     // By another wish of the same student.
     "already_joined",
+    // A lesson that nobody was in when its tutor was reported absent.
+    "not_found",
+    "already_cancelled",
 ];
 
 /// Cancels a booking, whoever teaches it by now.
@@ -101,7 +104,13 @@ async fn accept((n, person): (usize, &Person), entry: &Answer, told: &mut Told) 
     if answer.status == 201 {
         return Some(answer);
     }
-    answer.expect_problem(409, "no_offer");
+    // Or the lesson is cancelled for which the student waited.
+    let code = answer.body["code"].as_str().unwrap();
+    assert!(
+        ["no_offer", "already_ended"].contains(&code),
+        "{:#}",
+        answer.body
+    );
     told.refused += 1;
     for _ in 0..TRIES {
         let left = person.try_send(person.request(Method::DELETE, path)).await;

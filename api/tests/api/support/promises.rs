@@ -98,8 +98,8 @@ const ABSENCES: [(&str, &str); 4] = [
                 AND affected.lesson_id = lessons.id AND affected.starts_at = bookings.starts_at)",
     ),
     (
-        "bookings that were left to their students, and given up for anything but credit",
-        "SELECT count(*) FROM bookings WHERE status = 'cancelled' AND cancellation_consequence <> 'credit'
+        "bookings that were left to their students, and cost them anything when they were given up",
+        "SELECT count(*) FROM bookings WHERE status = 'cancelled' AND cancellation_consequence = 'charged'
             AND id IN (SELECT booking_id FROM absent_bookings WHERE offered_at IS NOT NULL)",
     ),
     (

@@ -55,6 +55,7 @@ fn of_queries() -> Vec<IdField> {
         ("list_bookings", bookings, "tutor_id", "tutor"),
         ("list_bookings", bookings, "lesson_id", "lesson"),
         ("list_lessons", "/v1/lessons?", "tutor_id", "tutor"),
+        ("list_all_absences", "/v1/absences?", "tutor_id", "tutor"),
         ("list_holds", "/v1/holds?", "student_id", "student"),
         ("list_waitlist", "/v1/waitlist?", "student_id", "student"),
         ("list_waitlist", "/v1/waitlist?", "lesson_id", "lesson"),
