@@ -69,19 +69,17 @@ async fn call_off_one(app: &App, id: LessonId) -> Result<(), Error> {
             let status = row_status(taken.map_err(step::refused)?);
             cancel(txn, booking, status, now).await?;
         }
-        let is_single = bookings.first().map(|booking| booking.capacity == 1);
-        match is_single {
-            Some(true) => store::lesson::cancel_if_empty(txn, id, now).await?,
-            Some(false) => return cancel_group(txn, id, now).await,
-            None if store::absence::empty_due(txn, Some(id), now)
-                .await?
-                .is_empty() =>
-            {
-                return Ok(());
-            }
-            None => return cancel_group(txn, id, now).await,
+        if let Some(booking) = bookings.first()
+            && booking.capacity == 1
+        {
+            store::lesson::cancel_if_empty(txn, id, now).await?;
+            return Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?);
         }
-        Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
+        let empty = store::absence::empty_due(txn, Some(id), now).await?;
+        if bookings.is_empty() && empty.is_empty() {
+            return Ok(());
+        }
+        cancel_group(txn, id, now).await
     })
 }
 

@@ -145,7 +145,7 @@ async fn pass_over(app: &App, id: WaitlistEntryId, error: Error) -> Result<(), E
         | Error::NotFound { .. }
         | Error::Forbidden { .. } => return Ok(()),
         fault => {
-            tracing::error!(entry = %id, error = %fault, "nothing could be offered; left for later")
+            tracing::error!(entry = %id, error = %fault, "nothing could be offered; left for later");
         }
     }
     let until = app.clock.now() + AFTER_FAULT;
