@@ -649,6 +649,7 @@ async fn a_query_that_can_not_be_answered_is_refused() {
     world.refuses(&queries::slots()).await;
     world.refuses(&time::queries()).await;
     world.refuses(&time::searches()).await;
+    world.refuses(&queries::of_absences()).await;
     world.refuses(&queries::others()).await;
 }
 

@@ -139,6 +139,25 @@ pub fn slots() -> Vec<Case> {
     ]
 }
 
+/// Of the list of all absences.
+pub fn of_absences() -> Vec<Case> {
+    vec![
+        query(
+            "/v1/absences?standing=perhaps",
+            &[("standing", "unacceptable")],
+        ),
+        query("/v1/absences?from=yesterday", &[("from", "unacceptable")]),
+        query(
+            "/v1/absences?to=1969-12-31T23:59:59Z",
+            &[("to", "out_of_range")],
+        ),
+        query(
+            &format!("/v1/absences?cursor={}", cursor(&json!("mathematics"))),
+            &[("cursor", "unknown_cursor")],
+        ),
+    ]
+}
+
 /// All the rest.
 pub fn others() -> Vec<Case> {
     vec![
@@ -174,19 +193,6 @@ pub fn others() -> Vec<Case> {
             &[("proposal", "unacceptable")],
         ),
         query("/v1/bookings?from=yesterday", &[("from", "unacceptable")]),
-        query(
-            "/v1/absences?standing=perhaps",
-            &[("standing", "unacceptable")],
-        ),
-        query("/v1/absences?from=yesterday", &[("from", "unacceptable")]),
-        query(
-            "/v1/absences?to=1969-12-31T23:59:59Z",
-            &[("to", "out_of_range")],
-        ),
-        query(
-            &format!("/v1/absences?cursor={}", cursor(&json!("mathematics"))),
-            &[("cursor", "unknown_cursor")],
-        ),
         query(
             "/v1/bookings?to=%2B262142-12-31T23:59:59Z",
             &[("to", "out_of_range")],

@@ -587,12 +587,12 @@ async fn a_position_is_told_from_the_moment_on_when_an_offer_lapses() {
     let (of_mia, of_nora) = (world.wait(mia).await, world.wait(nora).await);
     world.free_seat(0).await;
     world.test.run_jobs().await;
-    let of_pia = world.wait(pia).await;
+    let third = world.wait(pia).await;
     assert_eq!(standing(mia, &of_mia).await, is("offered"));
     world.test.pass(TimeDelta::minutes(120));
     let told = [
         standing(nora, &of_nora).await,
-        standing(pia, &of_pia).await,
+        standing(pia, &third).await,
         standing(mia, &of_mia).await,
     ];
     assert_eq!(told, [waits(1), waits(2), waits(3)]);
@@ -603,7 +603,7 @@ async fn a_position_is_told_from_the_moment_on_when_an_offer_lapses() {
     {}
     let settled = [
         standing(nora, &of_nora).await,
-        standing(pia, &of_pia).await,
+        standing(pia, &third).await,
         standing(mia, &of_mia).await,
     ];
     assert_eq!(settled, told);

@@ -35,16 +35,11 @@ impl Deed {
     /// Some bookings, or all.
     pub fn offer_to_students(absence: &str, which: Option<&[String]>) -> Self {
         let path = format!("/v1/absences/{absence}/offers");
-        match which {
-            Some(bookings) => {
-                let some = json!({"booking_ids": bookings});
-                Self::post("offer some to students", path, some, Tells::Outcomes)
-            }
-            None => {
-                let all = json!({"all": true});
-                Self::post("offer all to students", path, all, Tells::Outcomes)
-            }
-        }
+        let (name, body) = which.map_or_else(
+            || ("offer all to students", json!({"all": true})),
+            |some| ("offer some to students", json!({"booking_ids": some})),
+        );
+        Self::post(name, path, body, Tells::Outcomes)
     }
 
     /// Some bookings to tutors who are named, or all to the best.

@@ -9,7 +9,7 @@ impl Deed {
         Self::post("wait for a seat", "/v1/waitlist", seat, Tells::Waiting).for_student()
     }
 
-    pub fn wait_for_time(wish: Value) -> Self {
+    pub fn wait_for_time(wish: &Value) -> Self {
         let name = match wish.get("tutor_id") {
             Some(_) => "wait for time of a tutor",
             None => "wait for time",

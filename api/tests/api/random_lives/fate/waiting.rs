@@ -28,7 +28,7 @@ impl Fate {
                 let group = self.groups[recent..].choose(&mut self.rng)?;
                 (anybody(), Deed::wait_for_seat(&group.id))
             }
-            5..8 => (anybody(), Deed::wait_for_time(self.wish(cast, now))),
+            5..8 => (anybody(), Deed::wait_for_time(&self.wish(cast, now))),
             _ => {
                 let all = self.waiting.iter().rev().take(REMEMBERED / 2);
                 let (entry, student) = all.choose(&mut self.rng)?.clone();
