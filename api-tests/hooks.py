@@ -32,6 +32,7 @@ BEYOND_THE_SCHEMA = {
     "not_after_from",
     "not_after_start",
     "not_ahead",
+    "not_movable",
     "not_allowed",
     "not_before_start",
     "not_offered",

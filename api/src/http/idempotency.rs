@@ -39,10 +39,11 @@ pub struct IdempotencyHeader {
     /// as before, with `Idempotent-Replayed: true`: also after what it made has changed, so read that for its present
     /// state.
     ///
-    /// So is a refusal (403, 404, 409, 412, and 422 of what was asked for): what is tried anew after one, because
+    /// So is a refusal of what was asked for (403, 404, 409, 412, and 422): what is tried anew after one, because
     /// something has changed since, needs another key. Not kept, so that the same key can be sent again: what was
-    /// refused before it was begun (400, 401, 408, 413, 428, 429, and 422 of what the schema forbids), and
-    /// what failed for a fault of ours (5xx).
+    /// refused before it was begun (400, 401, 408, 413, 428, 429, 422 of what the schema forbids, and 403 and 404 of who
+    /// asks), what came while the first was being answered (409 `request_in_progress`), and what failed for a fault of
+    /// ours (5xx).
     #[param(
         rename = "Idempotency-Key",
         nullable = false,

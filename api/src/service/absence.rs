@@ -407,8 +407,10 @@ pub(super) async fn check_still_stands(
 /// [`Error::NotFound`].
 pub async fn take_back(app: &App, caller: &Caller, id: AbsenceId) -> Result<(), Error> {
     let tutor_id = find(&app.db, caller, id).await?.tutor_id;
+    let owner = time_off::owner(app, tutor_id).await?;
+    let _turn = turn(app, owner, tutor_id).await?;
     transaction!(app.db, |txn| {
-        time_off::lock_time(txn, tutor_id).await?;
+        store::lock_time_of(txn, &[owner]).await?;
         let absence = find(txn, caller, id).await?;
         let Some(time_off) = absence.time_off_id else {
             return Ok(());

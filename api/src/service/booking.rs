@@ -180,7 +180,8 @@ pub(super) async fn insert(
     span: Span,
 ) -> Result<Detail, Error> {
     let now = app.clock.now();
-    if caller.user_id() != Some(student) && !store::person::hold(txn, student).await? {
+    let asks_now = caller.user_id() == Some(student) && !matches!(taking, Taking::Offer(_));
+    if !asks_now && !store::person::hold(txn, student).await? {
         return Err(Error::not_found("student"));
     }
     let times = Times::within(app, txn, (caller, Some(student)), wanted.tutor_id, span).await?;

@@ -161,8 +161,8 @@ struct Quoted {
     at_own_risk: bool,
 }
 
-/// What the caller's cancelling leads to. Only for students who cancel what is confirmed anything is looked up: whoever else
-/// calls a lesson off, it costs the student nothing, nor does it where the tutor is absent.
+/// What the caller's cancelling leads to. Only of students anything is looked up, and the policy only where they cancel what is
+/// confirmed: whoever else calls a lesson off, it costs the student nothing, nor does it where the tutor is absent.
 async fn quoted(
     db: &impl ConnectionTrait,
     caller: &Caller,
@@ -170,18 +170,17 @@ async fn quoted(
     now: DateTime<Utc>,
 ) -> Result<Quoted, Error> {
     let by = step::actor(booking, caller);
-    let bears_consequences = by == Actor::Student && booking.status == BookingStatus::Confirmed;
-    let (policy, tutor_absent) = if bears_consequences {
-        let policy = store::cancellation_policy::of_booking(db, booking.id).await?;
-        (policy, store::absence::covers(db, booking.id).await?)
+    let is_student = by == Actor::Student;
+    let tutor_absent = is_student && store::absence::covers(db, booking.id).await?;
+    let policy = if is_student && booking.status == BookingStatus::Confirmed {
+        store::cancellation_policy::of_booking(db, booking.id).await?
     } else {
-        let policy = CancellationPolicy {
+        CancellationPolicy {
             rules: Policy::default(),
             credit_days: CREDIT_DAYS,
-        };
-        (policy, false)
+        }
     };
-    let at_own_risk = by == Actor::Student && !tutor_absent;
+    let at_own_risk = is_student && !tutor_absent;
     let paid = match booking.paid_credit_minutes {
         0 => None,
         _ if at_own_risk => Some(store::credit::still_good(db, booking.id, now).await?),

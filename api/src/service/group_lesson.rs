@@ -389,6 +389,11 @@ pub async fn edit(
         let seats_left = i64::from(edited.seats.capacity) - lesson.seats_taken;
         let too_many = usize::try_from(-seats_left).unwrap_or_default();
         take_back_offers(txn, caller, &lesson, too_many, now).await?;
+        // Accepting takes no lock of seats: an offer may have been accepted since it was counted.
+        let seats_taken = find_managed(txn, caller, id).await?.seats_taken;
+        if seats_taken > edited.seats.capacity.into() {
+            return Err(step::changed_meanwhile());
+        }
         if !store::group_lesson::update(txn, id, version, edited, now).await? {
             return Err(Error::PreconditionFailed);
         }

@@ -2,6 +2,7 @@
 
 use super::{
     BookingId, TutorId, UserId,
+    app_key::Scope,
     booking::{
         self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
         time_of, translate, turn, unavailable,
@@ -102,14 +103,18 @@ fn without(times: Times, booking: &Detail) -> Result<Times, Error> {
 /// A booking that is to be moved, where one is named: with whom, and for whom.
 ///
 /// # Errors
-/// [`Error::Invalid`] for one that the caller does not see, that is of another tutor or student, and for a seat in a group
-/// lesson, which is not moved by itself.
+/// [`Error::Forbidden`] for a third-party app that may do nothing with bookings; [`Error::Invalid`] for one that the caller
+/// does not see, that is of another tutor or student, that is over or given up, and for a seat in a group lesson, which is not
+/// moved by itself.
 pub async fn to_move(
     app: &App,
     caller: &Caller,
     (tutor, student): (TutorId, Option<UserId>),
     id: BookingId,
 ) -> Result<Moving, Error> {
+    if let Caller::App(access) = caller {
+        access.check_any(&[Scope::BookingsRead, Scope::BookingsWrite])?;
+    }
     let booking = booking::get(app, caller, id).await;
     let refused = |code, detail| Error::invalid("moving_booking_id", code, detail);
     let unknown = || refused("unknown_booking", "there is no such booking");
@@ -125,6 +130,11 @@ pub async fn to_move(
         let detail = "is a seat in a group lesson, which is moved as a whole";
         return Err(refused("group_lesson", detail));
     }
+    let stands = [BookingStatus::Requested, BookingStatus::Confirmed].contains(&booking.status);
+    if !stands || booking.starts_at <= app.clock.now() {
+        let detail = "is over, or was given up";
+        return Err(refused("not_movable", detail));
+    }
     Ok(Moving(booking))
 }
 
@@ -138,12 +148,9 @@ impl Moving {
         self.0.student_id
     }
 
-    /// See [`without`]: unless nothing is there any more anyway.
+    /// See [`without`].
     pub(super) fn makes_room(&self, times: Times) -> Result<Times, Error> {
-        match self.0.status {
-            BookingStatus::Requested | BookingStatus::Confirmed => without(times, &self.0),
-            _ => Ok(times),
-        }
+        without(times, &self.0)
     }
 }
 

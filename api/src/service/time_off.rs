@@ -1,14 +1,15 @@
 //! Time in which tutors are away.
 
 use super::{
-    TimeOffId, TutorId,
+    TimeOffId, TutorId, UserId,
+    booking::turn,
     idempotency::Reply,
     transaction::transaction,
     tutor::{begin_addition, begin_edit},
 };
 use crate::{app::App, error::Error, store};
 use scheduling::availability;
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
 pub use crate::store::time_off::TimeOff;
@@ -88,12 +89,11 @@ pub(super) async fn room(db: &impl ConnectionTrait, id: TutorId) -> Result<(), E
     Err(Error::invalid("", "too_many", detail))
 }
 
-/// Locks the time of a tutor whose time off goes, before anything else: whoever hands lessons over because of it comes before
-/// or after.
-pub(super) async fn lock_time(txn: &DatabaseTransaction, tutor_id: TutorId) -> Result<(), Error> {
-    let user = store::tutor::user_of(txn, tutor_id).await?;
-    let user = user.ok_or(Error::not_found("tutor"))?;
-    Ok(store::lock_time_of(txn, &[user]).await?)
+/// Who a tutor is whose time off goes. Their time is locked then before anything else: whoever hands lessons over because of
+/// it comes before or after.
+pub(super) async fn owner(app: &App, tutor_id: TutorId) -> Result<UserId, Error> {
+    let user = store::tutor::user_of(&app.db, tutor_id).await?;
+    user.ok_or(Error::not_found("tutor"))
 }
 
 /// Takes back time off of a tutor who is still at `version`.
@@ -106,8 +106,10 @@ pub async fn delete(
     version: i32,
     id: TimeOffId,
 ) -> Result<(), Error> {
+    let owner = owner(app, tutor_id).await?;
+    let _turn = turn(app, owner, tutor_id).await?;
     transaction!(app.db, |txn| {
-        lock_time(txn, tutor_id).await?;
+        store::lock_time_of(txn, &[owner]).await?;
         begin_edit(app, txn, tutor_id, version).await?;
         if store::time_off::delete(txn, tutor_id, id).await? {
             Ok(())

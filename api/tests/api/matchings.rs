@@ -237,6 +237,37 @@ async fn terms_are_kept_across_weeks() {
     assert_eq!(booked["booked"], 3, "{booked:#}");
 }
 
+/// What is taken of one is taken of the other as well, and of each once.
+#[tokio::test]
+async fn a_term_of_a_week_and_the_week_are_limited_each_by_itself() {
+    let world = World::new().await;
+    let sam = world.sam.id().await;
+    let quota = json!({"weekly_minutes": 120, "term_minutes": 60});
+    world.centre_policy(quota).await;
+    let terms = json!({"terms": [
+        {"name": "Week", "first_date": "2027-03-01", "last_date": "2027-03-07"},
+    ]});
+    let etag = world.admin.get("/v1/centre/terms").await.etag();
+    let path = "/v1/centre/terms";
+    let replaced = world.admin.edit(Method::PUT, path, &etag, &terms).await;
+    replaced.expect(200);
+    let requests = [
+        wish("s1", &sam, "08:00", "10:00"),
+        wish("s2", &sam, "10:00", "12:00"),
+        wish("s3", &sam, "12:00", "14:00"),
+    ];
+    let filled = async || world.matching(&requests).await["filled"].clone();
+    assert_eq!(filled().await, 1);
+    world
+        .centre_policy(json!({"weekly_minutes": 60, "term_minutes": 120}))
+        .await;
+    assert_eq!(filled().await, 1);
+    world
+        .centre_policy(json!({"weekly_minutes": 120, "term_minutes": 120}))
+        .await;
+    assert_eq!(filled().await, 2);
+}
+
 #[tokio::test]
 async fn it_is_told_which_tutors_are_asked_first() {
     let world = World::new().await;

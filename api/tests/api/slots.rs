@@ -1,6 +1,9 @@
 //! When a tutor can be booked.
 
-use crate::support::{Centre, Person, TestApp, TutorAtCentre, lesson::book};
+use crate::support::{
+    Centre, Person, TestApp, TutorAtCentre,
+    lesson::{book, cancel},
+};
 use chrono::TimeDelta;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -433,4 +436,12 @@ async fn nobody_asks_where_somebody_elses_booking_could_be_moved() {
     let path = tina.path(&format!("/slots?{day}&moving_booking_id={id}"));
     let problem = sam.get(&path).await.expect_problem(422, "invalid_fields");
     assert_eq!(problem["errors"][0]["code"], "group_lesson");
+
+    // A lesson that is no more tells nobody when its student has time.
+    let path = tina.path(&format!("/slots?{day}&moving_booking_id={booking}"));
+    tina.person.get(&path).await.expect(200);
+    cancel(&sam, &format!("/v1/bookings/{booking}")).await;
+    let refused = tina.person.get(&path).await;
+    let problem = refused.expect_problem(422, "invalid_fields");
+    assert_eq!(problem["errors"][0]["code"], "not_movable");
 }

@@ -106,6 +106,11 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
                 "/slots/explain?start=2027-03-02T08:00:00Z&minutes=60&student_id={id}"
             )))
             .await,
+        reader
+            .get(&world.tutor.path(&format!(
+                "/slots/explain?start=2027-03-02T08:00:00Z&minutes=60&moving_booking_id={id}"
+            )))
+            .await,
     ] {
         answer.expect_problem(403, "insufficient_scope");
     }

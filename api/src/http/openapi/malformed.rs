@@ -1,7 +1,7 @@
 //! Says of every operation how it refuses what it can't read, from what it takes; and of a body that may be left out that
 //! it must not be null.
 
-use super::{operations, problem};
+use super::{super::etag, operations, problem};
 use axum::http::{Method, StatusCode};
 use utoipa::openapi::{
     OpenApi, RefOr,
@@ -77,6 +77,7 @@ fn describe_preconditions(operation: &mut Operation) {
             && let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
         {
             object.pattern = Some(ETAGS.to_owned());
+            object.examples = vec![etag::tag(3).into()];
         }
     }
 }

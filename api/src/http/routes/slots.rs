@@ -96,8 +96,8 @@ macro_rules! params {
             #[garde(skip)]
             #[param(value_type = Option<Uuid>, nullable = false)]
             student_id: Option<UserId>,
-            /// A booking with this tutor that would be moved there: as if its lesson were not there, for its student. Tutors
-            /// and admins may move it to more than this (`reschedule_booking`).
+            /// A booking with this tutor that stands and is yet to begin, and would be moved there: as if its lesson were not
+            /// there, for its student. Tutors and admins may move it to more than this (`reschedule_booking`).
             #[garde(skip)]
             #[param(value_type = Option<Uuid>, nullable = false)]
             moving_booking_id: Option<BookingId>,

@@ -70,7 +70,8 @@ pub(in crate::service) async fn take_seat(
     taking: Taking,
     now: DateTime<Utc>,
 ) -> Result<BookingId, Error> {
-    if caller.user_id() != Some(student) && !store::person::hold(txn, student).await? {
+    let asks_now = caller.user_id() == Some(student) && !matches!(taking, Taking::Offer(_));
+    if !asks_now && !store::person::hold(txn, student).await? {
         return Err(Error::not_found("student"));
     }
     let span = time_of(lesson)?;

@@ -30,8 +30,10 @@ pub(super) struct Quotas {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Limited {
     ActiveBookings,
-    /// The minutes of lessons that begin then.
-    Minutes(Span),
+    /// The minutes of lessons that begin in this week.
+    WeeklyMinutes(Span),
+    /// The minutes of lessons that begin in this term, which may be a week as well.
+    TermMinutes(Span),
 }
 
 /// The places of what is limited among all limits of a problem.
@@ -76,7 +78,6 @@ impl Quotas {
             return Vec::new();
         };
         let minutes = u32::try_from(lesson.duration().num_minutes()).unwrap_or(u32::MAX);
-        let within = |period: Option<Span>| Some((Limited::Minutes(period?), minutes));
         let week = || quota::week(lesson.start(), self.zone);
         let term = || {
             let mut terms = self.terms.iter();
@@ -84,8 +85,14 @@ impl Quotas {
         };
         let limited = [
             (allowed.active_bookings, Some((Limited::ActiveBookings, 1))),
-            (allowed.weekly_minutes, within(week())),
-            (allowed.term_minutes, within(term().copied())),
+            (
+                allowed.weekly_minutes,
+                week().map(|week| (Limited::WeeklyMinutes(week), minutes)),
+            ),
+            (
+                allowed.term_minutes,
+                term().map(|term| (Limited::TermMinutes(*term), minutes)),
+            ),
         ];
         let limited = limited.into_iter();
         let limited = limited.filter_map(|(most, limited)| Some((most?, limited?)));
@@ -107,7 +114,7 @@ impl Quotas {
                 let active = counted.filter(|it| it.ends_at > self.now).count();
                 i64::try_from(active).unwrap_or(i64::MAX)
             }
-            Limited::Minutes(period) => {
+            Limited::WeeklyMinutes(period) | Limited::TermMinutes(period) => {
                 let begins = |it: &&Counted| (period.start()..period.end()).contains(&it.starts_at);
                 let lengths = counted.filter(begins).map(|it| it.ends_at - it.starts_at);
                 lengths.sum::<TimeDelta>().num_minutes()

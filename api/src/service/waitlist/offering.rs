@@ -138,12 +138,16 @@ async fn in_names_of(
 
 /// Whoever can't take what there is keeps the place. Nor is a fault any of theirs, nor of those who wait behind them: it is
 /// tried again when they have rested, which the sweep sees.
+///
+/// # Errors
+/// The error itself, where everybody is in it: the same is tried again soon, and until then nobody else gets what is promised.
 async fn pass_over(app: &App, id: WaitlistEntryId, error: Error) -> Result<(), Error> {
     match error {
         Error::Conflict(_)
         | Error::Invalid(_)
         | Error::NotFound { .. }
         | Error::Forbidden { .. } => return Ok(()),
+        Error::Unavailable { .. } | Error::Contention { .. } => return Err(error),
         fault => {
             tracing::error!(entry = %id, error = %fault, "nothing could be offered; left for later");
         }

@@ -116,6 +116,33 @@ async fn what_was_paid_with_credit_comes_back_and_is_good_for_two_weeks() {
     assert_eq!(world.credit(&world.sam).await, 0);
 }
 
+/// Nor does the student bear it that the credit expired while the tutor was being asked.
+#[tokio::test]
+async fn credit_that_pays_for_a_request_comes_back_where_the_tutor_is_absent() {
+    let world = World::new().await;
+    let asks = json!({"requires_approval": true, "approval_minutes": 1440});
+    let edited = world
+        .tina
+        .edit(reqwest::Method::PUT, "/policy", &asks)
+        .await;
+    edited.expect(200);
+    let sam = world.sam.id().await;
+    let grant = json!({
+        "student_id": sam, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
+        "expires_at": "2027-03-01T08:30:00Z",
+    });
+    world.admin.post("/v1/credits", &grant).await.expect(200);
+    let mut wanted = world.tina.lesson("2027-03-05T08:00:00Z", 60);
+    wanted["pay_with"] = json!("credit");
+    let booked = world.sam.post("/v1/bookings", &wanted).await.expect(201);
+    assert_eq!(booked["status"], "requested");
+    world.report("2027-03-05").await;
+    world.test.set_clock(at("2027-03-01T09:00:00Z"));
+    let booking = format!("/v1/bookings/{}", text(&booked["id"]));
+    cancel(&world.sam, &booking).await;
+    assert_eq!(world.credit(&world.sam).await, 60);
+}
+
 #[tokio::test]
 async fn a_guardian_chooses_for_a_student() {
     let world = World::new().await;

@@ -98,9 +98,9 @@ const ABSENCES: [(&str, &str); 4] = [
                 AND affected.lesson_id = lessons.id AND affected.starts_at = bookings.starts_at)",
     ),
     (
-        "bookings that were left to their students, and cost them anything when they were given up",
+        "bookings of which the tutor is absent, and that cost their students anything when they were given up",
         "SELECT count(*) FROM bookings WHERE status = 'cancelled' AND cancellation_consequence = 'charged'
-            AND id IN (SELECT booking_id FROM absent_bookings WHERE offered_at IS NOT NULL)",
+            AND id IN (SELECT booking_id FROM absent_bookings)",
     ),
     (
         "lessons that began without their tutor for which not all of them was credited",

@@ -65,6 +65,54 @@ async fn of_ten_who_wait_for_two_seats_the_first_two_get_them_whatever_all_do_at
     assert_eq!(test.deadlocks().await, 0);
 }
 
+/// In each round so many lessons at once; in each of them two have seats, and another is offered one.
+const LESSONS: usize = 8;
+
+/// An offer is accepted, and its seat taken away: one of both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_accepts_a_seat_that_is_being_taken_away() {
+    let test = crowded().await;
+    let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let people = students(&test, 3 * LESSONS).await;
+    let mut tally = Tally::new("a seat accepted and taken away");
+    let with_seats = async |lesson: &String, seats: usize| {
+        let etag = tutor.person.get(lesson).await.etag();
+        let change = json!({"capacity": seats});
+        let person = &tutor.person;
+        person
+            .edit(reqwest::Method::PATCH, lesson, &etag, &change)
+            .await
+    };
+    for round in 0..ROUNDS {
+        let mut offered = Vec::new();
+        for (n, three) in people.chunks(3).enumerate() {
+            let hour = u32::try_from(9 + n).unwrap();
+            let lesson = open(&tutor, &on_day(round, hour, 0).to_rfc3339(), 2).await;
+            for seated in &three[..2] {
+                join(seated, &lesson).await;
+            }
+            let entry = place(&three[2].post(WAITLIST, &for_seat(&lesson)).await);
+            with_seats(&lesson, 3).await.expect(200);
+            offered.push((lesson, &three[2], entry));
+        }
+        test.run_jobs().await;
+        let acts = offered.iter().flat_map(|(lesson, student, entry)| {
+            [boxed(with_seats(lesson, 2)), boxed(accept(student, entry))]
+        });
+        tally.race(acts).await;
+        for (lesson, student, entry) in &offered {
+            let seen = tutor.person.get(lesson).await.expect(200);
+            assert_eq!(seen["seats_taken"], seen["capacity"], "round {round}");
+            let accepted = standing(student, entry).await.0 == "accepted";
+            assert_eq!(seen["capacity"] == 3, accepted, "round {round}: {seen:#}");
+            let over = format!("{lesson}/cancel");
+            tutor.person.post(&over, &json!({})).await.expect(200);
+        }
+    }
+    tally.expect_only(&[200, 201, 409, 412]);
+    assert_eq!(test.deadlocks().await, 0);
+}
+
 type Act<'a> = std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 fn boxed<'a>(act: impl Future<Output = Answer> + Send + 'a) -> Act<'a> {
