@@ -66,7 +66,7 @@ async fn of_ten_who_wait_for_two_seats_the_first_two_get_them_whatever_all_do_at
 }
 
 /// In each round so many lessons at once; in each of them two have seats, and another is offered one.
-const LESSONS: usize = 8;
+const LESSONS: usize = 4;
 
 /// An offer is accepted, and its seat taken away: one of both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
