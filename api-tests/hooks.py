@@ -4,6 +4,7 @@ import re
 
 import requests
 import schemathesis
+from hypothesis import strategies as st
 
 # Reasons for a 422 that no JSON Schema can express. Whatever else is refused, the schema must forbid.
 BEYOND_THE_SCHEMA = {
@@ -66,10 +67,19 @@ INSTANT_CODES = {"out_of_range", "too_long"}
 INSTANTS = ("at", "start", "end", "from", "to", "valid_from", "valid_until", "end_date", "date", "first_date", "last_date", "expires_at", "decides_at")
 
 
+schemathesis.openapi.format("entity-tags", st.sampled_from(['"3"', '"1", "2"', '*']))
+
+
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """On plain http, which the local mode speaks, the cookie has no __Host- prefix."""
+    """On plain http, which the local mode speaks, the cookie has no __Host- prefix. ETags have quotes, which
+    headers are only given where their format is known."""
     raw_schema["components"]["securitySchemes"]["session"]["name"] = "session"
+    for item in raw_schema["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == "If-Match":
+                    parameter["schema"]["format"] = "entity-tags"
 
 
 @schemathesis.hook
