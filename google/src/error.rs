@@ -42,7 +42,7 @@ pub enum Error {
     #[error("changed in the meantime")]
     PreconditionFailed,
 
-    /// 410 `fullSyncRequired` or a malformed sync token: forget what was synchronised and read everything.
+    /// 410 to a listing with a sync token, or a malformed sync token: forget what was synchronised and read everything.
     #[error("the sync token is no longer good: a full sync is needed")]
     FullSyncRequired,
 

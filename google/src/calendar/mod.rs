@@ -6,7 +6,9 @@ mod change;
 mod event;
 mod hub;
 mod list;
+mod listed;
 mod refusal;
+mod sync;
 mod types;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +16,7 @@ use tracing::instrument;
 use url::Url;
 
 pub use event::event_id;
+pub use listed::{EventChanges, EventSync, EventType, ListedEvent, SyncToken};
 pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
     NewEvent,
@@ -150,5 +153,26 @@ impl Calendar {
         id: &str,
     ) -> Result<(), Error> {
         event::delete(&self.hubs, token, calendar_id, id).await
+    }
+
+    /// Lists the events of a window, or what has changed since the last listing: all pages of it, repeated events as
+    /// their occurrences.
+    ///
+    /// All or nothing: a single event that makes no sense fails the whole, because it is neither deleted nor free time.
+    /// Needs [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED), and a calendar that the user owns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FullSyncRequired`] if the sync token is no longer good: forget what was listed, and make a full sync.
+    /// [`Error::Unavailable`] also if a full sync is cut short, which another one mends. [`Error::NotFound`] if there is
+    /// no such calendar; [`Error::Invalid`] for an empty window; [`Error::Protocol`] also if there is no end to it.
+    #[instrument(name = "google.events", skip_all)]
+    pub async fn events(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        sync: EventSync<'_>,
+    ) -> Result<EventChanges, Error> {
+        sync::events(&self.hubs, token, calendar_id, &sync).await
     }
 }

@@ -9,6 +9,7 @@ mod calendar;
 mod calendar_failures;
 mod change;
 mod discovery;
+mod events;
 mod id_token;
 mod sign_in;
 mod support;
