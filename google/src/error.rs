@@ -46,6 +46,11 @@ pub enum Error {
     #[error("the sync token is no longer good: a full sync is needed")]
     FullSyncRequired,
 
+    /// 400 `pushNotSupportedForRequestedResource`: this calendar can't be watched (holidays and birthdays can't), now or
+    /// later; look at it from time to time.
+    #[error("the calendar can't be watched")]
+    PushNotSupported,
+
     /// 429, or 403 with `rateLimitExceeded` or `userRateLimitExceeded`: too fast; seconds to minutes help.
     #[error("rate limited")]
     RateLimited {

@@ -10,6 +10,7 @@ mod listed;
 mod refusal;
 mod sync;
 mod types;
+mod watch;
 
 use chrono::{DateTime, Utc};
 use tracing::instrument;
@@ -21,6 +22,7 @@ pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
     NewEvent,
 };
+pub use watch::{Channel, NewChannel};
 
 use crate::{AccessToken, Error, Limits};
 use hub::Hubs;
@@ -174,5 +176,40 @@ impl Calendar {
         sync: EventSync<'_>,
     ) -> Result<EventChanges, Error> {
         sync::events(&self.hubs, token, calendar_id, &sync).await
+    }
+
+    /// Opens a channel through which Google tells that events of a calendar have changed, but not which: then make an
+    /// incremental sync. Messages may be lost, so make one from time to time anyway.
+    ///
+    /// Sent once, because an id is good for one channel. The first message may come before this returns. Needs
+    /// [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED), and a calendar that the user owns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PushNotSupported`] if the calendar can't be watched; [`Error::NotFound`] if there is none;
+    /// [`Error::Invalid`] for a channel that can't be opened, with reason `channelIdNotUnique` if its id was used.
+    /// [`Error::leaves_open`] tells after which it may be open all the same, until its time is over: take another id.
+    #[instrument(name = "google.watch", skip_all, fields(channel = %channel.id))]
+    pub async fn watch(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        channel: &NewChannel,
+    ) -> Result<Channel, Error> {
+        watch::watch(&self.hubs, token, calendar_id, channel).await
+    }
+
+    /// Stops a channel. One that is not there is stopped: over, stopped before, or opened by another user, as whom it
+    /// can't be stopped at all. Messages that are on their way may still come.
+    ///
+    /// Needs [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED).
+    #[instrument(name = "google.stop_channel", skip_all, fields(channel = %id))]
+    pub async fn stop_channel(
+        &self,
+        token: &AccessToken,
+        id: &str,
+        resource_id: &str,
+    ) -> Result<(), Error> {
+        watch::stop(&self.hubs, token, id, resource_id).await
     }
 }

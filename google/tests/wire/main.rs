@@ -11,5 +11,6 @@ mod change;
 mod discovery;
 mod events;
 mod id_token;
+mod push;
 mod sign_in;
 mod support;
