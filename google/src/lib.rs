@@ -28,7 +28,7 @@ pub use access_tokens::{AccessTokens, TokenError};
 pub use calendar::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, Calendar, CalendarEntry, Channel, Event,
     EventChanges, EventStatus, EventSync, EventTime, EventType, ListedEvent, NewChannel, NewEvent,
-    SyncToken, event_id,
+    Outdated, SyncToken, event_id,
 };
 pub use error::Error;
 pub use http::http_client;

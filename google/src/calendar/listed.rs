@@ -37,13 +37,43 @@ pub struct EventChanges {
     /// After an incremental sync some may be outside the window of the full one: moved there, or occurrences of a
     /// repeated event that has changed.
     pub events: Vec<ListedEvent>,
-    /// The ids of events and occurrences that no longer stand, known or not: nothing else is told of them. That of a
-    /// repeated event stands for all its occurrences.
+    /// The ids of events and occurrences that no longer stand, known or not: nothing else is told of them.
     pub cancelled: BTreeSet<String>,
     /// The calendar's zone, in which its all-day events are, if we know it.
     pub time_zone: Option<Tz>,
     /// For the next incremental sync.
     pub sync_token: SyncToken,
+}
+
+/// What to drop of what is held from before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outdated<'a> {
+    /// Events of these ids.
+    pub ids: BTreeSet<&'a str>,
+    /// Occurrences of the repeated events of these ids.
+    pub repeated: BTreeSet<&'a str>,
+}
+
+impl EventChanges {
+    /// What to drop of what is held from before, and then to put the events in its place.
+    ///
+    /// It is more than what was cancelled. What Google tells when a repeated event is deleted, or a single one becomes
+    /// repeated or the other way round, is not documented: it may be silent about the former occurrences, or the former
+    /// single event. But an id is either that of a single event or that of a repeated one.
+    pub fn outdated(&self) -> Outdated<'_> {
+        let cancelled = || self.cancelled.iter().map(String::as_str);
+        let repeated = |event: &'_ ListedEvent| event.recurring_event_id.is_some();
+        let events = self.events.iter();
+        let single = events.clone().filter(|event| !repeated(event));
+        Outdated {
+            ids: cancelled()
+                .chain(events.filter_map(|event| event.recurring_event_id.as_deref()))
+                .collect(),
+            repeated: cancelled()
+                .chain(single.map(|event| event.id.as_str()))
+                .collect(),
+        }
+    }
 }
 
 /// An event that stands, or one occurrence of a repeated one, as a listing tells it.
@@ -173,6 +203,26 @@ mod tests {
 
     fn lesson() -> ListedEvent {
         event(at("2026-03-02T09:00:00Z"), at("2026-03-02T10:00:00Z"))
+    }
+
+    #[test]
+    fn an_event_is_single_or_repeated_and_never_both() {
+        let occurrence = ListedEvent {
+            id: "series_20260302T090000Z".to_owned(),
+            recurring_event_id: Some("series".to_owned()),
+            ..lesson()
+        };
+        let changes = EventChanges {
+            events: vec![lesson(), occurrence],
+            cancelled: BTreeSet::from(["fghij".to_owned()]),
+            time_zone: None,
+            sync_token: SyncToken(String::new()),
+        };
+        let expected = Outdated {
+            ids: BTreeSet::from(["fghij", "series"]),
+            repeated: BTreeSet::from(["abcde", "fghij"]),
+        };
+        assert_eq!(changes.outdated(), expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tracing::instrument;
 use url::Url;
 
 pub use event::event_id;
-pub use listed::{EventChanges, EventSync, EventType, ListedEvent, SyncToken};
+pub use listed::{EventChanges, EventSync, EventType, ListedEvent, Outdated, SyncToken};
 pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
     NewEvent,
