@@ -1,4 +1,5 @@
-//! What goes over the wire, against a server that plays the provider and Calendar by a script.
+//! What goes over the wire, against a server that plays the provider and Calendar by a script, and against the stand-in for
+//! Google.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,4 +14,5 @@ mod events;
 mod id_token;
 mod push;
 mod sign_in;
+mod stand_in;
 mod support;
