@@ -127,9 +127,9 @@ pub(crate) struct Event {
     pub(crate) fields: Map<String, Value>,
     /// Set for an exception of a recurring event.
     pub(crate) instance: Option<Instance>,
-    /// Occurrences that a change of the rule took away.
+    /// What a change took out of the list of single events: occurrences, or the event itself once it recurs.
     #[serde(default)]
-    pub(crate) dropped: Vec<Dropped>,
+    pub(crate) gone: Vec<Gone>,
 }
 
 /// Which occurrence an exception replaces.
@@ -141,10 +141,11 @@ pub(crate) struct Instance {
     pub(crate) all_day: bool,
 }
 
-/// An occurrence that is no longer.
+/// An id under which the list of single events has nothing any more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Dropped {
-    pub(crate) original: DateTime<Utc>,
+pub(crate) struct Gone {
+    pub(crate) id: String,
+    pub(crate) instance: Option<Instance>,
     pub(crate) version: u64,
 }
 

@@ -42,9 +42,14 @@ pub enum Error {
     #[error("changed in the meantime")]
     PreconditionFailed,
 
-    /// 410 `fullSyncRequired` or a malformed sync token: forget what was synchronised and read everything.
+    /// 410 to a listing with a sync token, or a malformed sync token: forget what was synchronised and read everything.
     #[error("the sync token is no longer good: a full sync is needed")]
     FullSyncRequired,
+
+    /// 400 `pushNotSupportedForRequestedResource`: this calendar can't be watched (holidays and birthdays can't), now or
+    /// later; look at it from time to time.
+    #[error("the calendar can't be watched")]
+    PushNotSupported,
 
     /// 429, or 403 with `rateLimitExceeded` or `userRateLimitExceeded`: too fast; seconds to minutes help.
     #[error("rate limited")]

@@ -26,8 +26,9 @@ mod sign_in;
 
 pub use access_tokens::{AccessTokens, TokenError};
 pub use calendar::{
-    AccessRole, Attendee, AttendeeResponse, BusySpan, Calendar, CalendarEntry, Event, EventStatus,
-    EventTime, NewEvent, event_id,
+    AccessRole, Attendee, AttendeeResponse, BusySpan, Calendar, CalendarEntry, Channel, Event,
+    EventChanges, EventStatus, EventSync, EventTime, EventType, ListedEvent, NewChannel, NewEvent,
+    Outdated, SyncToken, event_id,
 };
 pub use error::Error;
 pub use http::http_client;

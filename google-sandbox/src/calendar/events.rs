@@ -1,6 +1,6 @@
 //! Changing events. Everything that changes one, over HTTP or not, comes through here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     attendees, caller::if_match, conference, error::ApiError, fields, recurrence, render, watch,
 };
-use crate::state::{Calendar, Dropped, Event, Instance, State};
+use crate::state::{Calendar, Event, Gone, Instance, State};
 
 /// A write.
 pub(crate) struct Change<'a> {
@@ -65,7 +65,7 @@ pub(crate) fn insert(
         cancelled: false,
         fields: kept,
         instance: None,
-        dropped: Vec::new(),
+        gone: Vec::new(),
     };
     put(state, calendar_id, event);
     attendees::spread(state, calendar_id, &id);
@@ -139,17 +139,14 @@ pub(crate) fn change(
         event.sequence += 1;
     }
     event.fields = kept;
-    let gone = if moved && event.instance.is_none() {
-        lost_occurrences(calendar, &before, &event)
-    } else {
-        BTreeSet::new()
-    };
     let orphans = orphans(calendar, &event, moved);
-    let version = state.version + 1;
-    event.dropped.extend(
-        gone.into_iter()
-            .map(|original| Dropped { original, version }),
-    );
+    if moved && event.instance.is_none() {
+        let gone = gone(calendar, &before, &event, state.version + 1);
+        event
+            .gone
+            .retain(|known| gone.iter().all(|new| new.id != known.id));
+        event.gone.extend(gone);
+    }
     put(state, calendar_id, event);
     for orphan in orphans {
         if let Ok(calendar) = self::calendar_mut(state, calendar_id) {
@@ -160,23 +157,30 @@ pub(crate) fn change(
     Ok(())
 }
 
-/// Occurrences that a change of the rule takes away.
-fn lost_occurrences(
-    calendar: &Calendar,
-    before: &Event,
-    after: &Event,
-) -> BTreeSet<chrono::DateTime<chrono::Utc>> {
-    let all = |event: &Event| -> BTreeSet<_> {
-        if recurrence::is_recurring(event) {
-            recurrence::starts(event, calendar.time_zone, None, None)
-                .into_iter()
-                .collect()
-        } else {
-            BTreeSet::new()
-        }
-    };
-    let now = all(after);
-    all(before).difference(&now).copied().collect()
+/// What a change takes out of the list of single events.
+fn gone(calendar: &Calendar, before: &Event, after: &Event, version: u64) -> Vec<Gone> {
+    let stay = singles(calendar, after);
+    singles(calendar, before)
+        .into_iter()
+        .filter(|(id, _)| !stay.contains_key(id))
+        .map(|(id, instance)| Gone {
+            id,
+            instance,
+            version,
+        })
+        .collect()
+}
+
+/// What an event puts into the list of single events: itself, or its occurrences.
+fn singles(calendar: &Calendar, event: &Event) -> BTreeMap<String, Option<Instance>> {
+    if !recurrence::is_recurring(event) {
+        return BTreeMap::from([(event.id.clone(), None)]);
+    }
+    recurrence::starts(event, calendar.time_zone, None, None)
+        .into_iter()
+        .map(|at| occurrence(calendar, event, at))
+        .map(|one| (one.id, one.instance))
+        .collect()
 }
 
 /// Exceptions whose occurrence the rule no longer makes.
@@ -271,7 +275,7 @@ pub(crate) fn occurrence(
             original: at,
             all_day: matches!(start, super::time::When::Date(_)),
         }),
-        dropped: Vec::new(),
+        gone: Vec::new(),
         ..master.clone()
     };
     event.fields.remove("recurrence");

@@ -1,5 +1,7 @@
 //! Which events a question selects.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -183,31 +185,41 @@ impl Query {
                 found.push(event.clone());
             }
         }
+        if self.single {
+            self.add_gone(calendar, &mut found);
+        }
         found
     }
 
     /// The occurrences of a recurring event without those that have an exception.
     fn expand(&self, calendar: &Calendar, master: &Event) -> Vec<Event> {
         let starts = recurrence::starts(master, calendar.time_zone, self.from, self.to);
-        let mut found: Vec<Event> = starts
+        starts
             .into_iter()
             .map(|at| events::occurrence(calendar, master, at))
             .filter(|event| !calendar.events.contains_key(&event.id))
-            .collect();
-        if let Some(since) = self.since {
-            for dropped in master
-                .dropped
-                .iter()
-                .filter(|dropped| dropped.version > since)
-            {
-                let mut event = events::occurrence(calendar, master, dropped.original);
-                event.cancelled = true;
-                if !found.iter().any(|known| known.id == event.id) {
-                    found.push(event);
-                }
-            }
+            .collect()
+    }
+
+    /// What is in the list of single events no more, unless it came back.
+    fn add_gone(&self, calendar: &Calendar, found: &mut Vec<Event>) {
+        let Some(since) = self.since else {
+            return;
+        };
+        let standing: BTreeSet<String> = found.iter().map(|event| event.id.clone()).collect();
+        for event in calendar.events.values() {
+            let gone = event.gone.iter().filter(|gone| gone.version > since);
+            let gone = gone.filter(|gone| {
+                let now = calendar.events.get(&gone.id);
+                now.is_none_or(is_recurring) && !standing.contains(&gone.id)
+            });
+            found.extend(gone.map(|gone| Event {
+                id: gone.id.clone(),
+                instance: gone.instance.clone(),
+                cancelled: true,
+                ..event.clone()
+            }));
         }
-        found
     }
 
     fn wants(&self, calendar: &Calendar, event: &Event) -> bool {

@@ -9,6 +9,7 @@ mod events;
 mod fields;
 mod freebusy;
 mod list;
+mod partial;
 pub(crate) mod push;
 mod recurrence;
 mod render;

@@ -17,7 +17,7 @@ use super::{
     error::ApiError,
     events::{self, Change},
     list::Query,
-    recurrence, render,
+    partial, recurrence, render,
     sync::{self, Page, SyncToken},
     time::stamp,
 };
@@ -204,6 +204,7 @@ pub(crate) async fn list(
             from: query.from,
             to: query.to,
         });
+        partial::curtail(&params, &mut body)?;
         Ok(([(header::ETAG, etag)], Json(body)).into_response())
     })
 }

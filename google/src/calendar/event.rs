@@ -199,7 +199,7 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
     })
 }
 
-fn time_from_api(time: Option<api::EventDateTime>) -> Option<EventTime> {
+pub(super) fn time_from_api(time: Option<api::EventDateTime>) -> Option<EventTime> {
     let time = time?;
     time.date_time
         .map(EventTime::At)

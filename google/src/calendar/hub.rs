@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use google_calendar3::CalendarHub;
 use google_calendar3::common::{self, Body, Delegate, Response, Retry};
-use google_calendar3::hyper::Request;
 use google_calendar3::hyper::body::Bytes;
 use google_calendar3::hyper::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER, USER_AGENT,
 };
+use google_calendar3::hyper::http::request;
+use google_calendar3::hyper::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -16,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -134,42 +136,77 @@ impl Hubs {
         etag: &str,
         body: &Value,
     ) -> Result<(), Error> {
-        let Inner {
-            client,
-            root,
-            user_agent,
-            limits,
-        } = &*self.inner;
-        let token = sendable(token)?;
-        let body = Bytes::from(body.to_string());
-        with_retries(limits, || async {
-            let body = Full::new(body.clone()).map_err(|never| match never {});
-            let request = Request::patch(format!("{root}/calendar/v3/{path}"))
-                .header(USER_AGENT, user_agent)
-                .header(AUTHORIZATION, format!("Bearer {token}"))
-                .header(CONTENT_TYPE, "application/json")
-                .header(IF_MATCH, etag)
-                .body(body.boxed())
-                .map_err(|_| Error::protocol("an etag or address that can't be sent"))?;
-            let answer = client.request(request).await;
-            let answer = answer.map_err(|error| unanswered(&common::Error::HttpError(error)))?;
-            let (parts, body) = answer.into_parts();
+        with_retries(&self.inner.limits, || async {
+            let request = self.request(Method::PATCH, token, path)?;
             // By its status it is known what took place, whether or not the body breaks off.
-            let body = body
-                .collect()
+            self.send(request.header(IF_MATCH, etag), body)
                 .await
-                .map(http_body_util::Collected::to_bytes);
-            if parts.status.is_success() {
-                return Ok(());
-            }
-            let envelope = serde_json::from_slice(&body.unwrap_or_default()).ok();
-            Err(refused(
-                parts.status.as_u16(),
-                &parts.headers,
-                envelope.as_ref(),
-            ))
+                .map(drop)
         })
         .await
+    }
+
+    /// Posts to `path` below the API, without trying again, where the generated client can't read the answer.
+    pub(super) async fn post_once<T: DeserializeOwned>(
+        &self,
+        token: &AccessToken,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, Error> {
+        let once = Limits {
+            tries: 1,
+            ..self.inner.limits
+        };
+        with_retries(&once, || async {
+            let request = self.request(Method::POST, token, path)?;
+            let answer = self.send(request, body).await?;
+            let answer =
+                answer.ok_or_else(|| Error::unavailable("the answer broke off or was too long"))?;
+            serde_json::from_slice(&answer).map_err(|error| senseless(&error))
+        })
+        .await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        token: &AccessToken,
+        path: &str,
+    ) -> Result<request::Builder, Error> {
+        let Inner {
+            root, user_agent, ..
+        } = &*self.inner;
+        let token = sendable(token)?;
+        Ok(Request::builder()
+            .method(method)
+            .uri(format!("{root}/calendar/v3/{path}"))
+            .header(USER_AGENT, user_agent)
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header(CONTENT_TYPE, "application/json"))
+    }
+
+    /// Sends a request and reads refusals. Of a success, the body, if it came whole.
+    async fn send(&self, request: request::Builder, body: &Value) -> Result<Option<Bytes>, Error> {
+        let body = Full::new(Bytes::from(body.to_string())).map_err(|never| match never {});
+        let request = request
+            .body(body.boxed())
+            .map_err(|_| Error::protocol("an etag or address that can't be sent"))?;
+        let answer = self.inner.client.request(request).await;
+        let answer = answer.map_err(|error| unanswered(&common::Error::HttpError(error)))?;
+        let (parts, body) = answer.into_parts();
+        let body = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes);
+        if parts.status.is_success() {
+            return Ok(body.ok());
+        }
+        let envelope = serde_json::from_slice(&body.unwrap_or_default()).ok();
+        Err(refused(
+            parts.status.as_u16(),
+            &parts.headers,
+            envelope.as_ref(),
+        ))
     }
 
     fn hub(&self, token: &AccessToken) -> Result<Hub, Error> {
@@ -241,13 +278,17 @@ fn unanswered(error: &common::Error) -> Error {
         common::Error::JsonDecodeError(body, _) if body.is_empty() => {
             Error::unavailable("the answer broke off or was too long")
         }
-        common::Error::JsonDecodeError(_, error) => Error::protocol(format!(
-            "the answer is not what was asked for (at {}:{})",
-            error.line(),
-            error.column()
-        )),
+        common::Error::JsonDecodeError(_, error) => senseless(error),
         _ => Error::protocol("the call failed within the client"),
     }
+}
+
+fn senseless(error: &serde_json::Error) -> Error {
+    Error::protocol(format!(
+        "the answer is not what was asked for (at {}:{})",
+        error.line(),
+        error.column()
+    ))
 }
 
 /// Everything but what RFC 3986 calls unreserved.

@@ -6,18 +6,23 @@ mod change;
 mod event;
 mod hub;
 mod list;
+mod listed;
 mod refusal;
+mod sync;
 mod types;
+mod watch;
 
 use chrono::{DateTime, Utc};
 use tracing::instrument;
 use url::Url;
 
 pub use event::event_id;
+pub use listed::{EventChanges, EventSync, EventType, ListedEvent, Outdated, SyncToken};
 pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
     NewEvent,
 };
+pub use watch::{Channel, NewChannel};
 
 use crate::{AccessToken, Error, Limits};
 use hub::Hubs;
@@ -150,5 +155,61 @@ impl Calendar {
         id: &str,
     ) -> Result<(), Error> {
         event::delete(&self.hubs, token, calendar_id, id).await
+    }
+
+    /// Lists the events of a window, or what has changed since the last listing: all pages of it, repeated events as
+    /// their occurrences.
+    ///
+    /// All or nothing: a single event that makes no sense fails the whole, because it is neither deleted nor free time.
+    /// Needs [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED), and a calendar that the user owns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FullSyncRequired`] if the sync token is no longer good: forget what was listed, and make a full sync.
+    /// [`Error::Unavailable`] also if a full sync is cut short, which another one mends. [`Error::NotFound`] if there is
+    /// no such calendar; [`Error::Invalid`] for an empty window; [`Error::Protocol`] also if there is no end to it.
+    #[instrument(name = "google.events", skip_all)]
+    pub async fn events(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        sync: EventSync<'_>,
+    ) -> Result<EventChanges, Error> {
+        sync::events(&self.hubs, token, calendar_id, &sync).await
+    }
+
+    /// Opens a channel through which Google tells that events of a calendar have changed, but not which: then make an
+    /// incremental sync. Messages may be lost, so make one from time to time anyway.
+    ///
+    /// Sent once, because an id is good for one channel. The first message may come before this returns. Needs
+    /// [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED), and a calendar that the user owns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PushNotSupported`] if the calendar can't be watched; [`Error::NotFound`] if there is none;
+    /// [`Error::Invalid`] for a channel that can't be opened, with reason `channelIdNotUnique` if its id was used.
+    /// [`Error::leaves_open`] tells after which it may be open all the same, until its time is over: take another id.
+    #[instrument(name = "google.watch", skip_all, fields(channel = %channel.id))]
+    pub async fn watch(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        channel: &NewChannel,
+    ) -> Result<Channel, Error> {
+        watch::watch(&self.hubs, token, calendar_id, channel).await
+    }
+
+    /// Stops a channel. One that is not there is stopped: over, stopped before, or opened by another user, as whom it
+    /// can't be stopped at all. Messages that are on their way may still come.
+    ///
+    /// Needs [`scope::CALENDAR_EVENTS_OWNED`](crate::scope::CALENDAR_EVENTS_OWNED).
+    #[instrument(name = "google.stop_channel", skip_all, fields(channel = %id))]
+    pub async fn stop_channel(
+        &self,
+        token: &AccessToken,
+        id: &str,
+        resource_id: &str,
+    ) -> Result<(), Error> {
+        watch::stop(&self.hubs, token, id, resource_id).await
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn read(status: u16, after: Option<&str>, envelope: Option<&Value>) -
         (400, "invalid") if message.to_ascii_lowercase().contains("sync token") => {
             Error::FullSyncRequired
         }
+        (400, "pushNotSupportedForRequestedResource") => Error::PushNotSupported,
         (401, _) => Error::Unauthorized,
         (403, "rateLimitExceeded" | "userRateLimitExceeded") | (429, _) => {
             Error::RateLimited { retry_after: after }

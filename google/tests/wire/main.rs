@@ -1,4 +1,5 @@
-//! What goes over the wire, against a server that plays the provider and Calendar by a script.
+//! What goes over the wire, against a server that plays the provider and Calendar by a script, and against the stand-in for
+//! Google.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,6 +10,9 @@ mod calendar;
 mod calendar_failures;
 mod change;
 mod discovery;
+mod events;
 mod id_token;
+mod push;
 mod sign_in;
+mod stand_in;
 mod support;
