@@ -49,6 +49,17 @@ pub struct Used {
     pub term_minutes: i64,
 }
 
+impl Used {
+    /// How much there is of what a quota limits.
+    pub fn of(&self, quota: Quota) -> i64 {
+        match quota {
+            Quota::ActiveBookings => self.active_bookings,
+            Quota::WeeklyMinutes => self.weekly_minutes,
+            Quota::TermMinutes => self.term_minutes,
+        }
+    }
+}
+
 /// A quota that does not suffice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded {
@@ -63,27 +74,12 @@ pub struct Exceeded {
 /// The first quota that another lesson of so many minutes would exceed.
 pub fn exceeded(limits: &Limits, used: &Used, minutes: i64) -> Option<Exceeded> {
     let quotas = [
-        (
-            Quota::ActiveBookings,
-            limits.active_bookings,
-            used.active_bookings,
-            1,
-        ),
-        (
-            Quota::WeeklyMinutes,
-            limits.weekly_minutes,
-            used.weekly_minutes,
-            minutes,
-        ),
-        (
-            Quota::TermMinutes,
-            limits.term_minutes,
-            used.term_minutes,
-            minutes,
-        ),
+        (Quota::ActiveBookings, limits.active_bookings, 1),
+        (Quota::WeeklyMinutes, limits.weekly_minutes, minutes),
+        (Quota::TermMinutes, limits.term_minutes, minutes),
     ];
-    quotas.into_iter().find_map(|(quota, limit, used, wanted)| {
-        let limit = limit?;
+    quotas.into_iter().find_map(|(quota, limit, wanted)| {
+        let (limit, used) = (limit?, used.of(quota));
         (used.saturating_add(wanted) > limit).then_some(Exceeded { quota, limit, used })
     })
 }

@@ -148,9 +148,9 @@ problems! {
     CrossOrigin {
         FORBIDDEN "cross_origin" "The change was asked for by a page of another site."
     }
-    /// For changes that only some may make.
+    /// For what only some may do.
     Forbidden {
-        FORBIDDEN "not_your_profile" "Only the owner may change this; or a page of another site asked for it."
+        FORBIDDEN "not_your_profile" "Not for the caller to do (`not_your_profile`: only the tutor and admins; `not_yours_to_decide`: the other side); or a page of another site asked for it (`cross_origin`)."
     }
     /// For changes that only admins may make.
     NotAdmin {

@@ -47,7 +47,7 @@ pub async fn quote(app: &App, caller: &Caller, id: BookingId) -> Result<Quote, E
 /// # Errors
 /// [`Error::Conflict`] with `too_late_to_move`.
 pub(super) async fn check_movable(
-    txn: &DatabaseTransaction,
+    db: &impl ConnectionTrait,
     caller: &Caller,
     booking: &Detail,
     now: DateTime<Utc>,
@@ -55,7 +55,7 @@ pub(super) async fn check_movable(
     if booking.absence_offered {
         return Ok(());
     }
-    let Quoted { quote, .. } = quoted(txn, caller, booking, now).await?;
+    let Quoted { quote, .. } = quoted(db, caller, booking, now).await?;
     if quote.outcome.consequence == Consequence::Free {
         return Ok(());
     }

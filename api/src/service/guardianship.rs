@@ -1,9 +1,12 @@
 //! Who acts for whom: a guardian books and cancels for a student.
 
-use super::{UserId, caller::Person, role, session::Holder, transaction::transaction};
+use super::{
+    UserId, caller::Person, idempotency::Reply, role, session::Holder, transaction::transaction,
+};
 use crate::{app::App, error::Error, store};
 use ::entity::user_role::Role;
 use sea_orm::DatabaseTransaction;
+use serde::Serialize;
 
 pub use crate::store::guardianship::Guardianship;
 
@@ -36,7 +39,11 @@ pub async fn list(
 /// # Errors
 /// [`Error::Invalid`] for users that there are not, and for one person as both; [`Error::Conflict`] with
 /// `already_guardian` or `too_many_guardians`.
-pub async fn create(app: &App, guardian: UserId, student: UserId) -> Result<Guardianship, Error> {
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    (guardian, student): (UserId, UserId),
+    reply: Reply<Guardianship, A>,
+) -> Result<A, Error> {
     if guardian == student {
         let detail = "must be somebody else than the guardian";
         return Err(Error::invalid("student_id", "same_person", detail));
@@ -56,7 +63,8 @@ pub async fn create(app: &App, guardian: UserId, student: UserId) -> Result<Guar
         }
         let sides = (Some(guardian), Some(student), None);
         let found = store::guardianship::list(txn, sides, None, 1).await?.pop();
-        found.ok_or_else(|| Error::internal(anyhow::anyhow!("the guardianship is not there")))
+        let missing = || Error::internal(anyhow::anyhow!("the guardianship is not there"));
+        reply.keep(txn, found.ok_or_else(missing)?).await
     })
 }
 

@@ -9,7 +9,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use scheduling::{
     interval::Span,
-    quota::{self, Limits, Used},
+    quota::{self, Exceeded, Limits, Used},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
@@ -39,7 +39,7 @@ pub(super) async fn check(
     student: UserId,
     span: Span,
 ) -> Result<(), Error> {
-    let standing = standing(app, txn, student, span.start(), None).await?;
+    let standing = standing(app, txn, student, span.start(), &[]).await?;
     check_fits(&standing.limits, &standing.used, span)
 }
 
@@ -54,8 +54,17 @@ pub(super) async fn check_booked(
     booked: &[(BookingId, Span)],
 ) -> Result<(), Error> {
     for (id, span) in booked {
-        let standing = standing(app, txn, student, span.start(), Some(*id)).await?;
-        check_fits(&standing.limits, &standing.used, *span)?;
+        let beside = standing(app, txn, student, span.start(), &[*id]).await?;
+        let minutes = span.duration().num_minutes();
+        let Some(exceeded) = quota::exceeded(&beside.limits, &beside.used, minutes) else {
+            continue;
+        };
+        let all: Vec<BookingId> = booked.iter().map(|(id, _)| *id).collect();
+        let before = standing(app, txn, student, span.start(), &all).await?;
+        return Err(refusal(Exceeded {
+            used: before.used.of(exceeded.quota),
+            ..exceeded
+        }));
     }
     Ok(())
 }
@@ -70,7 +79,7 @@ pub(super) async fn check_move(
     (student, booking): (UserId, BookingId),
     to: Span,
 ) -> Result<(), Error> {
-    let standing = standing(app, txn, student, to.start(), Some(booking)).await?;
+    let standing = standing(app, txn, student, to.start(), &[booking]).await?;
     let limits = Limits {
         active_bookings: None,
         ..standing.limits
@@ -80,22 +89,26 @@ pub(super) async fn check_move(
 
 fn check_fits(limits: &Limits, used: &Used, span: Span) -> Result<(), Error> {
     let minutes = span.duration().num_minutes();
-    let Some(exceeded) = quota::exceeded(limits, used, minutes) else {
-        return Ok(());
-    };
+    match quota::exceeded(limits, used, minutes) {
+        Some(exceeded) => Err(refusal(exceeded)),
+        None => Ok(()),
+    }
+}
+
+fn refusal(exceeded: Exceeded) -> Error {
     let quota = QuotaUse {
         name: exceeded.quota.name(),
         limit: exceeded.limit,
         used: exceeded.used,
     };
-    Err(Error::Conflict(Box::new(Conflict {
+    Error::Conflict(Box::new(Conflict {
         code: "quota_exceeded",
         detail: "The student would have more than the centre allows; quota says of what.".into(),
         conflicts: Vec::new(),
         alternatives: Vec::new(),
         quota: Some(quota),
         occurrences: Vec::new(),
-    })))
+    }))
 }
 
 /// What a student may book, and has.
@@ -127,7 +140,7 @@ pub async fn get(
         access.tutors().is_none() && access.subjects().is_none()
     })?;
     let at = at.unwrap_or_else(|| app.clock.now());
-    standing(app, &app.db, student, at, None).await
+    standing(app, &app.db, student, at, &[]).await
 }
 
 async fn standing(
@@ -135,7 +148,7 @@ async fn standing(
     db: &impl ConnectionTrait,
     student: UserId,
     at: DateTime<Utc>,
-    without: Option<BookingId>,
+    without: &[BookingId],
 ) -> Result<Standing, Error> {
     let zone = app.config.centre.time_zone;
     let date = at.with_timezone(&zone).date_naive();
@@ -173,7 +186,7 @@ pub async fn replace_own(
         if !store::quota::replace_own(txn, student, version, own).await? {
             return Err(Error::PreconditionFailed);
         }
-        standing(app, txn, student, app.clock.now(), None).await
+        standing(app, txn, student, app.clock.now(), &[]).await
     })
 }
 

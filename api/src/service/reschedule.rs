@@ -104,13 +104,13 @@ fn without(times: Times, booking: &Detail) -> Result<Times, Error> {
 ///
 /// # Errors
 /// [`Error::Forbidden`] for a third-party app that may do nothing with bookings; [`Error::Invalid`] for one that the caller
-/// does not see, that is of another tutor or student, that is over or given up, and for a seat in a group lesson, which is not
-/// moved by itself.
+/// does not see, that is of another tutor or student, that is over or given up, that they move no longer, and for a seat in a
+/// group lesson, which is not moved by itself; and for a length that it can't have.
 pub async fn to_move(
     app: &App,
     caller: &Caller,
     (tutor, student): (TutorId, Option<UserId>),
-    id: BookingId,
+    (id, minutes): (BookingId, i16),
 ) -> Result<Moving, Error> {
     if let Caller::App(access) = caller {
         access.check_any(&[Scope::BookingsRead, Scope::BookingsWrite])?;
@@ -135,7 +135,26 @@ pub async fn to_move(
         let detail = "is over, or was given up";
         return Err(refused("not_movable", detail));
     }
-    Ok(Moving(booking))
+    check_paid_length(&booking, minutes)?;
+    if caller.may_edit(tutor) {
+        return Ok(Moving(booking));
+    }
+    match cancellation::check_movable(&app.db, caller, &booking, app.clock.now()).await {
+        Err(Error::Conflict(conflict)) => {
+            let code = conflict.code;
+            Err(Error::invalid("moving_booking_id", code, conflict.detail))
+        }
+        movable => movable.map(|()| Moving(booking)),
+    }
+}
+
+fn check_paid_length(booking: &Detail, minutes: i16) -> Result<(), Error> {
+    let paid = booking.paid_credit_minutes;
+    if paid == 0 || paid == i32::from(minutes) {
+        return Ok(());
+    }
+    let detail = format!("{paid} minutes of credit paid for it: it stays as long as it is");
+    Err(Error::invalid("minutes", "paid_with_credit", detail))
 }
 
 /// A booking that is to be moved.
@@ -146,6 +165,16 @@ impl Moving {
     /// For whom it is.
     pub fn student(&self) -> UserId {
         self.0.student_id
+    }
+
+    /// Where it is: nothing is moved to there.
+    pub(super) fn time(&self) -> Result<Span, Error> {
+        time_of(&self.0)
+    }
+
+    /// See [`about`].
+    pub(super) fn about(&self, tutor: &Tutor) -> About {
+        about(&self.0, tutor)
     }
 
     /// See [`without`].
@@ -163,7 +192,7 @@ async fn move_to(
 ) -> Result<(), Error> {
     booking::check_alone(booking)?;
     let now = app.clock.now();
-    check_time(booking, to, now)?;
+    check_time(to, now)?;
     // In its place comes this; also of one that has expired, as is told of the booking.
     store::booking::drop_proposal(txn, booking.id, now).await?;
     let whose = (caller, Some(booking.student_id));
@@ -175,6 +204,10 @@ async fn move_to(
     let asked_for = proposal::asked_for(caller, booking, approval);
     let step = asked_for.map_or(Step::Reschedule, |_| Step::ProposeTime);
     let standing = standing_at(booking, caller, step, to, now)?;
+    if to == time_of(booking)? {
+        let detail = "The booking is at this time already.";
+        return Err(Error::conflict("same_time", detail));
+    }
     let decides = caller.may_edit(booking.tutor_id);
     credit::check_length(booking, to)?;
     if !decides {
@@ -241,12 +274,8 @@ pub(super) async fn stand(
     Ok(())
 }
 
-/// Whether a booking can be moved to this time, whoever has what then.
-fn check_time(booking: &Detail, to: Span, now: DateTime<Utc>) -> Result<(), Error> {
-    if to == time_of(booking)? {
-        let detail = "The booking is at this time already.";
-        return Err(Error::conflict("same_time", detail));
-    }
+/// Whether a lesson can be moved to this time, whoever has what then.
+fn check_time(to: Span, now: DateTime<Utc>) -> Result<(), Error> {
     if to.start() <= now {
         return Err(Error::invalid("start", "not_ahead", "must be ahead"));
     }

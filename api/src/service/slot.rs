@@ -82,7 +82,8 @@ pub async fn search(
     let times = Times::of_tutor(app, (caller, student), search.tutor_id, ahead, length).await?;
     let times = making_room(times, search.moving.as_ref())?;
     let (tutor, occupancy) = times.only()?;
-    let lengths = search.about.lengths(tutor)?;
+    let about = about(&search.about, search.moving.as_ref(), tutor);
+    let lengths = about.lengths(tutor)?;
     if !lengths.contains(&length) {
         return Err(Error::invalid(
             "minutes",
@@ -91,7 +92,17 @@ pub async fn search(
         ));
     }
     let schedule = times.schedule(tutor, occupancy, &lengths);
-    Ok(slots(&schedule, window, length, app.clock.now()).collect())
+    let present = search.moving.as_ref().map(Moving::time).transpose()?;
+    let slots = slots(&schedule, window, length, app.clock.now());
+    Ok(slots.filter(|slot| Some(*slot) != present).collect())
+}
+
+/// What the lesson would be about: what is asked for, or else what the booking is about that would be moved.
+fn about(asked: &About, moving: Option<&Moving>, tutor: &Tutor) -> About {
+    match moving {
+        Some(moving) if asked.subject.is_none() => moving.about(tutor),
+        _ => asked.clone(),
+    }
 }
 
 fn making_room(times: Times, moving: Option<&Moving>) -> Result<Times, Error> {
@@ -150,12 +161,24 @@ pub async fn explain(
     let now = app.clock.now();
     let times = Times::around(app, (caller, student), tutor_id, slot).await?;
     let times = making_room(times, moving)?;
+    let about = &self::about(about, moving, times.only()?.0);
     let sees_all = caller.may_edit(tutor_id);
-    let obstacles = times.obstacles(about, slot, now, sees_all)?;
+    let mut obstacles = times.obstacles(about, slot, now, sees_all)?;
+    let present = moving.map(Moving::time).transpose()?;
+    if present == Some(slot) {
+        let same_time = Obstacle {
+            code: "same_time",
+            span: None,
+            hold: None,
+        };
+        obstacles.insert(0, same_time);
+    }
     let alternatives = if obstacles.is_empty() {
         Vec::new()
     } else {
-        times.alternatives(about, slot, now)?
+        let mut alternatives = times.alternatives(about, slot, now)?;
+        alternatives.retain(|it| Some(*it) != present);
+        alternatives
     };
     Ok(Explanation {
         slot,

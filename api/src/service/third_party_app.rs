@@ -1,14 +1,20 @@
 //! Third-party apps: software of others that may touch some of the centre's data, by keys.
 
-use super::{app_key::AppId, transaction::transaction};
+use super::{app_key::AppId, idempotency::Reply, transaction::transaction};
 use crate::{app::App, error::Error, store};
+use serde::Serialize;
 
 pub use ::entity::third_party_app::Model as ThirdPartyApp;
 
 /// Registers an app. It has no keys yet.
-pub async fn create(app: &App, name: &str) -> Result<ThirdPartyApp, Error> {
+pub async fn create<A: Serialize + Send + Sync>(
+    app: &App,
+    name: &str,
+    reply: Reply<ThirdPartyApp, A>,
+) -> Result<A, Error> {
     transaction!(app.db, |txn| {
-        Ok(store::third_party_app::insert(txn, name, app.clock.now()).await?)
+        let made = store::third_party_app::insert(txn, name, app.clock.now()).await?;
+        reply.keep(txn, made).await
     })
 }
 

@@ -117,6 +117,22 @@ fn already_ended() -> Error {
     Error::conflict("already_ended", "The student does not wait any more.")
 }
 
+/// The hold that is offered, if it is the one that is meant, where one is.
+///
+/// # Errors
+/// As [`open_offer`]; [`Error::Conflict`] with `no_offer` where it is another one.
+fn meant_offer(entry: &Entry, meant: Option<BookingId>) -> Result<BookingId, Error> {
+    let hold = open_offer(entry)?;
+    if meant.is_some_and(|meant| meant != hold) {
+        let detail = "This offer has lapsed; there is another one.";
+        return Err(Error::conflict("no_offer", detail));
+    }
+    Ok(hold)
+}
+
+/// An offer that somebody answers: the entry, and the hold that they were shown, where they say.
+pub type Answered = (WaitlistEntryId, Option<BookingId>);
+
 /// Books what is offered: see [`hold::book`]. A seat in a group lesson is confirmed at once.
 ///
 /// # Errors
@@ -124,10 +140,11 @@ fn already_ended() -> Error {
 pub async fn accept<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
-    (id, pay_with_credit): (WaitlistEntryId, bool),
+    (id, meant): Answered,
+    pay_with_credit: bool,
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
-    let hold = open_offer(&get(app, caller, id).await?)?;
+    let hold = meant_offer(&get(app, caller, id).await?, meant)?;
     match hold::book(app, caller, (hold, pay_with_credit), reply).await {
         // Somebody was faster, or time: what there is now says which.
         Err(Error::NotFound { what: "hold" }) => {
@@ -193,11 +210,8 @@ pub async fn accept_by_token<A: Serialize + Send + Sync>(
     let student = store::person::find(&app.db, entry.student_id).await?;
     let student = student.ok_or_else(unknown)?;
     origin::act_as(Actor::Person(Some(student.user_id.0)));
-    if open_offer(&entry)? != hold {
-        let detail = "This offer has lapsed; there is another one.";
-        return Err(Error::conflict("no_offer", detail));
-    }
-    accept(app, &Caller::Person(Arc::new(student)), (id, false), reply).await
+    let caller = Caller::Person(Arc::new(student));
+    accept(app, &caller, (id, Some(hold)), false, reply).await
 }
 
 /// Turns an offer down: it goes to the next, and the student waits behind all who wait now; where the centre takes it
@@ -205,8 +219,8 @@ pub async fn accept_by_token<A: Serialize + Send + Sync>(
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Conflict`] with `already_accepted`, `no_offer` and `already_ended`.
-pub async fn decline(app: &App, caller: &Caller, id: WaitlistEntryId) -> Result<Entry, Error> {
-    end_offer(app, caller, id, Giving::Up).await
+pub async fn decline(app: &App, caller: &Caller, offer: Answered) -> Result<Entry, Error> {
+    end_offer(app, caller, offer, Giving::Up).await
 }
 
 /// Waits no longer. An open offer goes to the next.
@@ -215,7 +229,10 @@ pub async fn decline(app: &App, caller: &Caller, id: WaitlistEntryId) -> Result<
 /// [`Error::NotFound`]; [`Error::Conflict`] with `already_ended`, and `already_accepted` where there is a booking: that is
 /// cancelled by itself.
 pub async fn leave(app: &App, caller: &Caller, id: WaitlistEntryId) -> Result<(), Error> {
-    end_offer(app, caller, id, Giving::All).await.map(|_| ())
+    let whichever = (id, None);
+    end_offer(app, caller, whichever, Giving::All)
+        .await
+        .map(|_| ())
 }
 
 /// What somebody gives up who waits.
@@ -230,7 +247,7 @@ enum Giving {
 async fn end_offer(
     app: &App,
     caller: &Caller,
-    id: WaitlistEntryId,
+    (id, meant): Answered,
     giving: Giving,
 ) -> Result<Entry, Error> {
     let before = get(app, caller, id).await?;
@@ -241,7 +258,7 @@ async fn end_offer(
     let left = transaction!(app.db, |txn| {
         let now = app.clock.now();
         let entry = find_locked(txn, caller, id, now).await?;
-        match (open_offer(&entry), giving) {
+        match (meant_offer(&entry, meant), giving) {
             (Ok(hold), _) => withdraw(txn, caller, hold, now).await?,
             (Err(_), Giving::All) if entry.status == WaitlistStatus::Waiting => {}
             (Err(error), _) => return Err(error),

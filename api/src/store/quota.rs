@@ -92,12 +92,12 @@ pub async fn allowance(
 }
 
 /// What a student has at `now`, held and requested lessons included: all that is not over, and what begins in a week and
-/// in a term; one booking left out, where one is given. A lesson for which another time is proposed counts where it is.
+/// in a term; some bookings left out. A lesson for which another time is proposed counts where it is.
 pub async fn used(
     db: &impl ConnectionTrait,
     student: UserId,
     (week, term): (Span, Option<Span>),
-    without: Option<BookingId>,
+    without: &[BookingId],
     now: DateTime<Utc>,
 ) -> Result<Used, DbErr> {
     #[derive(FromQueryResult)]
@@ -106,6 +106,7 @@ pub async fn used(
         weekly: i64,
         of_term: i64,
     }
+    let without: Vec<Uuid> = without.iter().map(|id| id.0).collect();
     let earliest = term.map_or(week.start(), |term| term.start().min(week.start()));
     let earliest = super::occupied::a_lesson_before(earliest.min(now));
     let (week_start, week_end) = (week.start(), week.end());
@@ -117,7 +118,7 @@ pub async fn used(
                   coalesce(sum(minutes) FILTER (WHERE starts_at >= {term_start} AND starts_at < {term_end}), 0)::bigint AS of_term
            FROM bookings, LATERAL (SELECT extract(epoch FROM ends_at - starts_at)::bigint / 60 AS minutes) AS length
            WHERE student_id = {student} AND occupies AND (expires_at IS NULL OR expires_at > {now})
-             AND starts_at > {earliest} AND id IS DISTINCT FROM {without} AND reserved_for IS NULL"#
+             AND starts_at > {earliest} AND id <> ALL({without}) AND reserved_for IS NULL"#
     ))
     .one(db)
     .await?;

@@ -520,6 +520,24 @@ pub async fn note_joined(
     .map(|_| ())
 }
 
+/// Whether a student is among the first so many who wait for a seat.
+pub async fn is_among_first(
+    db: &impl ConnectionTrait,
+    (lesson_id, student_id): (LessonId, UserId),
+    seats: i64,
+) -> Result<bool, DbErr> {
+    let found = db
+        .query_one_raw(raw_sql!(
+            Postgres,
+            r#"SELECT FROM (
+                   SELECT student_id FROM waitlist_entries WHERE lesson_id = {lesson_id} AND status = 'waiting'
+                   ORDER BY place LIMIT {seats}) AS first
+               WHERE student_id = {student_id}"#
+        ))
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Whether seats of a lesson that got free are about to be offered to those who wait. Work that goes on failing keeps
 /// nobody out, and nor does looking whether there is any.
 pub async fn are_seats_promised(

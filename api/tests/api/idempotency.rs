@@ -373,3 +373,29 @@ async fn keys_that_are_none_are_refused() {
             .expect_problem(400, "bad_idempotency_key");
     }
 }
+
+#[tokio::test]
+async fn what_admins_make_is_made_once() {
+    let test = TestApp::start().await;
+    let admin = test.admin("Ada").await;
+    let [mother, child] = [test.student("Mona").await, test.student("Cleo").await];
+    let sides = json!({"guardian_id": mother.id().await, "student_id": child.id().await});
+    for (path, body, table) in [
+        (
+            "/v1/third-party-apps",
+            json!({"name": "Kiosk"}),
+            "third_party_apps",
+        ),
+        ("/v1/guardianships", sides, "guardianships"),
+    ] {
+        let first = post_to(&admin, path, table, &body).await;
+        let location = first.headers["location"].clone();
+        let made = first.expect(201);
+        let second = post_to(&admin, path, table, &body).await;
+        assert_eq!(second.headers["idempotent-replayed"], "true");
+        assert_eq!(second.headers["location"], location);
+        assert_eq!(second.expect(201), made);
+        let rows = format!("SELECT count(*) FROM {table}");
+        assert_eq!(test.count(&rows).await, 1);
+    }
+}

@@ -237,6 +237,25 @@ async fn terms_are_kept_across_weeks() {
     assert_eq!(booked["booked"], 3, "{booked:#}");
 }
 
+#[tokio::test]
+async fn one_lesson_is_not_booked_twice_under_two_ids() {
+    let world = World::new().await;
+    let sam = world.sam.id().await;
+    let proposed = world.matching(&[wish("a", &sam, "08:00", "09:00")]).await;
+    let mut twice = proposed["assignments"].clone();
+    let mut again = twice[0].clone();
+    again["id"] = json!("b");
+    twice.as_array_mut().unwrap().push(again);
+    let refused = world.admin.post(BOOK, &json!({"assignments": twice})).await;
+    let problem = refused.expect_problem(422, "invalid_fields");
+    let error = &problem["errors"][0];
+    assert_eq!(
+        [&error["field"], &error["code"]],
+        ["assignments[1]", "duplicate"]
+    );
+    assert_eq!(world.test.count("SELECT count(*) FROM bookings").await, 0);
+}
+
 /// What is taken of one is taken of the other as well, and of each once.
 #[tokio::test]
 async fn a_term_of_a_week_and_the_week_are_limited_each_by_itself() {

@@ -295,7 +295,10 @@ async fn a_series_is_tried_as_it_is_booked() {
     });
     for path in ["/v1/series?dry_run=true", "/v1/series"] {
         let refused = world.sam.post(path, &twice_a_week).await;
-        refused.expect_problem(409, "quota_exceeded");
+        let problem = refused.expect_problem(409, "quota_exceeded");
+        // Without what was asked for, none of which there is.
+        let quota = json!({"name": "weekly_minutes", "limit": 60, "used": 0});
+        assert_eq!(problem["quota"], quota);
     }
     let mut once_a_week = twice_a_week;
     once_a_week["rule"] = json!("FREQ=WEEKLY;COUNT=4");

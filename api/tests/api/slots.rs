@@ -379,11 +379,7 @@ async fn a_booking_is_not_in_the_way_of_where_it_could_be_moved() {
         .collect();
     assert_eq!(
         more,
-        [
-            "2027-03-02T09:30:00Z",
-            "2027-03-02T10:00:00Z",
-            "2027-03-02T10:30:00Z"
-        ],
+        ["2027-03-02T09:30:00Z", "2027-03-02T10:30:00Z"],
         "what only the booking itself is in the way of: neither Olga's lesson nor Sam's other one"
     );
     let at = "start=2027-03-02T10:30:00Z&minutes=60";
@@ -444,4 +440,60 @@ async fn nobody_asks_where_somebody_elses_booking_could_be_moved() {
     let refused = tina.person.get(&path).await;
     let problem = refused.expect_problem(422, "invalid_fields");
     assert_eq!(problem["errors"][0]["code"], "not_movable");
+}
+
+/// What is listed and explained is what moving it is answered.
+#[tokio::test]
+async fn where_a_booking_could_be_moved_is_where_it_is_moved() {
+    let test = TestApp::start().await;
+    let tina = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let (sam, admin) = (test.student("Sam").await, test.admin("Ada").await);
+    let grant = json!({
+        "student_id": sam.id().await, "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
+    });
+    admin.post("/v1/credits", &grant).await.expect(200);
+    let start = "2027-03-02T10:00:00Z";
+    let mut wanted = tina.lesson(start, 60);
+    wanted["pay_with"] = json!("credit");
+    let booked = sam.post("/v1/bookings", &wanted).await.expect(201);
+    let moving = format!("&moving_booking_id={}", booked["id"].as_str().unwrap());
+    let listed = slots(&sam, &tina, &format!("{}{moving}", day("2027-03-02", 60))).await;
+    let listed = all(&listed, "start");
+    assert!(listed.contains(&"2027-03-02T10:30:00Z") && !listed.contains(&start));
+    let path = tina.path(&format!("/slots/explain?start={start}&minutes=60{moving}"));
+    let told = sam.get(&path).await.expect(200);
+    let codes: Vec<_> = told["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (&told["bookable"], codes),
+        (&json!(false), vec!["same_time"])
+    );
+    let alternatives = told["alternatives"].as_array().unwrap();
+    assert!(!alternatives.is_empty() && alternatives.iter().all(|it| it["start"] != start));
+
+    let longer = tina.path(&format!("/slots?{}{moving}", day("2027-03-02", 90)));
+    let ask = async |person: &Person, path: &str| {
+        let refused = person.get(path).await;
+        let problem = refused.expect_problem(422, "invalid_fields");
+        let error = &problem["errors"][0];
+        (error["field"].clone(), error["code"].clone())
+    };
+    let by_length = (json!("minutes"), json!("paid_with_credit"));
+    assert_eq!(ask(&sam, &longer).await, by_length);
+    assert_eq!(ask(&tina.person, &longer).await, by_length);
+
+    let policy = json!({"policy": {"windows": [], "grace_minutes": 0, "credit_days": 30}});
+    let etag = admin.get("/v1/cancellation-policy").await.etag();
+    let at_once = admin
+        .edit(Method::PUT, "/v1/cancellation-policy", &etag, &policy)
+        .await;
+    at_once.expect(200);
+    let path = tina.path(&format!("/slots?{}{moving}", day("2027-03-02", 60)));
+    let too_late = (json!("moving_booking_id"), json!("too_late_to_move"));
+    assert_eq!(ask(&sam, &path).await, too_late);
+    tina.person.get(&path).await.expect(200);
 }

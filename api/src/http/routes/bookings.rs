@@ -11,7 +11,7 @@ use crate::{
         extract::{Json, NoQuery, OptionalJson, Path, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         local_time::optional_date_time,
-        openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn, Stale},
+        openapi::{BadBody, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn, Stale},
         problem::Problem,
         validate,
     },
@@ -558,7 +558,7 @@ pub struct NewCancellation {
     responses((status = 200, description = "The booking as cancelled.", body = Booking, headers(("ETag" = String))),
         (status = 409, description = "It is over or no more (`already_cancelled`, `already_declined`, `already_completed`, `already_no_show`, `expired`), has begun (`already_started`), is with another tutor by now (`tutor_changed`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, BadBody, Stale, Faults))]
+        NotSignedIn, Forbidden, NotFound, BadBody, Stale, Faults))]
 pub async fn cancel(
     State(app): State<App>,
     Allowed(caller): Allowed,

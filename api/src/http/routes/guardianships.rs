@@ -8,6 +8,7 @@ use crate::{
         auth::{Admin, SignedIn},
         cursor::{self, LONGEST_PAGE, usual_page},
         extract::{Json, NoBody, NoQuery, Path, Query},
+        idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         openapi::{BadBody, CrossOrigin, Faults, NotAdmin, NotFound, NotSignedIn},
         problem::Problem,
         validate,
@@ -15,13 +16,10 @@ use crate::{
     service::{
         self, UserId,
         guardianship::{self, Listing},
+        idempotency::{Claim, Reply},
     },
 };
-use axum::{
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -105,7 +103,7 @@ pub async fn list(
 }
 
 /// Who is to act for whom.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGuardianship {
     #[garde(skip)]
@@ -118,26 +116,34 @@ pub struct NewGuardianship {
 ///
 /// For admins; others invite. Who becomes a guardian by it must sign in again.
 #[utoipa::path(post, path = "/v1/guardianships", tag = "users", operation_id = "create_guardianship", security(("session" = [])),
-    request_body = NewGuardianship,
+    params(IdempotencyHeader), request_body = NewGuardianship,
     responses((status = 201, description = "Linked.", body = Guardianship, headers(("Location" = String))),
-        (status = 409, description = "They are linked (`already_guardian`), or to too many (`too_many_guardians`).", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "They are linked (`already_guardian`), or to too many (`too_many_guardians`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).", body = Problem, content_type = "application/problem+json"),
         NotSignedIn, NotAdmin, BadBody, Faults))]
 pub async fn create(
     State(app): State<App>,
-    _: Admin,
+    Admin(holder): Admin,
+    key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewGuardianship>,
 ) -> Result<Response, Error> {
-    let (guardian, student) = (UserId(new.guardian_id), UserId(new.student_id));
-    let made = guardianship::create(&app, guardian, student).await?;
-    let location = format!("/v1/guardianships/{guardian}/{student}");
-    let headers = [(header::LOCATION, location)];
-    Ok((
-        StatusCode::CREATED,
-        headers,
-        axum::Json(Guardianship::from(made)),
-    )
-        .into_response())
+    let request = serde_json::json!(["create_guardianship", &new]);
+    let work = |claim| Box::pin(make(app.clone(), new, claim));
+    key.once(&app, holder.user_id.0, &request, work).await
+}
+
+async fn make(app: App, new: NewGuardianship, claim: Option<Claim>) -> Result<Response, Error> {
+    let both = (UserId(new.guardian_id), UserId(new.student_id));
+    let reply = Reply {
+        answer: made,
+        claim,
+    };
+    guardianship::create(&app, both, reply).await?.response()
+}
+
+fn made(made: guardianship::Guardianship) -> Kept<Guardianship> {
+    let location = format!("/v1/guardianships/{}/{}", made.guardian_id, made.student_id);
+    Kept::created_for_good(location, made.into())
 }
 
 #[derive(Deserialize)]

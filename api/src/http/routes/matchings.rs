@@ -8,7 +8,7 @@ use crate::{
         extract::{Json, NoQuery, Query},
         idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
         object,
-        openapi::{BadBody, CrossOrigin, Faults, InProgress, NotAdmin, NotSignedIn},
+        openapi::{BadBody, Faults, InProgress, NotAdmin, NotSignedIn},
         problem::ConflictingSpan,
         routes::bookings::Status,
         validate,
@@ -212,7 +212,7 @@ pub struct Matching {
     security(("session" = [])),
     request_body = NewMatching,
     responses((status = 200, description = "What could be booked.", body = Matching),
-        NotSignedIn, NotAdmin, CrossOrigin, BadBody, Faults))]
+        NotSignedIn, NotAdmin, BadBody, Faults))]
 pub async fn propose(
     State(app): State<App>,
     OfCentre(caller): OfCentre,
@@ -353,7 +353,7 @@ struct RefusedLesson {
     params(IdempotencyHeader),
     request_body = Assignments,
     responses((status = 200, description = "What was booked, and what was not.", body = BookedMatching),
-        NotSignedIn, NotAdmin, CrossOrigin, BadBody, InProgress, Faults))]
+        NotSignedIn, NotAdmin, BadBody, InProgress, Faults))]
 pub async fn book(
     State(app): State<App>,
     OfCentre(caller): OfCentre,

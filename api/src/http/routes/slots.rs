@@ -97,7 +97,9 @@ macro_rules! params {
             #[param(value_type = Option<Uuid>, nullable = false)]
             student_id: Option<UserId>,
             /// A booking with this tutor that stands and is yet to begin, and would be moved there: as if its lesson were not
-            /// there, for its student. Tutors and admins may move it to more than this (`reschedule_booking`).
+            /// there, for its student, and about the same where no `subject` is given. Refused for what the caller moves no
+            /// longer (`too_late_to_move`), and with other `minutes` than credit paid for (`paid_with_credit`). Tutors and
+            /// admins may move it to more than this (`reschedule_booking`).
             #[garde(skip)]
             #[param(value_type = Option<Uuid>, nullable = false)]
             moving_booking_id: Option<BookingId>,
@@ -148,7 +150,7 @@ params! {
 ///
 /// Every slot that the signed-in person could book right now: within the tutor's availability, clear of the tutor's
 /// lessons and Google Calendar and of this person's own lessons, and within the centre's notice and horizon. With `moving_booking_id`,
-/// where a booking could be moved.
+/// where a booking could be moved. What the student's quotas leave is told by `get_quota`, and by booking.
 /// The window is at most 62 days long, so there are no pages.
 #[utoipa::path(get, path = "/v1/tutors/{id}/slots", tag = "tutors", operation_id = "list_slots",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), SlotParams),
@@ -161,7 +163,13 @@ pub async fn list(
     Query(params): Query<SlotParams>,
 ) -> Result<Response, Error> {
     let whose = (tutor_id, params.student_id);
-    let (student, moving) = whose_time(&app, &caller, whose, params.moving_booking_id).await?;
+    let (student, moving) = whose_time(
+        &app,
+        &caller,
+        whose,
+        (params.moving_booking_id, params.minutes),
+    )
+    .await?;
     let about = params.about();
     let (name, zone) = zone(&app, params.time_zone, &caller)?;
     let search = Search {
@@ -189,12 +197,13 @@ async fn whose_time(
     app: &App,
     caller: &Caller,
     (tutor, student): (TutorId, Option<UserId>),
-    moving: Option<BookingId>,
+    (moving, minutes): (Option<BookingId>, i16),
 ) -> Result<(Option<UserId>, Option<Moving>), Error> {
     let Some(id) = moving else {
         return Ok((caller.student(app, student).await?, None));
     };
-    let moving = reschedule::to_move(app, caller, (tutor, student), id).await?;
+    let which = (id, minutes);
+    let moving = reschedule::to_move(app, caller, (tutor, student), which).await?;
     Ok((Some(moving.student()), Some(moving)))
 }
 
@@ -230,7 +239,7 @@ pub struct Explanation {
 
 /// Explain why a tutor can or can't be booked.
 ///
-/// Every reason, as booking would give it. The tutor and admins also see the span that stands in the way; others only
+/// Every reason, as booking would give it, but for the student's quotas. The tutor and admins also see the span that stands in the way; others only
 /// that of their own lesson, and holidays; and they are told of the tutor's own affairs (`time_off`, `lesson`, `hold`,
 /// `calendar_busy`, `buffer`, the caps) only where nothing else is in the way. Tutors who ask about themselves are told
 /// what students could book. Alternatives are looked for within 14 days to either side of the start.
@@ -247,6 +256,7 @@ pub struct Explanation {
 /// | `grid` | lessons don't begin at that time |
 /// | `length_not_offered` | the tutor offers no lesson of this length |
 /// | `student_busy` | the signed-in person has a lesson |
+/// | `same_time` | the booking that would be moved is at that time |
 #[utoipa::path(get, path = "/v1/tutors/{id}/slots/explain", tag = "tutors", operation_id = "explain_slot",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), ExplainParams),
     responses((status = 200, description = "Whether it can be booked, and why not.", body = Explanation),
@@ -259,7 +269,13 @@ pub async fn explain(
 ) -> Result<Json<Explanation>, Error> {
     let about = params.about();
     let whose = (tutor_id, params.student_id);
-    let (student, moving) = whose_time(&app, &caller, whose, params.moving_booking_id).await?;
+    let (student, moving) = whose_time(
+        &app,
+        &caller,
+        whose,
+        (params.moving_booking_id, params.minutes),
+    )
+    .await?;
     let (name, zone) = zone(&app, params.time_zone, &caller)?;
     let (whose, at) = ((&caller, student), (tutor_id, moving.as_ref()));
     let found = service::slot::explain(&app, whose, at, &about, params.start, params.minutes);

@@ -8,14 +8,18 @@ use crate::{
         cursor::{self, LONGEST_PAGE, usual_page},
         etag::{IfMatch, etag},
         extract::{Json, NoQuery, Path, Query},
-        openapi::{BadBody, Faults, NotAdmin, NotFound, NotSignedIn, Precondition},
+        idempotency::{IdempotencyHeader, IdempotencyKey, Kept},
+        openapi::{BadBody, Faults, InProgress, NotAdmin, NotFound, NotSignedIn, Precondition},
         validate,
     },
-    service::{app_key::AppId, third_party_app},
+    service::{
+        app_key::AppId,
+        idempotency::{Claim, Reply},
+        third_party_app,
+    },
 };
 use axum::{
     extract::State,
-    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -95,7 +99,7 @@ pub async fn list(
 }
 
 /// An app to be registered.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewThirdPartyApp {
     #[garde(custom(validate::line(1, 100)))]
@@ -112,21 +116,34 @@ pub struct NewThirdPartyApp {
 ///
 /// For admins. It can do nothing until it has a key.
 #[utoipa::path(post, path = "/v1/third-party-apps", tag = "third-party apps", operation_id = "create_third_party_app",
-    security(("session" = [])), request_body = NewThirdPartyApp,
+    security(("session" = [])), params(IdempotencyHeader), request_body = NewThirdPartyApp,
     responses((status = 201, description = "Registered.", body = ThirdPartyApp, headers(("Location" = String), ("ETag" = String))),
-        NotSignedIn, NotAdmin, BadBody, Faults))]
+        NotSignedIn, NotAdmin, BadBody, InProgress, Faults))]
 pub async fn create(
     State(app): State<App>,
-    _: Admin,
+    Admin(holder): Admin,
+    key: IdempotencyKey,
     _: Query<NoQuery>,
     Json(new): Json<NewThirdPartyApp>,
 ) -> Result<Response, Error> {
-    let made = third_party_app::create(&app, &new.name).await?;
-    let location = [(
-        header::LOCATION,
-        format!("/v1/third-party-apps/{}", made.id),
-    )];
-    Ok((StatusCode::CREATED, location, answer(&made)).into_response())
+    let request = serde_json::json!(["create_third_party_app", &new]);
+    let work = |claim| Box::pin(make(app.clone(), new, claim));
+    key.once(&app, holder.user_id.0, &request, work).await
+}
+
+async fn make(app: App, new: NewThirdPartyApp, claim: Option<Claim>) -> Result<Response, Error> {
+    let reply = Reply {
+        answer: made,
+        claim,
+    };
+    third_party_app::create(&app, &new.name, reply)
+        .await?
+        .response()
+}
+
+fn made(app: third_party_app::ThirdPartyApp) -> Kept<ThirdPartyApp> {
+    let location = format!("/v1/third-party-apps/{}", app.id);
+    Kept::created(location, app.version, ThirdPartyApp::from(&app))
 }
 
 /// Get a third-party app.

@@ -1,8 +1,7 @@
 //! Waiting for room, and offers of it.
 
 use super::{
-    bookings::{Booking, Named, created, no_student},
-    holds::Taking,
+    bookings::{Booking, Named, PayWith, created, no_student},
     offers::SubjectName,
 };
 use crate::{
@@ -19,10 +18,10 @@ use crate::{
         validate,
     },
     service::{
-        LessonId, TutorId, UserId,
+        BookingId, LessonId, TutorId, UserId,
         caller::Caller,
         idempotency::{Claim, Reply},
-        waitlist::{self, Entry, Listing, WaitlistEntryId, WaitlistStatus, Wanted},
+        waitlist::{self, Answered, Entry, Listing, WaitlistEntryId, WaitlistStatus, Wanted},
     },
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -405,13 +404,41 @@ pub async fn leave(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// How an offer is accepted.
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedOffer {
+    /// The `hold_id` of the offer that is meant: another one, which has come in its place meanwhile, is not accepted
+    /// (`no_offer`). Left out, whatever is offered.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
+    hold_id: Option<BookingId>,
+    /// Left out, it is not paid for here.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
+    pay_with: Option<PayWith>,
+}
+
+/// Which offer is declined.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeclinedOffer {
+    /// The `hold_id` of the offer that is meant: another one, which has come in its place meanwhile, is not declined
+    /// (`no_offer`), so to repeat a request does no harm. Left out, whatever is offered.
+    #[garde(skip)]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
+    hold_id: Option<BookingId>,
+}
+
 /// Accept an offer.
 ///
 /// Books what is offered, as `book_hold` does; a seat in a group lesson is `confirmed` at once, and paid for with credit as any other lesson.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/accept", tag = "waitlist", operation_id = "accept_waitlist_offer",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the entry."), IdempotencyHeader),
-    request_body = Option<Taking>,
+    request_body = Option<AcceptedOffer>,
     responses(
         (status = 201, description = "Booked.", body = Booking, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), the student waits no longer (`already_ended`), the tutor has been suspended since (`tutor_suspended`), the student has no such credit (`insufficient_credit`), or the first request with this Idempotency-Key is still being answered (`request_in_progress`: repeat it after Retry-After).",
@@ -423,25 +450,26 @@ pub async fn accept(
     Path(id): Path<WaitlistEntryId>,
     key: IdempotencyKey,
     _: Query<NoQuery>,
-    OptionalJson(new): OptionalJson<Taking>,
+    OptionalJson(new): OptionalJson<AcceptedOffer>,
 ) -> Result<Response, Error> {
     let request = serde_json::json!(["accept_waitlist_offer", id, &new]);
-    let what = (id, new.pay_with.is_some());
-    let work = |claim| Box::pin(take(app.clone(), caller.clone(), what, claim));
+    let offer = (id, new.hold_id);
+    let work = |claim| Box::pin(take(app.clone(), caller.clone(), offer, new, claim));
     key.once(&app, caller.id(), &request, work).await
 }
 
 async fn take(
     app: App,
     caller: Caller,
-    what: (WaitlistEntryId, bool),
+    offer: Answered,
+    new: AcceptedOffer,
     claim: Option<Claim>,
 ) -> Result<Response, Error> {
     let reply = Reply {
         answer: created,
         claim,
     };
-    waitlist::accept(&app, &caller, what, reply)
+    waitlist::accept(&app, &caller, offer, new.pay_with.is_some(), reply)
         .await?
         .response()
 }
@@ -451,18 +479,19 @@ async fn take(
 /// It goes to the next, and the student waits behind all who wait now, but keeps the place where an admin declines it.
 #[utoipa::path(post, path = "/v1/waitlist/{id}/decline", tag = "waitlist", operation_id = "decline_waitlist_offer",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the entry.")),
+    request_body = Option<DeclinedOffer>,
     responses((status = 200, description = "The entry as it is now.", body = WaitlistEntry),
         (status = 409, description = "There is no offer, or no longer (`no_offer`), it is accepted already (`already_accepted`), or the student waits no longer (`already_ended`).",
             body = Problem, content_type = "application/problem+json"),
-        NotSignedIn, CrossOrigin, NotFound, Faults))]
+        NotSignedIn, CrossOrigin, NotFound, BadBody, Faults))]
 pub async fn decline(
     State(app): State<App>,
     Allowed(caller): Allowed,
     Path(id): Path<WaitlistEntryId>,
     _: Query<NoQuery>,
-    _: NoBody,
+    OptionalJson(DeclinedOffer { hold_id }): OptionalJson<DeclinedOffer>,
 ) -> Result<axum::Json<WaitlistEntry>, Error> {
-    let entry = waitlist::decline(&app, &caller, id).await?;
+    let entry = waitlist::decline(&app, &caller, (id, hold_id)).await?;
     Ok(axum::Json(shown(&app, &caller, entry)?))
 }
 

@@ -89,7 +89,7 @@ pub(in crate::service) async fn take_seat(
         return Err(Error::conflict("already_joined", detail));
     }
     if taking == Taking::Book {
-        check_turn(txn, lesson, now).await?;
+        check_turn(txn, lesson, student, now).await?;
     }
     let times = Times::within(app, txn, (caller, Some(student)), lesson.tutor_id, span).await?;
     let (tutor, _) = times.only()?;
@@ -118,19 +118,21 @@ pub(in crate::service) async fn take_seat(
     taken.ok_or_else(|| Error::conflict("full", "All seats of this lesson are taken."))
 }
 
-/// Free seats are first offered to those who wait.
+/// Free seats are first offered to those who wait. Whose turn it is need not wait for the offer.
 ///
 /// # Errors
 /// [`Error::Conflict`] with `waitlist_ahead`, until that is done.
 async fn check_turn(
     txn: &DatabaseTransaction,
     lesson: &GroupLesson,
+    student: UserId,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let has_room = lesson.seats_taken < lesson.capacity.into();
+    let free = i64::from(lesson.capacity) - lesson.seats_taken;
     if lesson.waiting > 0
-        && has_room
+        && free > 0
         && store::waitlist::are_seats_promised(txn, lesson.id, now).await?
+        && !store::waitlist::is_among_first(txn, (lesson.id, student), free).await?
     {
         let detail = "Others wait for this lesson, and are offered the free seats first.";
         return Err(Error::conflict("waitlist_ahead", detail));

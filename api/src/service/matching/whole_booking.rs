@@ -17,7 +17,10 @@ use crate::{
 use futures::{StreamExt, stream};
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// A lesson for a student.
@@ -58,7 +61,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// repetition, with or without a key, goes on where the first one was interrupted.
 ///
 /// # Errors
-/// [`Error::Invalid`] for times that no lesson can have; [`Error::RequestInProgress`] if the claim was lost.
+/// [`Error::Invalid`] for times that no lesson can have, and for a lesson that is named twice; [`Error::RequestInProgress`] if the claim was lost.
 pub async fn book<A: Serialize + Send + Sync>(
     app: &App,
     caller: &Caller,
@@ -82,10 +85,20 @@ pub async fn book<A: Serialize + Send + Sync>(
 }
 
 fn check_times(assignments: &[Assignment]) -> Result<(), Error> {
+    let mut seen = HashSet::new();
     for (place, assignment) in assignments.iter().enumerate() {
-        let Wanted { start, end, .. } = assignment.wanted;
-        booking::span(start, end)
-            .map_err(|error| error.within(&format!("assignments[{place}]")))?;
+        let Wanted {
+            tutor_id,
+            start,
+            end,
+            ..
+        } = assignment.wanted;
+        let field = format!("assignments[{place}]");
+        booking::span(start, end).map_err(|error| error.within(&field))?;
+        if !seen.insert((assignment.student, tutor_id, start)) {
+            let detail = "the student has this tutor then by another of them";
+            return Err(Error::invalid(&field, "duplicate", detail));
+        }
     }
     Ok(())
 }

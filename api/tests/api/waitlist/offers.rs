@@ -629,3 +629,42 @@ async fn who_was_not_answered_is_told_the_place_that_is_kept() {
     assert_eq!(standing(mia, &of_mia).await, waits(1));
     assert_eq!(standing(nora, &of_nora).await, waits(2));
 }
+
+#[tokio::test]
+async fn whoever_answers_an_offer_answers_the_one_that_was_seen() {
+    let world = World::new().await;
+    let (mia, tina) = (&world.mia, &world.tutor.person);
+    let entry = world.wait(mia).await;
+    world.free_seat(0).await;
+    world.test.run_jobs().await;
+    let hold = async || seen(mia, &entry).await["offer"]["hold_id"].clone();
+    let before = hold().await;
+    let path = format!("{}/reschedule", world.lesson);
+    let to = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)});
+    tina.post(&path, &to).await.expect(200);
+    world.test.run_jobs().await;
+    let after = hold().await;
+    assert_ne!(after, before);
+    for answer in ["accept", "decline"] {
+        let path = format!("{entry}/{answer}");
+        let answered = mia.post(&path, &json!({"hold_id": before})).await;
+        answered.expect_problem(409, "no_offer");
+    }
+    assert_eq!(hold().await, after);
+    let path = format!("{entry}/accept");
+    let booked = mia.post(&path, &json!({"hold_id": after})).await;
+    assert_eq!(booked.expect(201)["start"], SECOND);
+}
+
+#[tokio::test]
+async fn whose_turn_it_is_need_not_wait_for_the_offer() {
+    let world = World::new().await;
+    let entries = [world.wait(&world.mia).await, world.wait(&world.nora).await];
+    world.free_seat(0).await;
+    let hurried = try_join(&world.nora, &world.lesson).await;
+    hurried.expect_problem(409, "waitlist_ahead");
+    join(&world.mia, &world.lesson).await;
+    assert_eq!(standing(&world.mia, &entries[0]).await, is("accepted"));
+    world.test.run_jobs().await;
+    assert_eq!(standing(&world.nora, &entries[1]).await, waits(1));
+}

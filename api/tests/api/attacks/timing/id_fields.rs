@@ -109,6 +109,9 @@ fn of_bodies() -> Vec<IdField> {
     let wait = ("join_waitlist", "/v1/waitlist");
     let for_seat = json!({"lesson_id": "{lesson}"});
     let for_seat_of = json!({"lesson_id": "{lesson}", "student_id": "{student}"});
+    let accept = ("accept_waitlist_offer", "/v1/waitlist/{offered}/accept");
+    let decline = ("decline_waitlist_offer", "/v1/waitlist/{offered}/decline");
+    let meant = json!({"hold_id": "{hold}"});
     let repeat = ("create_series", "/v1/series");
     let series = json!({
         "tutor_id": "{tutor}", "subject": "mathematics", "level": "School",
@@ -155,6 +158,8 @@ fn of_bodies() -> Vec<IdField> {
         one(join, &post, "student_id", "student", joining),
         one(wait, &post, "lesson_id", "lesson", for_seat),
         one(wait, &post, "student_id", "student", for_seat_of),
+        one(accept, &post, "hold_id", "hold", meant.clone()),
+        one(decline, &post, "hold_id", "hold", meant),
         one(repeat, &post, "tutor_id", "tutor", series),
         one(repeat, &post, "student_id", "student", series_for_student),
         one(reassign, &post, "tutor_id", "tutor", to_tutor),
