@@ -39,18 +39,18 @@ pub struct ThirdPartyApp {
     created_at: DateTime<Utc>,
 }
 
-impl From<&third_party_app::ThirdPartyApp> for ThirdPartyApp {
-    fn from(found: &third_party_app::ThirdPartyApp) -> Self {
+impl From<third_party_app::ThirdPartyApp> for ThirdPartyApp {
+    fn from(found: third_party_app::ThirdPartyApp) -> Self {
         Self {
             id: found.id.0,
-            name: found.name.clone(),
+            name: found.name,
             enabled: found.enabled,
             created_at: found.created_at,
         }
     }
 }
 
-fn answer(found: &third_party_app::ThirdPartyApp) -> Response {
+fn answer(found: third_party_app::ThirdPartyApp) -> Response {
     (etag(found.version), axum::Json(ThirdPartyApp::from(found))).into_response()
 }
 
@@ -93,7 +93,7 @@ pub async fn list(
     let found = third_party_app::list(&app, after, params.limit + 1).await?;
     let (items, next_cursor) = cursor::page(found, params.limit, |found| found.id);
     Ok(axum::Json(ThirdPartyAppPage {
-        items: items.iter().map(ThirdPartyApp::from).collect(),
+        items: items.into_iter().map(ThirdPartyApp::from).collect(),
         next_cursor,
     }))
 }
@@ -143,7 +143,7 @@ async fn make(app: App, new: NewThirdPartyApp, claim: Option<Claim>) -> Result<R
 
 fn made(app: third_party_app::ThirdPartyApp) -> Kept<ThirdPartyApp> {
     let location = format!("/v1/third-party-apps/{}", app.id);
-    Kept::created(location, app.version, ThirdPartyApp::from(&app))
+    Kept::created(location, app.version, app.into())
 }
 
 /// Get a third-party app.
@@ -159,7 +159,7 @@ pub async fn get(
     Path(id): Path<AppId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Error> {
-    Ok(answer(&third_party_app::get(&app, id).await?))
+    Ok(answer(third_party_app::get(&app, id).await?))
 }
 
 /// What to change; what is left out stays.
@@ -201,6 +201,6 @@ pub async fn edit(
     let version = if_match.choose(current)?;
     let changes = (changes.name.as_deref(), changes.enabled);
     Ok(answer(
-        &third_party_app::update(&app, id, version, changes).await?,
+        third_party_app::update(&app, id, version, changes).await?,
     ))
 }
