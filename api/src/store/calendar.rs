@@ -204,15 +204,16 @@ pub async fn choose_blocking(
 
 /// Forgets which calendars a user has, and which of them block: the account is another one, or may not be asked for them.
 pub async fn forget(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
-    calendar::Entity::delete_many()
-        .filter(calendar::COLUMN.user_id.eq(user_id))
-        .exec(txn)
-        .await?;
+    // The grant first, as all do who write both.
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET calendars_read_at = NULL, calendars_version = calendars_version + 1
            WHERE user_id = {user_id}"#
     ))
-    .await
-    .map(|_| ())
+    .await?;
+    calendar::Entity::delete_many()
+        .filter(calendar::COLUMN.user_id.eq(user_id))
+        .exec(txn)
+        .await
+        .map(|_| ())
 }

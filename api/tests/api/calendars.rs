@@ -3,9 +3,10 @@
 use crate::support::{Answer, Centre, TestApp, TutorAtCentre, at, email};
 use chrono::TimeDelta;
 use google::scope;
-use google_sandbox::{Consent, Failure, Target};
+use google_sandbox::{Consent, Effect, Failure, Target};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const CALENDARS: &str = "/v1/calendar/calendars";
 const MORNING: &str = "2027-03-02T08:00:00Z";
@@ -199,6 +200,32 @@ async fn a_booking_right_after_the_choice_asks_google() {
     let refused = student.post("/v1/bookings", &lesson).await;
     let problem = refused.expect_problem(409, "slot_unavailable");
     assert_eq!(problem["conflicts"], json!([{"code": "calendar_busy"}]));
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_choice_and_is_told_after_it_does_not_count() {
+    let world = World::new().await;
+    world.busy(&world.family, NOON);
+    world.test.pass(TimeDelta::minutes(1));
+    let late = Effect::Hang(Duration::from_secs(1));
+    let late = Failure::new(Target::Calendar, late).path("freeBusy");
+    world.test.google.fail_next(late);
+    let student = world.test.student("Sam").await;
+    let booking = async {
+        let lesson = world.tutor.lesson("2027-03-03T08:00:00Z", 60);
+        student.post("/v1/bookings", &lesson).await.expect(201);
+    };
+    let choosing = async {
+        let asked = "SELECT count(*) FROM google_grants WHERE busy_attempted_at > busy_read_at";
+        while world.test.count(asked).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.choose(&["Family"]).await.expect(200);
+        world.test.run_jobs().await;
+        assert!(!world.is_free(NOON).await);
+    };
+    tokio::join!(booking, choosing);
+    assert!(!world.is_free(NOON).await);
 }
 
 #[tokio::test]
