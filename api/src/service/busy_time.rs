@@ -84,7 +84,8 @@ async fn read(
     let Some(window) = window(app, tutor_id, read_at).await? else {
         return Ok(false);
     };
-    match ask(app, google, &claim, (window, read_at), list_first).await {
+    // In a box, for the compiler has a limit to how deep futures are in each other.
+    match Box::pin(ask(app, google, &claim, (window, read_at), list_first)).await {
         Ok(reading) => {
             store_busy(app, tutor_id, &claim, &reading, window, read_at).await?;
             Ok(true)
