@@ -547,7 +547,7 @@ async fn while_google_is_down_one_can_choose_and_it_holds_once_google_is_back() 
     world.busy(main, MORNING);
     world.busy(&world.family, NOON);
     world.read_anew().await;
-    let failure = Failure::status(Target::All, 503, "backendError");
+    let failure = Failure::status(Target::Calendar, 503, "backendError");
     world.test.google.fail_next(failure.times(u32::MAX));
     world.choose(&["Family"]).await.expect(200);
     for _ in 0..3 {
