@@ -36,6 +36,10 @@ pub struct Model {
     pub busy_read_at: Option<DateTimeUtc>,
     /// When busy time was last asked for, whatever came of it.
     pub busy_attempted_at: Option<DateTimeUtc>,
+    /// When Google last told which calendars there are; none while only the primary one is known to be there.
+    pub calendars_read_at: Option<DateTimeUtc>,
+    /// Moves on with each change of which calendars there are, and of which of them block.
+    pub calendars_version: i32,
     pub connected_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

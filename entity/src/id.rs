@@ -105,6 +105,10 @@ id!(
     GrantId
 );
 id!(
+    /// A calendar of a Google account that a user has connected.
+    CalendarId
+);
+id!(
     /// A piece of work to be done outside a request.
     JobId
 );

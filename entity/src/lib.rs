@@ -7,6 +7,7 @@
 pub mod app_key;
 pub mod booking;
 pub mod busy_span;
+pub mod calendar;
 pub mod centre;
 pub mod date_override;
 pub mod event_span;

@@ -181,8 +181,29 @@ impl Sandbox {
         self.shared.read(|state| calendar::all_events(state, email))
     }
 
-    /// Puts a plain event into a person's primary calendar, as if they had made it themselves.
-    /// Returns its id, or an empty text if there is no such person.
+    /// Makes another calendar of a person, as if they had done so themselves. Returns its id.
+    pub fn add_calendar(&self, email: &str, summary: &str) -> String {
+        self.shared
+            .write(|state| calendar::calendars::add(state, email, summary))
+    }
+
+    /// Deletes a calendar that is nobody's primary one, as if its owner had done so.
+    pub fn delete_calendar(&self, id: &str) {
+        self.shared.write(|state| {
+            let _ = calendar::calendars::remove(state, id);
+        });
+    }
+
+    /// Puts a calendar on the list of somebody else, as if its owner had shared it: as `writer`, `reader` or
+    /// `freeBusyReader`. `none` leaves it on the list, and shows nothing of it.
+    pub fn share_calendar(&self, id: &str, email: &str, role: &str) {
+        self.shared.write(|state| {
+            let _ = calendar::calendars::share(state, id, email, role);
+        });
+    }
+
+    /// Puts a plain event into a person's primary calendar, as if they had made it themselves; or into another one, by
+    /// its id in the place of the address. Returns its id, or an empty text if there is no such calendar.
     pub fn insert_busy(
         &self,
         email: &str,
@@ -196,7 +217,7 @@ impl Sandbox {
             .unwrap_or_default()
     }
 
-    /// Deletes an event from a person's primary calendar, as if they had done so themselves.
+    /// Deletes an event from a person's primary calendar, or from another one by its id, as if they had done so themselves.
     pub fn delete_event(&self, email: &str, id: &str) {
         self.shared.write(|state| {
             let _ = calendar::delete_as_owner(state, email, id);

@@ -100,10 +100,23 @@ pub(crate) struct Calendar {
     /// When the calendar's own properties changed last.
     pub(crate) version: u64,
     pub(crate) deleted: bool,
+    /// Who else has it on their list, with what they may do with it, in the words of the API. `none`: it is listed, and
+    /// that is all.
+    #[serde(default)]
+    pub(crate) shared: BTreeMap<String, String>,
     pub(crate) events: BTreeMap<String, Event>,
 }
 
 impl Calendar {
+    /// What somebody may do with it, if it is on their list.
+    pub(crate) fn role(&self, email: &str) -> Option<&str> {
+        if self.owner == email {
+            Some("owner")
+        } else {
+            self.shared.get(email).map(String::as_str)
+        }
+    }
+
     /// Is it its owner's primary calendar?
     pub(crate) fn is_primary(&self) -> bool {
         self.id == self.owner
@@ -230,6 +243,7 @@ impl State {
                     updated: now,
                     version,
                     deleted: false,
+                    shared: BTreeMap::new(),
                     events: BTreeMap::new(),
                 },
             );

@@ -57,6 +57,7 @@ mod m20261122_000070_create_absence;
 mod m20261122_000072_add_proposed_time;
 mod m20261122_000073_mend_credit;
 mod m20261122_000074_tell_of_hand_overs;
+mod m20261122_000080_create_calendar;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -116,6 +117,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000072_add_proposed_time::Migration),
             Box::new(m20261122_000073_mend_credit::Migration),
             Box::new(m20261122_000074_tell_of_hand_overs::Migration),
+            Box::new(m20261122_000080_create_calendar::Migration),
         ]
     }
 }

@@ -27,7 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
             whole minutes. Lists come in pages: pass `next_cursor` as `cursor` until it is null. Errors are \
             `application/problem+json` (RFC 9457): decide by `code`, show `detail`. Unknown fields and unknown query \
             parameters are refused. Edits need the `ETag` of what was read in `If-Match`; all that belongs to a \
-            tutor has one `ETag` together, and so has a holiday calendar with its holidays. `dry_run` tries an edit without writing anything. A `+` in a query is written `%2B`.\n\n\
+            tutor has one `ETag` together, and so has a holiday calendar with its holidays, and so have the calendars of a Google account. `dry_run` tries an edit without writing anything. A `+` in a query is written `%2B`.\n\n\
             | status | `code` |\n| --- | --- |\n\
             | 400 | `malformed_json`, `not_json`, `not_a_calendar`, `unexpected_body`, `body_unreadable`, `bad_idempotency_key`, `bad_if_match`, `sign_in_failed` |\n\
             | 401 | `not_signed_in` |\n\
@@ -36,7 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `same_time`, `too_many_holds`, `too_many_proposals`, `only_requested`, `already_confirmed`, `already_declined`, `already_cancelled`, \
             `already_completed`, `already_no_show`, `already_started`, `not_started`, `expired`, `attendance_window_over`, `approval_needed`, `nothing_proposed`, `tutor_changed`, `too_late_to_move`, `full`, `waitlist_ahead`, `already_joined`, `already_waiting`, `too_many_waiting`, `no_offer`, `already_accepted`, `already_ended`, `seats_taken`, `group_lesson`, `quota_exceeded`, `insufficient_credit`, `paid_with_credit`, `series_unavailable`, `nothing_to_book`, `nothing_ahead`, `taken_back`, `already_reported`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
-            `too_many_invitations`, `too_many_keys`, `no_calendars`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\
+            `too_many_invitations`, `too_many_keys`, `no_calendars`, `not_connected`, `calendars_not_read`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
             | 408, 413 | `body_too_slow`, `body_too_large` |\n\
             | 414, 431 | `uri_too_long`, `headers_too_large`; without a body beyond 64 KiB |\n\

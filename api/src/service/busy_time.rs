@@ -1,11 +1,16 @@
 //! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
 
-use super::{TutorId, calendar_connection, policy, transaction::transaction};
+use super::{
+    TutorId, calendar,
+    calendar_connection::{self, Failure},
+    policy,
+    transaction::transaction,
+};
 use crate::{
     app::{App, Google},
     error::Error,
     origin,
-    store::{self, google_grant::BusyReadClaim},
+    store::{self, calendar::Blocking, google_grant::BusyReadClaim},
 };
 use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +24,7 @@ const STALE_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// How long a booking waits for Google; after that it goes by what is known.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The calendar of which busy time is read.
+/// The calendar of which busy time is read where it is not known which there are.
 const CALENDAR: &str = "primary";
 
 /// Busy time is read from this long ago, so that what is under way is known.
@@ -37,7 +42,7 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
         let now = owned.clock.now();
         let before = now - STALE_AFTER;
         let claim = store::google_grant::claim_stale_busy_read(&owned.db, tutor_id, before, now);
-        read(&owned, tutor_id, claim.await?, now).await
+        read(&owned, tutor_id, claim.await?, now, false).await
     }));
     let read = match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(read)) => Ok(read),
@@ -55,12 +60,15 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
     }
 }
 
-/// Reads the busy time of a tutor from Google and replaces what was known. Whether the calendar is
-/// still connected.
+/// Reads the busy time of a tutor from Google and replaces what was known; and before that, now and then, which
+/// calendars there are. Whether the calendar is still connected.
 pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
     let now = app.clock.now();
     let claim = store::google_grant::claim_busy_read(&app.db, tutor_id, now).await?;
-    read(app, tutor_id, claim, now).await
+    let list_first = claim
+        .as_ref()
+        .is_some_and(|claim| calendar::is_due(claim, now));
+    read(app, tutor_id, claim, now, list_first).await
 }
 
 async fn read(
@@ -68,6 +76,7 @@ async fn read(
     tutor_id: TutorId,
     claim: Option<BusyReadClaim>,
     read_at: DateTime<Utc>,
+    list_first: bool,
 ) -> Result<bool, Error> {
     let (Some(google), Some(claim)) = (&app.google, claim) else {
         return Ok(false);
@@ -75,57 +84,171 @@ async fn read(
     let Some(window) = window(app, tutor_id, read_at).await? else {
         return Ok(false);
     };
-    match ask(app, google, claim.id, window).await {
-        Ok(busy) => {
-            store_busy(app, tutor_id, &claim, busy, window, read_at).await?;
+    // In a box, for the compiler has a limit to how deep futures are in each other.
+    match Box::pin(ask(app, google, &claim, (window, read_at), list_first)).await {
+        Ok(reading) => {
+            store_busy(app, tutor_id, &claim, &reading, window, read_at).await?;
             Ok(true)
         }
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
-        Err(google::Error::GrantDead | google::Error::InsufficientScope) => Ok(false),
-        Err(error) => {
+        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
+            Ok(false)
+        }
+        Err(Failure::Google(error)) => {
             store::google_grant::note_failure(&app.db, claim.id, read_at).await?;
             Err(calendar_connection::unavailable(error))
+        }
+        Err(Failure::Ours(error)) => Err(error),
+    }
+}
+
+/// What Google has told.
+struct Reading {
+    /// Of which calendars.
+    asked: Blocking,
+    /// When any of them is busy.
+    busy: Vec<Span>,
+    /// Those of which it told nothing.
+    unreadable: Vec<String>,
+}
+
+/// Asks when the calendars that block are busy. Where one of them is gone, the list tells which; where the list does
+/// not, each is asked about by itself.
+async fn ask(
+    app: &App,
+    google: &Google,
+    claim: &BusyReadClaim,
+    (window, read_at): (Span, DateTime<Utc>),
+    list_first: bool,
+) -> Result<Reading, Failure> {
+    let mut is_new = list_first;
+    if is_new {
+        list(app, google, claim, read_at).await?;
+    }
+    loop {
+        let asked = blocking(app, claim, is_new).await?;
+        match busy(app, google, claim.id, &asked.google_ids, window).await {
+            Err(google::Error::NotFound) if asked.is_listed && !is_new => {
+                list(app, google, claim, read_at).await?;
+                is_new = true;
+            }
+            Err(google::Error::NotFound) if asked.is_listed => {
+                return Ok(ask_one_by_one(app, google, claim.id, asked, window).await?);
+            }
+            busy => {
+                let (busy, unreadable) = (union(busy?), Vec::new());
+                return Ok(Reading {
+                    asked,
+                    busy,
+                    unreadable,
+                });
+            }
         }
     }
 }
 
-async fn ask(
+/// Reads which calendars there are. That this fails is no reason not to read when those are busy that are known.
+async fn list(
+    app: &App,
+    google: &Google,
+    claim: &BusyReadClaim,
+    read_at: DateTime<Utc>,
+) -> Result<(), Failure> {
+    match calendar::read(app, google, claim, read_at).await {
+        Err(Failure::Google(error)) if error != google::Error::GrantDead => {
+            tracing::warn!(user = %claim.user_id, %error, "it can't be read which calendars there are");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// The calendars to ask about: those that Google told nothing of once more when the list is new.
+async fn blocking(
+    app: &App,
+    claim: &BusyReadClaim,
+    list_is_new: bool,
+) -> Result<Blocking, Failure> {
+    let mut blocking = store::calendar::blocking(&app.db, claim.id, list_is_new)
+        .await?
+        .ok_or(google::Error::GrantDead)?;
+    if !blocking.is_listed {
+        blocking.google_ids = vec![CALENDAR.to_owned()];
+    }
+    Ok(blocking)
+}
+
+async fn ask_one_by_one(
     app: &App,
     google: &Google,
     grant: GrantId,
+    asked: Blocking,
+    window: Span,
+) -> Result<Reading, google::Error> {
+    let (mut spans, mut unreadable) = (Vec::new(), Vec::new());
+    for id in &asked.google_ids {
+        match busy(app, google, grant, std::slice::from_ref(id), window).await {
+            Ok(busy) => spans.extend(busy),
+            Err(google::Error::NotFound) => unreadable.push(id.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    // Then it is not about single ones.
+    if unreadable.len() == asked.google_ids.len() {
+        return Err(google::Error::NotFound);
+    }
+    tracing::warn!(%grant, count = unreadable.len(), "Google lists calendars and tells nothing of them");
+    Ok(Reading {
+        asked,
+        busy: union(spans),
+        unreadable,
+    })
+}
+
+async fn busy(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    calendars: &[String],
     window: Span,
 ) -> Result<Vec<Span>, google::Error> {
+    if calendars.is_empty() {
+        return Ok(Vec::new());
+    }
     let busy = calendar_connection::with_token(app, google, grant, |token| async move {
         google
             .calendar
-            .busy(&token, &[CALENDAR.to_owned()], window.start(), window.end())
+            .busy(&token, calendars, window.start(), window.end())
             .await
     })
     .await?;
-    Ok(union(
-        busy.iter()
-            .filter_map(|span| Span::new(span.start, span.end))
-            .collect(),
-    ))
+    let spans = busy.iter();
+    Ok(spans
+        .filter_map(|span| Span::new(span.start, span.end))
+        .collect())
 }
 
-/// Google counts our own events as busy. They are ours to count, so they are left out.
+/// Google counts our own events as busy. They are ours to count, so they are left out: of all calendars, for some people
+/// let one copy what stands in another.
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
     claim: &BusyReadClaim,
-    busy: Vec<Span>,
+    reading: &Reading,
     window: Span,
     read_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[claim.user_id]).await?;
-        if !store::google_grant::note_busy_read(txn, claim.id, read_at).await? {
-            // Another account is connected by now, or none; or what is known is newer.
+        let asked = &reading.asked;
+        if !store::google_grant::note_busy_read(txn, claim.id, asked.version, read_at).await? {
+            // Another account is connected by now, or none; or other calendars block; or what is known is newer.
             return Ok(());
         }
+        let (of, unreadable) = (&asked.google_ids, &reading.unreadable);
+        store::calendar::note_unreadable(txn, claim.user_id, of, unreadable, read_at).await?;
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
-        let theirs = subtract(&busy, &union(ours));
+        let theirs = subtract(&reading.busy, &union(ours));
         Ok(store::busy_span::replace(txn, tutor_id, &theirs).await?)
     })
 }

@@ -1,6 +1,6 @@
 //! The connection of a tutor's Google Calendar.
 
-use super::{UserId, queue::Outcome, transaction::transaction};
+use super::{UserId, calendar, queue::Outcome, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -13,7 +13,7 @@ use ::entity::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use google::{AccessToken, TokenError, scope};
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 
 /// How long Google is left alone at least when a quota is used up. It does not say when there will be more.
@@ -119,9 +119,12 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     store::lock_time_of(txn, &[new.user_id]).await?;
     let tutor = store::tutor::of_user(txn, new.user_id).await?;
     let before = store::google_grant::of_user(txn, new.user_id).await?;
+    let other_account = before.is_some_and(|grant| grant.subject != new.subject);
+    if other_account || !calendar::may_list(&new.scopes) {
+        store::calendar::forget(txn, new.user_id).await?;
+    }
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
-    let other_account = before.is_some_and(|grant| grant.subject != new.subject);
     if other_account
         || !new
             .scopes
@@ -140,7 +143,7 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     Ok(())
 }
 
-/// Ends the connection: Google is told, the token and the busy time are forgotten. Events of lessons
+/// Ends the connection: Google is told, the token, the busy time and which calendars block are forgotten. Events of lessons
 /// stay in the calendar, which is now the tutor's own business.
 pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     let ended = transaction!(app.db, |txn| {
@@ -275,6 +278,30 @@ async fn live(app: &App, id: GrantId) -> Result<google_grant::Model, Error> {
     store::google_grant::live(&app.db, id)
         .await?
         .ok_or(Error::not_found("grant"))
+}
+
+/// Why something that needs Google failed: for a reason of Google's, which is to be judged, or of ours.
+pub(super) enum Failure {
+    Google(google::Error),
+    Ours(Error),
+}
+
+impl From<google::Error> for Failure {
+    fn from(error: google::Error) -> Self {
+        Self::Google(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        Self::Ours(error.into())
+    }
 }
 
 /// A failure of Google for those who know nothing of Google: when to ask again at the earliest.

@@ -8,7 +8,7 @@
 
 use super::{
     LessonId,
-    calendar_connection::{unavailable, with_token},
+    calendar_connection::{Failure, unavailable, with_token},
     queue::Outcome,
 };
 use crate::{
@@ -20,7 +20,6 @@ use ::entity::{id::GrantId, lesson::LessonStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 use google::{Attendee, Event, EventStatus, NewEvent, event_id};
 use scheduling::interval::Span;
-use sea_orm::DbErr;
 use std::collections::BTreeMap;
 
 /// The calendar that receives lessons.
@@ -112,29 +111,6 @@ fn is_about_event(error: &google::Error) -> bool {
             *status == 400 || reason == "forbiddenForNonOrganizer"
         }
         _ => false,
-    }
-}
-
-enum Failure {
-    Google(google::Error),
-    Ours(Error),
-}
-
-impl From<google::Error> for Failure {
-    fn from(error: google::Error) -> Self {
-        Self::Google(error)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
-    }
-}
-
-impl From<DbErr> for Failure {
-    fn from(error: DbErr) -> Self {
-        Self::Ours(error.into())
     }
 }
 

@@ -5,6 +5,7 @@ pub mod app_key;
 pub mod audit_entry;
 pub mod booking;
 pub mod busy_time;
+pub mod calendar;
 pub mod calendar_connection;
 pub mod caller;
 pub mod cancellation;
@@ -47,6 +48,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    AbsenceId, BookingId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId, SubjectId,
-    TimeOffId, TutorId, UserId,
+    AbsenceId, BookingId, CalendarId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId,
+    SubjectId, TimeOffId, TutorId, UserId,
 };

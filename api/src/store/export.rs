@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 24] = [
+pub const LISTS: [(&str, &str); 25] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -129,6 +129,11 @@ pub const LISTS: [(&str, &str); 24] = [
         "google_connection",
         "SELECT subject, email, scopes, state, failing_since, busy_read_at, connected_at
          FROM google_grants WHERE user_id = $1",
+    ),
+    (
+        "google_calendars",
+        "SELECT id, google_id, summary, time_zone, access_role, is_primary, blocks, unreadable_since
+         FROM calendars WHERE user_id = $1 ORDER BY is_primary DESC, summary, id",
     ),
     (
         "busy_times",

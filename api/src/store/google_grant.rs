@@ -42,7 +42,8 @@ pub struct NewGrant {
     pub refresh_token_key_id: String,
 }
 
-/// Keeps a grant in place of the one that the user gave before.
+/// Keeps a grant in place of the one that the user gave before. What is known of the calendars stays, and which of them
+/// block: see [`calendar::forget`](super::calendar::forget).
 pub async fn put(
     txn: &impl ConnectionTrait,
     new: &NewGrant,
@@ -61,6 +62,8 @@ pub async fn put(
         failing_since: Set(None),
         busy_read_at: Set(None),
         busy_attempted_at: Set(None),
+        calendars_read_at: Set(None),
+        calendars_version: Set(1),
         connected_at: Set(now),
         updated_at: Set(now),
     };
@@ -140,6 +143,9 @@ pub struct BusyReadClaim {
     pub id: GrantId,
     /// The tutor as a user.
     pub user_id: UserId,
+    pub scopes: Vec<String>,
+    pub connected_at: DateTime<Utc>,
+    pub calendars_read_at: Option<DateTime<Utc>>,
 }
 
 /// Takes the right to read the busy time of a tutor now.
@@ -152,7 +158,7 @@ pub async fn claim_busy_read(
         Postgres,
         r#"UPDATE google_grants SET busy_attempted_at = {now} FROM tutors
            WHERE tutors.id = {tutor_id} AND google_grants.user_id = tutors.user_id AND state = 'live'
-           RETURNING google_grants.id, google_grants.user_id"#
+           RETURNING google_grants.id, google_grants.user_id, scopes, connected_at, calendars_read_at"#
     ))
     .one(db)
     .await
@@ -179,24 +185,26 @@ pub async fn claim_stale_busy_read(
                      SELECT 1 FROM jobs
                      WHERE kind = {kind} AND key = {key} AND failing_since IS NOT NULL AND run_at > {now})
                FOR UPDATE SKIP LOCKED)
-           RETURNING id, user_id"#
+           RETURNING id, user_id, scopes, connected_at, calendars_read_at"#
     ))
     .one(db)
     .await
 }
 
-/// Notes that busy time was read, as of `read_at`, unless the grant is gone or it was read later by
-/// somebody else; whether so.
+/// Notes that busy time was read, as of `read_at`, of the calendars that block by this version of them; unless the
+/// grant is gone, others block by now, or it was read later by somebody else. Whether so.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
     id: GrantId,
+    calendars_version: i32,
     read_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let noted = txn
         .execute_raw(raw_sql!(
             Postgres,
             r#"UPDATE google_grants SET busy_read_at = {read_at}, failing_since = NULL
-               WHERE id = {id} AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
+               WHERE id = {id} AND calendars_version = {calendars_version}
+                 AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
         ))
         .await?;
     Ok(noted.rows_affected() == 1)

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod booking;
 pub mod busy_span;
 pub mod cache;
+pub mod calendar;
 pub mod cancellation_policy;
 pub mod centre;
 mod conditions;

@@ -100,6 +100,7 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
         "group_lessons",
         "lessons_taught",
         "google_connection",
+        "google_calendars",
     ] {
         assert_eq!(files.list(name), [Value::Null; 0], "{name}");
     }
@@ -141,6 +142,7 @@ async fn a_tutor_gets_what_is_taught_and_when_and_no_secret() {
     assert_eq!(files.list("overrides")[0]["date"], "2027-03-20");
     assert_eq!(files.list("time_off")[0]["note"], "Easter");
     assert_eq!(files.list("google_connection")[0]["email"], tutor.email);
+    assert_eq!(files.list("google_calendars")[0]["summary"], tutor.email);
     assert_eq!(files.list("lessons_taught")[0]["student"], "Sam");
     assert_eq!(files.list("group_lessons")[0]["title"], "Clinic");
     assert!(files.text("calendar.ics").contains("with Sam"));

@@ -300,6 +300,7 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
             json!({"horizon_days": 60, "start_grid_anchor": "midnight"}),
         ),
         ("PUT", FOLLOWED, json!({"calendar_ids": []})),
+        ("PUT", "/v1/calendar/calendars", json!({"blocking": []})),
         ("PUT", CENTRE, time::policy()),
         (
             "PUT",

@@ -65,26 +65,65 @@ pub(crate) async fn insert(
         return Err(ApiError::required("Missing title."));
     }
     shared.write(|state| {
-        let now = state.now();
-        let version = state.next_version();
-        let mut calendar = Calendar {
-            id: format!("c_{}@group.calendar.google.com", random(26).to_lowercase()),
-            owner: caller.email.clone(),
-            summary: String::new(),
-            description: None,
-            location: None,
-            time_zone: Tz::UTC,
-            created: now,
-            updated: now,
-            version,
-            deleted: false,
-            events: BTreeMap::new(),
-        };
+        let mut calendar = secondary(state, &caller.email);
         apply(&mut calendar, &body)?;
         let answer = Json(resource(&calendar)).into_response();
         state.calendars.insert(calendar.id.clone(), calendar);
         Ok(answer)
     })
+}
+
+/// An empty calendar that its owner has beside the primary one.
+fn secondary(state: &mut State, owner: &str) -> Calendar {
+    let now = state.now();
+    Calendar {
+        id: format!("c_{}@group.calendar.google.com", random(26).to_lowercase()),
+        owner: owner.to_owned(),
+        summary: String::new(),
+        description: None,
+        location: None,
+        time_zone: Tz::UTC,
+        created: now,
+        updated: now,
+        version: state.next_version(),
+        deleted: false,
+        shared: BTreeMap::new(),
+        events: BTreeMap::new(),
+    }
+}
+
+/// Makes a secondary calendar, as its owner would; its id.
+pub(crate) fn add(state: &mut State, owner: &str, summary: &str) -> String {
+    let mut calendar = secondary(state, &owner.to_lowercase());
+    summary.clone_into(&mut calendar.summary);
+    let id = calendar.id.clone();
+    state.calendars.insert(id.clone(), calendar);
+    id
+}
+
+/// Deletes a secondary calendar, as its owner would.
+pub(crate) fn remove(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let version = state.next_version();
+    let calendar = events::calendar_mut(state, id)?;
+    if calendar.is_primary() {
+        let text = "A primary calendar cannot be deleted.";
+        return Err(ApiError::new(403, "cannotDeletePrimaryCalendar", text));
+    }
+    calendar.deleted = true;
+    calendar.version = version;
+    calendar.events.clear();
+    Ok(())
+}
+
+/// Puts a calendar on the list of somebody else, or changes what they may do with it.
+pub(crate) fn share(state: &mut State, id: &str, email: &str, role: &str) -> Result<(), ApiError> {
+    let version = state.next_version();
+    let calendar = events::calendar_mut(state, id)?;
+    calendar
+        .shared
+        .insert(email.to_lowercase(), role.to_owned());
+    calendar.version = version;
+    Ok(())
 }
 
 /// `PATCH` and `PUT /calendars/{id}`
@@ -115,15 +154,7 @@ pub(crate) async fn delete(
     caller.may(&Method("Calendars.Delete", WRITE))?;
     shared.write(|state| {
         let id = caller.calendar(state, &id)?;
-        let version = state.next_version();
-        let calendar = events::calendar_mut(state, &id)?;
-        if calendar.is_primary() {
-            let text = "A primary calendar cannot be deleted.";
-            return Err(ApiError::new(403, "cannotDeletePrimaryCalendar", text));
-        }
-        calendar.deleted = true;
-        calendar.version = version;
-        calendar.events.clear();
+        remove(state, &id)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
 }
@@ -160,8 +191,8 @@ pub(crate) async fn get_entry(
 ) -> Answer {
     caller.may(&Method("CalendarList.Get", READ_LIST))?;
     shared.read(|state| {
-        let id = caller.calendar(state, &id)?;
-        Ok(Json(entry(events::calendar(state, &id)?)).into_response())
+        let calendar = caller.listed(state, &id)?;
+        Ok(Json(entry(calendar, &caller.email)).into_response())
     })
 }
 
@@ -229,19 +260,19 @@ fn entries(
     let mut found: Vec<(String, u64, Value)> = state
         .calendars
         .values()
-        .filter(|calendar| calendar.owner == email)
+        .filter(|calendar| calendar.role(email).is_some())
         .filter(|calendar| match since {
             Some(since) => calendar.version > since,
             None => deleted || !calendar.deleted,
         })
         .map(|calendar| {
-            let rank = i32::from(!calendar.is_primary());
+            let rank = i32::from(calendar.id != email);
             let key = format!(
                 "{rank}{:020}~{}",
                 calendar.created.timestamp_millis(),
                 calendar.id
             );
-            (key, calendar.version, entry(calendar))
+            (key, calendar.version, entry(calendar, email))
         })
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -265,8 +296,9 @@ fn resource(calendar: &Calendar) -> Value {
     body
 }
 
-fn entry(calendar: &Calendar) -> Value {
-    let primary = calendar.is_primary();
+/// A calendar as it stands on the list of somebody.
+fn entry(calendar: &Calendar, email: &str) -> Value {
+    let primary = calendar.id == email;
     let mut body = json!({
         "kind": "calendar#calendarListEntry",
         "etag": etag(calendar),
@@ -277,7 +309,7 @@ fn entry(calendar: &Calendar) -> Value {
         "backgroundColor": "#9fe1e7",
         "foregroundColor": "#000000",
         "selected": true,
-        "accessRole": "owner",
+        "accessRole": calendar.role(email),
         "defaultReminders": if primary { json!([{"method": "popup", "minutes": 10}]) } else { json!([]) },
         "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
     });

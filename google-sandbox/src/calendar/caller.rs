@@ -70,6 +70,24 @@ impl Caller {
             .map(|calendar| calendar.id.clone())
             .ok_or_else(ApiError::not_found)
     }
+
+    /// A calendar on the caller's list.
+    pub(crate) fn listed<'a>(&self, state: &'a State, id: &str) -> Result<&'a Calendar, ApiError> {
+        let id = if id == "primary" { &self.email } else { id };
+        let found = state.calendars.get(&id.to_lowercase());
+        found
+            .filter(|calendar| !calendar.deleted && calendar.role(&self.email).is_some())
+            .ok_or_else(ApiError::not_found)
+    }
+
+    /// A calendar of which the caller may see when it is busy.
+    pub(crate) fn shown<'a>(&self, state: &'a State, id: &str) -> Result<&'a Calendar, ApiError> {
+        let calendar = self.listed(state, id)?;
+        match calendar.role(&self.email) {
+            Some("none") | None => Err(ApiError::not_found()),
+            Some(_) => Ok(calendar),
+        }
+    }
 }
 
 /// A calendar of this owner.

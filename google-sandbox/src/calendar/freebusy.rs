@@ -76,9 +76,8 @@ pub(crate) async fn query(
     let calendars: Map<String, Value> = shared.read(|state| {
         ids.into_iter()
             .map(|id| {
-                let busy = caller
-                    .calendar(state, &id)
-                    .and_then(|id| Ok(busy(events::calendar(state, &id)?, from, to)));
+                let shown = caller.shown(state, &id);
+                let busy = shown.map(|calendar| busy(calendar, from, to));
                 let answer = match busy {
                     Ok(spans) => json!({"busy": spans.iter().map(|(start, end)| {
                         json!({"start": rfc3339(*start, zone), "end": rfc3339(*end, zone)})

@@ -1,7 +1,7 @@
 //! Calendar v3.
 
 mod attendees;
-mod calendars;
+pub(crate) mod calendars;
 mod caller;
 mod conference;
 pub(crate) mod error;

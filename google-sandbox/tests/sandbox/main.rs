@@ -1,6 +1,7 @@
 //! What the sandbox promises, over real HTTP.
 
 mod attendees;
+mod calendars;
 mod control;
 mod failures;
 mod oauth;

@@ -19,7 +19,9 @@ pub(super) async fn calendars(
         let asked = page_token.as_deref();
         let page = hubs
             .call(token, |hub, mut witness| async move {
-                let mut call = hub.calendar_list().list().max_results(250);
+                let call = hub.calendar_list().list().max_results(250);
+                // Who hides a calendar from view has not said that it counts no more.
+                let mut call = call.show_hidden(true);
                 if let Some(page) = asked {
                     call = call.page_token(page);
                 }

@@ -54,7 +54,7 @@ impl Calendar {
         Ok(Self { hubs })
     }
 
-    /// The calendars on the user's list, hidden ones left out.
+    /// The calendars on the user's list, those too that are hidden from view.
     ///
     /// Needs [`scope::CALENDAR_CALENDARLIST_READONLY`](crate::scope::CALENDAR_CALENDARLIST_READONLY).
     #[instrument(name = "google.calendars", skip_all)]

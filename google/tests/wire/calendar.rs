@@ -104,6 +104,7 @@ async fn all_pages_of_the_list_are_read() {
         pages,
         [None, Some(&"two".to_owned()), Some(&"three".to_owned())]
     );
+    assert!(calls.iter().all(|c| c.query["showHidden"] == "true"));
     assert_eq!(calls[0].headers["authorization"], "Bearer ya29.token");
     assert_eq!(calls[0].headers["user-agent"], "tests");
 }

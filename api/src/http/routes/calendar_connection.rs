@@ -150,7 +150,8 @@ pub async fn connect(
 
 /// Disconnect my calendar.
 ///
-/// Google is told, and the access is forgotten. Events of lessons stay in the calendar. Repeating it does no harm.
+/// Google is told, and the access is forgotten, and which calendars block. Events of lessons stay in the calendar.
+/// Repeating it does no harm.
 #[utoipa::path(delete, path = "/v1/calendar/connection", tag = "calendar", operation_id = "disconnect_calendar",
     security(("session" = [])),
     responses((status = 204, description = "Disconnected."), NotSignedIn, CrossOrigin, Faults))]

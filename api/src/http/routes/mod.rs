@@ -9,6 +9,7 @@ mod authorize;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
+mod calendars;
 mod cancellation_policies;
 mod credits;
 mod frontend_authorizations;
@@ -131,6 +132,7 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
+        .routes(routes!(calendars::list, calendars::replace_blocking))
         .routes(routes!(frontend_authorizations::authorize_calendar))
         .routes(routes!(frontend_authorizations::redeem_calendar))
 }

@@ -699,5 +699,10 @@ fn calendar() -> Vec<Row> {
         Row::signed_in("redeem_calendar", "/v1/calendar/connection/redeem", 422)
             .sent(Method::POST, redemption()),
         Row::signed_in("disconnect_calendar", "/v1/calendar/connection", 204).with(Method::DELETE),
+        Row::signed_in("list_calendars", "/v1/calendar/calendars", 200),
+        Row::signed_in("replace_blocking_calendars", "/v1/calendar/calendars", 403)
+            .but(200, &[Who::Tutor])
+            .but(409, &[Who::OtherTutor])
+            .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
     ]
 }

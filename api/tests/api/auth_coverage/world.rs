@@ -3,6 +3,8 @@
 use super::table::Row;
 use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, email};
 use chrono::TimeDelta;
+use google::scope::CALENDAR_CALENDARLIST_READONLY;
+use google_sandbox::subject;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -190,6 +192,7 @@ impl World {
         let identity = identities["items"][0]["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/users/{}/suspend", self.ids["suspended"]);
         admin.post(&path, &json!({})).await.expect(200);
+        let google_calendar = self.calendars().await;
         self.ids.extend([
             ("absence", absence),
             ("booking", booked),
@@ -203,11 +206,33 @@ impl World {
             ("series", series),
             ("time_off", off),
             ("calendar", calendar),
+            ("google_calendar", google_calendar),
             ("subject", "latin".to_owned()),
             ("invitation", invitation),
             ("session", session),
             ("identity", identity),
         ]);
+    }
+
+    /// Lets the tutor have connected an account, which Google honours no longer, with two calendars of which the primary one
+    /// blocks; the other one.
+    async fn calendars(&self) -> String {
+        let (tutor, email, now) = (self.tutor.id, &self.tutor.email, self.test.now());
+        let (subject, scope) = (subject(email), CALENDAR_CALENDARLIST_READONLY);
+        let other = uuid::Uuid::now_v7().to_string();
+        self.test
+            .execute(&format!(
+                "INSERT INTO google_grants (id, user_id, subject, email, scopes, refresh_token, refresh_token_key_id, state,
+                     calendars_read_at, connected_at, updated_at)
+                 SELECT gen_random_uuid(), user_id, '{subject}', '{email}', ARRAY['{scope}'], '', '', 'dead', '{now}', '{now}', '{now}'
+                 FROM tutors WHERE id = '{tutor}';
+                 INSERT INTO calendars (id, user_id, google_id, summary, access_role, is_primary, blocks)
+                 SELECT two.id, user_id, google_id, google_id, 'owner', is_primary, is_primary
+                 FROM google_grants, (VALUES (gen_random_uuid(), '{email}', true), (uuid '{other}', 'family', false))
+                     AS two (id, google_id, is_primary)"
+            ))
+            .await;
+        other
     }
 
     /// Entries of the student: one that waits, and one for which there is an offer.
@@ -306,7 +331,7 @@ impl World {
 
     /// The entity tag of what a row edits, even if this person could not have read it.
     pub async fn etag(&self, person: &Person, row: &Row) -> HeaderValue {
-        let reader = if row.path == "/v1/me" {
+        let reader = if ["/v1/me", "/v1/calendar/calendars"].contains(&row.path) {
             person
         } else {
             &self.people[&Who::Admin]

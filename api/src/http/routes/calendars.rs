@@ -1,0 +1,167 @@
+//! The calendars of the signed-in tutor's Google account, and which of them block.
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{
+        auth::SignedIn,
+        etag::{IfMatch, edited, etag},
+        extract::{DryRun, Json, NoQuery, Query},
+        openapi::{BadBody, Faults, NotSignedIn, Precondition},
+        validate,
+    },
+    service::{
+        CalendarId,
+        calendar::{self, AccessRole, MOST_BLOCKING},
+    },
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A calendar on the list of a Google account.
+#[derive(Serialize, ToSchema)]
+pub struct GoogleCalendar {
+    id: Uuid,
+    /// What the owner of the account calls it, cut after 200 characters. May be empty.
+    #[schema(max_length = 200, example = "Family")]
+    summary: String,
+    /// Whether it is the account's main calendar, which receives the lessons.
+    primary: bool,
+    access_role: CalendarAccess,
+    /// IANA name; null where it has none that is known here.
+    #[schema(required, example = "Europe/Berlin")]
+    time_zone: Option<String>,
+    /// Whether what is in it blocks the tutor's time.
+    blocks: bool,
+    /// Since when Google lists it and does not tell when it is busy, so that it can't block; null where it does. It is
+    /// tried again hourly.
+    #[schema(required)]
+    unreadable_since: Option<DateTime<Utc>>,
+}
+
+/// What the owner of the account may do with a calendar. `free_busy_reader`: see when it is busy, and not with what, which
+/// is enough to block. `other`: something else, or nothing.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CalendarAccess {
+    Owner,
+    Writer,
+    Reader,
+    FreeBusyReader,
+    Other,
+}
+
+impl From<AccessRole> for CalendarAccess {
+    fn from(role: AccessRole) -> Self {
+        match role {
+            AccessRole::Owner => Self::Owner,
+            AccessRole::Writer => Self::Writer,
+            AccessRole::Reader => Self::Reader,
+            AccessRole::FreeBusyReader => Self::FreeBusyReader,
+            AccessRole::Other => Self::Other,
+        }
+    }
+}
+
+/// The calendars of a Google account.
+#[derive(Serialize, ToSchema)]
+pub struct GoogleCalendarList {
+    /// The primary one first, then by name. At most 500.
+    #[schema(max_items = 500)]
+    items: Vec<GoogleCalendar>,
+    /// When Google last told which there are; null: not yet, and the main calendar alone blocks.
+    #[schema(required)]
+    read_at: Option<DateTime<Utc>>,
+}
+
+impl From<calendar::Calendars> for GoogleCalendarList {
+    fn from(calendars: calendar::Calendars) -> Self {
+        let items = calendars.items.into_iter().map(|calendar| GoogleCalendar {
+            id: calendar.id.0,
+            summary: calendar.summary,
+            primary: calendar.is_primary,
+            access_role: calendar.access_role.into(),
+            time_zone: calendar.time_zone,
+            blocks: calendar.blocks,
+            unreadable_since: calendar.unreadable_since,
+        });
+        Self {
+            items: items.collect(),
+            read_at: calendars.read_at,
+        }
+    }
+}
+
+/// List my calendars.
+///
+/// Those of the connected Google account, with which of them block. There are none while nothing is connected; and none
+/// until they have been read, which is a matter of seconds after connecting: ask again every second or two until `read_at`
+/// is not null, for half a minute at most. It stays null where `calendar.calendarlist.readonly` was not granted (see
+/// `missing_scopes` of the connection) or Google does not answer (`failing_since`). They are read anew once an hour. A
+/// calendar that Google lists no more is gone here too, and one that it lists again is a new one, which does not block.
+#[utoipa::path(get, path = "/v1/calendar/calendars", tag = "calendar", operation_id = "list_calendars",
+    security(("session" = [])),
+    responses((status = 200, description = "All of them.", body = GoogleCalendarList, headers(("ETag" = String))),
+        NotSignedIn, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    _: Query<NoQuery>,
+) -> Result<Response, Error> {
+    let calendars = calendar::list(&app, holder.user_id).await?;
+    let tag = etag(calendars.version);
+    Ok((tag, axum::Json(GoogleCalendarList::from(calendars))).into_response())
+}
+
+/// The calendars that are to block.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockingCalendars {
+    /// Ids of calendars. None at all: nothing in Google blocks.
+    #[garde(custom(validate::items(0, MOST_BLOCKING)), custom(validate::distinct))]
+    #[schema(max_items = 50)]
+    blocking: Vec<Uuid>,
+}
+
+/// Replace which of my calendars block.
+///
+/// For tutors. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
+/// chosen. Busy time is read anew at once, usually within seconds; until Google has answered, what was read last goes on to
+/// block, of calendars too that are no longer chosen, and what was not read blocks nothing: `busy_read_at` of the
+/// connection tells. The choice stays when the same account is connected again with all it was asked for, and goes with
+/// another account, or when the calendar is disconnected.
+#[utoipa::path(put, path = "/v1/calendar/calendars", tag = "calendar", operation_id = "replace_blocking_calendars",
+    security(("session" = [])),
+    params(("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
+    request_body = BlockingCalendars,
+    responses((status = 200, description = "All calendars as they are now.", body = GoogleCalendarList, headers(("ETag" = String))),
+        (status = 403, description = "Only tutors choose (`not_a_tutor`); or a page of another site asked for it.",
+            body = crate::http::problem::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No calendar is connected (`not_connected`), or it is not known which there are: not yet, \
+            or for want of the scope (`calendars_not_read`).",
+            body = crate::http::problem::Problem, content_type = "application/problem+json"),
+        NotSignedIn, BadBody, Precondition, Faults))]
+pub async fn replace_blocking(
+    State(app): State<App>,
+    SignedIn(holder): SignedIn,
+    if_match: IfMatch,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(new): Json<BlockingCalendars>,
+) -> Result<Response, Error> {
+    let current = calendar::list(&app, holder.user_id).await?.version;
+    let version = if_match.choose(current)?;
+    let blocking: Vec<_> = new.blocking.into_iter().map(CalendarId).collect();
+    let calendars = calendar::replace_blocking(&app, &holder, version, &blocking, dry_run).await?;
+    Ok(edited(
+        version,
+        dry_run,
+        GoogleCalendarList::from(calendars),
+    ))
+}
