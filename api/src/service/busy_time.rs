@@ -14,6 +14,7 @@ use crate::{
 };
 use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
+use google::BusySpan;
 use scheduling::interval::{Span, subtract, union};
 use std::time::Duration;
 
@@ -106,8 +107,8 @@ async fn read(
 struct Reading {
     /// Of which calendars.
     asked: Blocking,
-    /// When any of them is busy.
-    busy: Vec<Span>,
+    /// When they are busy.
+    busy: Vec<BusySpan>,
     /// Those of which it told nothing.
     unreadable: Vec<String>,
 }
@@ -136,11 +137,10 @@ async fn ask(
                 return Ok(ask_one_by_one(app, google, claim.id, asked, window).await?);
             }
             busy => {
-                let (busy, unreadable) = (union(busy?), Vec::new());
                 return Ok(Reading {
                     asked,
-                    busy,
-                    unreadable,
+                    busy: busy?,
+                    unreadable: Vec::new(),
                 });
             }
         }
@@ -189,7 +189,10 @@ async fn ask_one_by_one(
     for id in &asked.google_ids {
         match busy(app, google, grant, std::slice::from_ref(id), window).await {
             Ok(busy) => spans.extend(busy),
-            Err(google::Error::NotFound) => unreadable.push(id.clone()),
+            // Every account has its main one: what says otherwise is no reason to think it free.
+            Err(google::Error::NotFound) if asked.primary.as_ref() != Some(id) => {
+                unreadable.push(id.clone());
+            }
             Err(error) => return Err(error),
         }
     }
@@ -200,7 +203,7 @@ async fn ask_one_by_one(
     tracing::warn!(%grant, count = unreadable.len(), "Google lists calendars and tells nothing of them");
     Ok(Reading {
         asked,
-        busy: union(spans),
+        busy: spans,
         unreadable,
     })
 }
@@ -211,25 +214,39 @@ async fn busy(
     grant: GrantId,
     calendars: &[String],
     window: Span,
-) -> Result<Vec<Span>, google::Error> {
+) -> Result<Vec<BusySpan>, google::Error> {
     if calendars.is_empty() {
         return Ok(Vec::new());
     }
-    let busy = calendar_connection::with_token(app, google, grant, |token| async move {
+    calendar_connection::with_token(app, google, grant, |token| async move {
         google
             .calendar
             .busy(&token, calendars, window.start(), window.end())
             .await
     })
-    .await?;
-    let spans = busy.iter();
-    Ok(spans
-        .filter_map(|span| Span::new(span.start, span.end))
-        .collect())
+    .await
 }
 
-/// Google counts our own events as busy. They are ours to count, so they are left out: of all calendars, for some people
-/// let one copy what stands in another.
+impl Reading {
+    /// When the tutor is busy, but for our own events, which Google counts as well and which are ours to count. They stand in
+    /// the primary calendar. Some people let another copy them: of that no more is left out than what is just as long, since
+    /// whatever else there is at that time is the tutor's own.
+    fn without(&self, ours: &[Span]) -> Vec<Span> {
+        let is_primary = |span: &BusySpan| match &self.asked.primary {
+            Some(primary) => span.calendar_id == *primary,
+            None => true,
+        };
+        let (primary, others): (Vec<_>, Vec<_>) = self.busy.iter().partition(|it| is_primary(it));
+        let spans = |busy: Vec<&BusySpan>| -> Vec<Span> {
+            let spans = busy.into_iter();
+            spans.filter_map(|it| Span::new(it.start, it.end)).collect()
+        };
+        let of_primary = subtract(&union(spans(primary)), &union(ours.to_vec()));
+        let of_others = spans(others).into_iter().filter(|it| !ours.contains(it));
+        union(of_primary.into_iter().chain(of_others).collect())
+    }
+}
+
 async fn store_busy(
     app: &App,
     tutor_id: TutorId,
@@ -248,8 +265,7 @@ async fn store_busy(
         let (of, unreadable) = (&asked.google_ids, &reading.unreadable);
         store::calendar::note_unreadable(txn, claim.user_id, of, unreadable, read_at).await?;
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
-        let theirs = subtract(&reading.busy, &union(ours));
-        Ok(store::busy_span::replace(txn, tutor_id, &theirs).await?)
+        Ok(store::busy_span::replace(txn, tutor_id, &reading.without(&ours)).await?)
     })
 }
 

@@ -87,8 +87,9 @@ async fn alternatives(
     };
     let about = about(booking, times.only()?.0);
     let alternatives = times.alternatives(&about, wanted, app.clock.now())?;
-    let times = alternatives.iter().map(|it| (it.start(), it.end()));
-    Ok(times.collect())
+    let present = time_of(booking)?;
+    let others = alternatives.iter().filter(|it| **it != present);
+    Ok(others.map(|it| (it.start(), it.end())).collect())
 }
 
 /// As if the lesson of a booking were not there, nor the time that is set aside for another one: what is proposed now makes

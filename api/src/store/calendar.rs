@@ -33,6 +33,8 @@ pub struct Blocking {
     pub is_listed: bool,
     /// None where it is not known, and where none blocks.
     pub google_ids: Vec<String>,
+    /// The primary one; none where that is not known.
+    pub primary: Option<String>,
 }
 
 /// The calendars that block by this grant, those that Google told nothing of only `with_unreadable`. None where the
@@ -48,7 +50,8 @@ pub async fn blocking(
                ARRAY(SELECT google_id FROM calendars
                      WHERE calendars.user_id = google_grants.user_id AND blocks
                        AND (unreadable_since IS NULL OR {with_unreadable})
-                     ORDER BY google_id) AS google_ids
+                     ORDER BY google_id) AS google_ids,
+               (SELECT google_id FROM calendars WHERE calendars.user_id = google_grants.user_id AND is_primary) AS primary
            FROM google_grants WHERE id = {grant}"#
     ))
     .one(db)

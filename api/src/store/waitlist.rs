@@ -520,17 +520,19 @@ pub async fn note_joined(
     .map(|_| ())
 }
 
-/// Whether a student is among the first so many who wait for a seat.
+/// Whether a student is among the first so many who wait for a seat, of those who are to be offered one.
 pub async fn is_among_first(
     db: &impl ConnectionTrait,
     (lesson_id, student_id): (LessonId, UserId),
     seats: i64,
+    now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let found = db
         .query_one_raw(raw_sql!(
             Postgres,
             r#"SELECT FROM (
-                   SELECT student_id FROM waitlist_entries WHERE lesson_id = {lesson_id} AND status = 'waiting'
+                   SELECT student_id FROM waitlist_entries
+                   WHERE lesson_id = {lesson_id} AND status = 'waiting' AND coalesce(rests_until <= {now}, true)
                    ORDER BY place LIMIT {seats}) AS first
                WHERE student_id = {student_id}"#
         ))

@@ -412,7 +412,7 @@ pub struct AcceptedOffer {
     /// (`no_offer`). Left out, whatever is offered.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>, nullable = false)]
+    #[schema(value_type = Option<Uuid>)]
     hold_id: Option<BookingId>,
     /// Left out, it is not paid for here.
     #[garde(skip)]
@@ -428,7 +428,7 @@ pub struct DeclinedOffer {
     /// The `hold_id` of the offer that is meant: another one, which has come in its place meanwhile, is not declined
     /// (`no_offer`), so to repeat a request does no harm. Left out, whatever is offered.
     #[garde(skip)]
-    #[schema(value_type = Option<Uuid>, nullable = false)]
+    #[schema(value_type = Option<Uuid>)]
     hold_id: Option<BookingId>,
 }
 

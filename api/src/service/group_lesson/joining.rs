@@ -132,7 +132,7 @@ async fn check_turn(
     if lesson.waiting > 0
         && free > 0
         && store::waitlist::are_seats_promised(txn, lesson.id, now).await?
-        && !store::waitlist::is_among_first(txn, (lesson.id, student), free).await?
+        && !store::waitlist::is_among_first(txn, (lesson.id, student), free, now).await?
     {
         let detail = "Others wait for this lesson, and are offered the free seats first.";
         return Err(Error::conflict("waitlist_ahead", detail));

@@ -626,7 +626,7 @@ fn waitlist() -> Vec<Row> {
             "/v1/waitlist/{offered}/decline",
             200,
         )
-        .with(Method::POST),
+        .sent(Method::POST, json!({})),
         // By the token alone.
         Row::open("accept_offer", "/v1/waitlist-offers/accept", 422)
             .sent(Method::POST, json!({"token": "made-up"})),

@@ -46,7 +46,7 @@ pub struct Good<'a> {
 }
 
 /// Where an id that isn't there is no reason to refuse anything.
-const PASSED_OVER: [(&str, &str); 6] = [
+const PASSED_OVER: [(&str, &str); 8] = [
     // It says of each student what became of their lessons.
     ("book_matching", "assignments[0].student_id"),
     ("book_matching", "assignments[0].tutor_id"),
@@ -54,6 +54,9 @@ const PASSED_OVER: [(&str, &str); 6] = [
     ("offer_absence", "booking_ids[0]"),
     ("reassign_absence", "assignments[0].booking_id"),
     ("reassign_absence", "assignments[0].tutor_id"),
+    // Refused as any offer that there is no more: by 409.
+    ("accept_waitlist_offer", "hold_id"),
+    ("decline_waitlist_offer", "hold_id"),
     // Whom the student would like best need not be there.
     ("create_matching", "requests[0].preferred_tutors[0]"),
 ];
