@@ -182,6 +182,11 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
         ),
         (
             "POST",
+            "/v1/waitlist/{booking}/decline",
+            json!({"hold_id": "01a2037d-3c83-7367-b0cb-efdb96f3cd29"}),
+        ),
+        (
+            "POST",
             "/v1/holds/{booking}/book",
             json!({"pay_with": "credit"}),
         ),
