@@ -122,16 +122,14 @@ async fn ask(
     (window, read_at): (Span, DateTime<Utc>),
     list_first: bool,
 ) -> Result<Reading, Failure> {
-    let mut is_new = list_first;
-    if is_new {
-        list(app, google, claim, read_at).await?;
-    }
+    let mut is_new = list_first && list(app, google, claim, read_at).await?;
+    let mut may_list = !list_first;
     loop {
         let asked = blocking(app, claim, is_new).await?;
         match busy(app, google, claim.id, &asked.google_ids, window).await {
-            Err(google::Error::NotFound) if asked.is_listed && !is_new => {
-                list(app, google, claim, read_at).await?;
-                is_new = true;
+            Err(google::Error::NotFound) if asked.is_listed && may_list => {
+                is_new = list(app, google, claim, read_at).await?;
+                may_list = false;
             }
             Err(google::Error::NotFound) if asked.is_listed => {
                 return Ok(ask_one_by_one(app, google, claim.id, asked, window).await?);
@@ -147,19 +145,20 @@ async fn ask(
     }
 }
 
-/// Reads which calendars there are. That this fails is no reason not to read when those are busy that are known.
+/// Reads which calendars there are; whether Google told. That it did not is no reason not to read when those are busy that
+/// are known.
 async fn list(
     app: &App,
     google: &Google,
     claim: &BusyReadClaim,
     read_at: DateTime<Utc>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     match calendar::read(app, google, claim, read_at).await {
         Err(Failure::Google(error)) if error != google::Error::GrantDead => {
             tracing::warn!(user = %claim.user_id, %error, "it can't be read which calendars there are");
-            Ok(())
+            Ok(false)
         }
-        outcome => outcome,
+        outcome => outcome.map(|()| true),
     }
 }
 
