@@ -4,7 +4,7 @@ use super::{CANCEL, CONNECTION, Case, HOLIDAYS, json_operations, sent, text};
 use crate::support::TutorAtCentre;
 
 /// Where no field of the body has to be there.
-const MAY_BE_LEFT_OUT: [&str; 8] = [
+const MAY_BE_LEFT_OUT: [&str; 9] = [
     CANCEL,
     CONNECTION,
     "/v1/bookings/{booking}/decline",
@@ -13,6 +13,7 @@ const MAY_BE_LEFT_OUT: [&str; 8] = [
     "/v1/lessons/{lesson}/join",
     "/v1/users/{other}/suspend",
     "/v1/waitlist/{booking}/accept",
+    "/v1/waitlist/{booking}/decline",
 ];
 
 /// What is wrong with a body is told alike wherever bodies are read.
