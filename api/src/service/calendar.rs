@@ -202,7 +202,9 @@ fn listed(entries: Vec<CalendarEntry>) -> Result<Vec<Listed>, google::Error> {
     let mut found = BTreeMap::new();
     let mut has_primary = false;
     for entry in entries {
-        if entry.id.is_empty() || entry.id.len() > LONGEST_ID || found.contains_key(&entry.id) {
+        let can_be_kept =
+            (1..=LONGEST_ID).contains(&entry.id.len()) && !entry.id.contains(char::is_control);
+        if !can_be_kept || found.contains_key(&entry.id) {
             continue;
         }
         let is_primary = entry.primary && !has_primary;
@@ -252,7 +254,7 @@ mod tests {
     #[test]
     fn what_can_not_be_kept_is_left_out_and_nothing_stands_twice() {
         let too_long = "x".repeat(LONGEST_ID + 1);
-        let told = ["a", "b", "a", "", &too_long, "c"];
+        let told = ["a", "b", "a", "", "d\u{0}", &too_long, "c"];
         let told = told.map(|id| entry(id, id != "c")).to_vec();
         let kept = listed(told).expect("a list");
         let ids: Vec<_> = kept.iter().map(|one| one.google_id.as_str()).collect();

@@ -104,7 +104,7 @@ impl From<calendar::Calendars> for GoogleCalendarList {
 /// Those of the connected Google account, with which of them block. There are none while nothing is connected; and none
 /// until they have been read, which is a matter of seconds after connecting: ask again every second or two until `read_at`
 /// is not null, for half a minute at most. It stays null where `calendar.calendarlist.readonly` was not granted (see
-/// `missing_scopes` of the connection) or Google does not answer (`failing_since`). They are read anew once an hour. A
+/// `missing_scopes` of the connection) or Google does not tell them. They are read anew once an hour. A
 /// calendar that Google lists no more is gone here too, and one that it lists again is a new one, which does not block.
 #[utoipa::path(get, path = "/v1/calendar/calendars", tag = "calendar", operation_id = "list_calendars",
     security(("session" = [])),
