@@ -27,8 +27,8 @@ mod sign_in;
 pub use access_tokens::{AccessTokens, TokenError};
 pub use calendar::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, Calendar, CalendarEntry, Channel, Event,
-    EventChanges, EventStatus, EventSync, EventTime, EventType, ListedEvent, NewChannel, NewEvent,
-    Outdated, SyncToken, event_id,
+    EventChanges, EventStatus, EventSync, EventTime, EventType, FreeBusy, ListedEvent, NewChannel,
+    NewEvent, Outdated, SyncToken, event_id, lesson_of_event,
 };
 pub use error::Error;
 pub use http::http_client;

@@ -17,8 +17,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// `JOB_WORKERS`: 4 when not set. `JOB_POLL_SECONDS`: 2 when not set.
-    /// `CALENDAR_POLL_SECONDS`: 60 when not set; each connected tutor costs Google one request per period,
-    /// and one more an hour.
+    /// `CALENDAR_POLL_SECONDS`: 60 when not set; each calendar that blocks costs Google one request per period, and each
+    /// connected tutor one more an hour.
     /// `JOB_LEASE_SECONDS`: 60 when not set; what an instance was doing when it was killed, another one takes over after this.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {

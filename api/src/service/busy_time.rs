@@ -1,5 +1,8 @@
 //! Busy time of tutors' Google calendars, kept in Postgres so that a search never waits for Google.
 
+mod events;
+mod reading;
+
 use super::{
     TutorId, calendar,
     calendar_connection::{self, Failure},
@@ -7,15 +10,14 @@ use super::{
     transaction::transaction,
 };
 use crate::{
-    app::{App, Google},
+    app::App,
     error::Error,
     origin,
-    store::{self, calendar::Blocking, google_grant::BusyReadClaim},
+    store::{self, google_grant::BusyReadClaim},
 };
-use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
-use google::BusySpan;
-use scheduling::interval::{Span, subtract, union};
+use reading::{Question, Reading};
+use scheduling::interval::Span;
 use std::time::Duration;
 
 /// A booking is made on busy time that was asked for at most this long ago. It is also the pause
@@ -24,9 +26,6 @@ const STALE_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// How long a booking waits for Google; after that it goes by what is known.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The calendar of which busy time is read where it is not known which there are.
-const CALENDAR: &str = "primary";
 
 /// Busy time is read from this long ago, so that what is under way is known.
 const PAST: TimeDelta = TimeDelta::days(1);
@@ -85,12 +84,15 @@ async fn read(
     let Some(window) = window(app, tutor_id, read_at).await? else {
         return Ok(false);
     };
-    // In a box, for the compiler has a limit to how deep futures are in each other.
-    match Box::pin(ask(app, google, &claim, (window, read_at), list_first)).await {
-        Ok(reading) => {
-            store_busy(app, tutor_id, &claim, &reading, window, read_at).await?;
-            Ok(true)
-        }
+    let question = Question {
+        app,
+        google,
+        claim: &claim,
+        window,
+        read_at,
+    };
+    match ask_and_store(question, tutor_id, list_first).await {
+        Ok(()) => Ok(true),
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
         Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
             Ok(false)
@@ -103,168 +105,49 @@ async fn read(
     }
 }
 
-/// What Google has told.
-struct Reading {
-    /// Of which calendars.
-    asked: Blocking,
-    /// When they are busy.
-    busy: Vec<BusySpan>,
-    /// Those of which it told nothing.
-    unreadable: Vec<String>,
-}
-
-/// Asks when the calendars that block are busy. Where one of them is gone, the list tells which; where the list does
-/// not, each is asked about by itself.
-async fn ask(
-    app: &App,
-    google: &Google,
-    claim: &BusyReadClaim,
-    (window, read_at): (Span, DateTime<Utc>),
-    list_first: bool,
-) -> Result<Reading, Failure> {
-    let mut is_new = list_first && list(app, google, claim, read_at).await?;
-    let mut may_list = !list_first;
-    loop {
-        let asked = blocking(app, claim, is_new).await?;
-        match busy(app, google, claim.id, &asked.google_ids, window).await {
-            Err(google::Error::NotFound) if asked.is_listed && may_list => {
-                is_new = list(app, google, claim, read_at).await?;
-                may_list = false;
-            }
-            Err(google::Error::NotFound) if asked.is_listed => {
-                return Ok(ask_one_by_one(app, google, claim.id, asked, window).await?);
-            }
-            busy => {
-                return Ok(Reading {
-                    asked,
-                    busy: busy?,
-                    unreadable: Vec::new(),
-                });
-            }
-        }
-    }
-}
-
-/// Reads which calendars there are; whether Google told. That it did not is no reason not to read when those are busy that
-/// are known.
-async fn list(
-    app: &App,
-    google: &Google,
-    claim: &BusyReadClaim,
-    read_at: DateTime<Utc>,
-) -> Result<bool, Failure> {
-    match calendar::read(app, google, claim, read_at).await {
-        Err(Failure::Google(error)) if error != google::Error::GrantDead => {
-            tracing::warn!(user = %claim.user_id, %error, "it can't be read which calendars there are");
-            Ok(false)
-        }
-        outcome => outcome.map(|()| true),
-    }
-}
-
-/// The calendars to ask about: those that Google told nothing of once more when the list is new.
-async fn blocking(
-    app: &App,
-    claim: &BusyReadClaim,
-    list_is_new: bool,
-) -> Result<Blocking, Failure> {
-    let mut blocking = store::calendar::blocking(&app.db, claim.id, list_is_new)
-        .await?
-        .ok_or(google::Error::GrantDead)?;
-    if !blocking.is_listed {
-        blocking.google_ids = vec![CALENDAR.to_owned()];
-    }
-    Ok(blocking)
-}
-
-async fn ask_one_by_one(
-    app: &App,
-    google: &Google,
-    grant: GrantId,
-    asked: Blocking,
-    window: Span,
-) -> Result<Reading, google::Error> {
-    let (mut spans, mut unreadable) = (Vec::new(), Vec::new());
-    for id in &asked.google_ids {
-        match busy(app, google, grant, std::slice::from_ref(id), window).await {
-            Ok(busy) => spans.extend(busy),
-            // Every account has its main one: what says otherwise is no reason to think it free.
-            Err(google::Error::NotFound) if asked.primary.as_ref() != Some(id) => {
-                unreadable.push(id.clone());
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    // Then it is not about single ones.
-    if unreadable.len() == asked.google_ids.len() {
-        return Err(google::Error::NotFound);
-    }
-    tracing::warn!(%grant, count = unreadable.len(), "Google lists calendars and tells nothing of them");
-    Ok(Reading {
-        asked,
-        busy: spans,
-        unreadable,
-    })
-}
-
-async fn busy(
-    app: &App,
-    google: &Google,
-    grant: GrantId,
-    calendars: &[String],
-    window: Span,
-) -> Result<Vec<BusySpan>, google::Error> {
-    if calendars.is_empty() {
-        return Ok(Vec::new());
-    }
-    calendar_connection::with_token(app, google, grant, |token| async move {
-        google
-            .calendar
-            .busy(&token, calendars, window.start(), window.end())
-            .await
-    })
-    .await
-}
-
-impl Reading {
-    /// When the tutor is busy, but for our own events, which Google counts as well and which are ours to count. They stand in
-    /// the primary calendar. Some people let another copy them: of that no more is left out than what is just as long, since
-    /// whatever else there is at that time is the tutor's own.
-    fn without(&self, ours: &[Span]) -> Vec<Span> {
-        let is_primary = |span: &BusySpan| match &self.asked.primary {
-            Some(primary) => span.calendar_id == *primary,
-            None => true,
-        };
-        let (primary, others): (Vec<_>, Vec<_>) = self.busy.iter().partition(|it| is_primary(it));
-        let spans = |busy: Vec<&BusySpan>| -> Vec<Span> {
-            let spans = busy.into_iter();
-            spans.filter_map(|it| Span::new(it.start, it.end)).collect()
-        };
-        let of_primary = subtract(&union(spans(primary)), &union(ours.to_vec()));
-        let of_others = spans(others).into_iter().filter(|it| !ours.contains(it));
-        union(of_primary.into_iter().chain(of_others).collect())
-    }
-}
-
-async fn store_busy(
-    app: &App,
+/// Where somebody else was faster it is asked once more, from where they left it; if then again somebody is, what is
+/// known is new enough.
+async fn ask_and_store(
+    question: Question<'_>,
     tutor_id: TutorId,
-    claim: &BusyReadClaim,
+    list_first: bool,
+) -> Result<(), Failure> {
+    for list_first in [list_first, false] {
+        // In a box, for the compiler has a limit to how deep futures are in each other.
+        let reading = Box::pin(reading::ask(question, list_first)).await?;
+        if store(question, tutor_id, &reading).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Stores what was read; whether it was not to be asked for anew.
+async fn store(
+    question: Question<'_>,
+    tutor_id: TutorId,
     reading: &Reading,
-    window: Span,
-    read_at: DateTime<Utc>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let Question {
+        app,
+        claim,
+        window,
+        read_at,
+        ..
+    } = question;
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[claim.user_id]).await?;
-        let asked = &reading.asked;
-        if !store::google_grant::note_busy_read(txn, claim.id, asked.version, read_at).await? {
-            // Another account is connected by now, or none; or other calendars block; or what is known is newer.
-            return Ok(());
+        if !reading.is_next(txn, claim.user_id).await? {
+            return Ok(false);
         }
-        let (of, unreadable) = (&asked.google_ids, &reading.unreadable);
-        store::calendar::note_unreadable(txn, claim.user_id, of, unreadable, read_at).await?;
+        if !store::google_grant::note_busy_read(txn, claim.id, reading.version, read_at).await? {
+            // Another account is connected by now, or none; or other calendars block; or what is known is newer.
+            return Ok(true);
+        }
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
-        Ok(store::busy_span::replace(txn, tutor_id, &reading.without(&ours)).await?)
+        let busy = reading.store(txn, (window, read_at), &ours).await?;
+        store::busy_span::replace(txn, tutor_id, &busy).await?;
+        Ok(true)
     })
 }
 

@@ -125,12 +125,9 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     }
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
-    if other_account
-        || !new
-            .scopes
-            .iter()
-            .any(|granted| granted == scope::CALENDAR_FREEBUSY)
-    {
+    let tells_busy_time = [scope::CALENDAR_FREEBUSY, scope::CALENDAR_EVENTS_OWNED];
+    let has = |scope: &str| new.scopes.iter().any(|granted| granted == scope);
+    if other_account || !tells_busy_time.iter().any(|scope| has(scope)) {
         store::busy_span::replace(txn, tutor, &[]).await?;
     }
     if other_account {

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 const CALENDAR: &str = "primary";
 
 /// The private extended property that marks an event as ours.
-const MARK: &str = "tutoringSchedulerLesson";
+pub(super) const MARK: &str = "tutoringSchedulerLesson";
 
 /// The private extended property that says which revision of the lesson the event shows.
 const REVISION: &str = "tutoringSchedulerRevision";

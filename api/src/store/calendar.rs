@@ -1,5 +1,6 @@
 //! The calendars of the Google accounts that tutors have connected.
 
+use super::calendar_event::Synced;
 use ::entity::{
     calendar,
     id::{CalendarId, GrantId, UserId},
@@ -9,6 +10,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, QueryOrder, raw_sql, sea_query::OnConflict,
 };
+use std::collections::HashSet;
 use uuid::Uuid;
 
 pub use calendar::{AccessRole, Model as Calendar};
@@ -24,54 +26,98 @@ pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Vec<C
         .await
 }
 
-/// Of which calendars Google is to be asked when they are busy.
+/// Of which calendars it is to be read when they are busy.
 #[derive(FromQueryResult)]
-pub struct Blocking {
-    /// That of the choice.
+pub struct Choice {
+    /// Moves on with each change of it.
     pub version: i32,
     /// Whether it is known which calendars there are.
     pub is_listed: bool,
-    /// None where it is not known, and where none blocks.
-    pub google_ids: Vec<String>,
-    /// The primary one; none where that is not known.
-    pub primary: Option<String>,
 }
 
-/// The calendars that block by this grant, those that Google told nothing of only `with_unreadable`. None where the
-/// grant is gone.
-pub async fn blocking(
-    db: &impl ConnectionTrait,
-    grant: GrantId,
-    with_unreadable: bool,
-) -> Result<Option<Blocking>, DbErr> {
-    Blocking::find_by_statement(raw_sql!(
+/// The choice of which calendars block by this grant. None where the grant is gone.
+pub async fn choice(db: &impl ConnectionTrait, grant: GrantId) -> Result<Option<Choice>, DbErr> {
+    Choice::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendars_version AS version, calendars_read_at IS NOT NULL AS is_listed,
-               ARRAY(SELECT google_id FROM calendars
-                     WHERE calendars.user_id = google_grants.user_id AND blocks
-                       AND (unreadable_since IS NULL OR {with_unreadable})
-                     ORDER BY google_id) AS google_ids,
-               (SELECT google_id FROM calendars WHERE calendars.user_id = google_grants.user_id AND is_primary) AS primary
+        r#"SELECT calendars_version AS version, calendars_read_at IS NOT NULL AS is_listed
            FROM google_grants WHERE id = {grant}"#
     ))
     .one(db)
     .await
 }
 
-/// Notes which of the calendars that Google was asked about it told nothing of.
+/// A calendar that blocks.
+#[derive(Clone, Debug)]
+pub struct Blocking {
+    pub id: CalendarId,
+    pub google_id: String,
+    pub is_primary: bool,
+    /// Whether it is the user's own.
+    pub is_owned: bool,
+    /// How far its events are known; none: not at all.
+    pub synced: Option<Synced>,
+}
+
+#[derive(FromQueryResult)]
+struct BlockingRow {
+    id: CalendarId,
+    google_id: String,
+    is_primary: bool,
+    access_role: AccessRole,
+    sync_token: Option<String>,
+    synced_time_zone: Option<String>,
+    synced_until: Option<DateTime<Utc>>,
+}
+
+/// The calendars of a user that block, those that Google told nothing of only `with_unreadable`.
+pub async fn blocking(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    with_unreadable: bool,
+) -> Result<Vec<Blocking>, DbErr> {
+    let rows = BlockingRow::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT id, google_id, is_primary, access_role, sync_token, calendar_syncs.time_zone AS synced_time_zone, synced_until
+           FROM calendars LEFT JOIN calendar_syncs ON calendar_id = id
+           WHERE user_id = {user_id} AND blocks AND (unreadable_since IS NULL OR {with_unreadable})
+           ORDER BY google_id"#
+    ))
+    .all(db)
+    .await?;
+    Ok(rows.into_iter().map(Blocking::from).collect())
+}
+
+impl From<BlockingRow> for Blocking {
+    fn from(row: BlockingRow) -> Self {
+        let synced = row.sync_token.zip(row.synced_time_zone);
+        let synced = synced.zip(row.synced_until);
+        Self {
+            id: row.id,
+            google_id: row.google_id,
+            is_primary: row.is_primary,
+            is_owned: row.access_role == AccessRole::Owner,
+            synced: synced.map(|((sync_token, time_zone), until)| Synced {
+                sync_token,
+                time_zone,
+                until,
+            }),
+        }
+    }
+}
+
+/// Notes of which of these calendars Google told nothing.
 pub async fn note_unreadable(
     txn: &impl ConnectionTrait,
-    user_id: UserId,
-    asked: &[String],
-    unreadable: &[String],
+    asked: impl Iterator<Item = CalendarId>,
+    unreadable: &HashSet<CalendarId>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let (asked, unreadable) = (asked.to_vec(), unreadable.to_vec());
+    let asked: Vec<Uuid> = asked.map(|id| id.0).collect();
+    let unreadable: Vec<Uuid> = unreadable.iter().map(|id| id.0).collect();
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE calendars SET unreadable_since = CASE WHEN unreadable_since IS NULL THEN {now}::timestamptz END
-           WHERE user_id = {user_id} AND google_id = ANY({asked}::text[])
-             AND (unreadable_since IS NULL) = (google_id = ANY({unreadable}::text[]))"#
+           WHERE id = ANY({asked}::uuid[]) AND (unreadable_since IS NULL) = (id = ANY({unreadable}::uuid[]))"#
     ))
     .await
     .map(|_| ())
@@ -189,7 +235,7 @@ pub async fn begin_edit(
     Ok(begun.rows_affected() == 1)
 }
 
-/// Lets these calendars of a user block, and no others.
+/// Lets these calendars of a user block, and no others, of which no events are kept.
 pub async fn choose_blocking(
     txn: &impl ConnectionTrait,
     user_id: UserId,
@@ -200,6 +246,12 @@ pub async fn choose_blocking(
         Postgres,
         r#"UPDATE calendars SET blocks = NOT blocks, unreadable_since = NULL
            WHERE user_id = {user_id} AND blocks <> (id = ANY({blocking}::uuid[]))"#
+    ))
+    .await?;
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM calendar_syncs
+           WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id} AND NOT blocks)"#
     ))
     .await
     .map(|_| ())

@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 25] = [
+pub const LISTS: [(&str, &str); 26] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -134,6 +134,12 @@ pub const LISTS: [(&str, &str); 25] = [
         "google_calendars",
         "SELECT id, google_id, summary, time_zone, access_role, is_primary, blocks, unreadable_since
          FROM calendars WHERE user_id = $1 ORDER BY is_primary DESC, summary, id",
+    ),
+    (
+        "google_calendar_events",
+        "SELECT calendar_id, calendar_events.google_id, recurring_event_id, starts_at, ends_at, lesson_id
+         FROM calendar_events JOIN calendars ON calendars.id = calendar_id
+         WHERE user_id = $1 ORDER BY starts_at DESC, calendar_id, calendar_events.google_id",
     ),
     (
         "busy_times",

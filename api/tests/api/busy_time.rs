@@ -104,7 +104,9 @@ async fn a_booking_asks_google_itself_when_busy_time_is_not_fresh() {
     // A burst of bookings asks once.
     let asked = |test: &TestApp| {
         let log = test.google.requests();
-        log.iter().filter(|r| r.path.contains("freeBusy")).count()
+        log.iter()
+            .filter(|r| r.method == "GET" && r.path.ends_with("/events"))
+            .count()
     };
     let before = asked(&test);
     for start in [NOON, "2027-03-02T13:00:00Z", "2027-03-03T08:00:00Z"] {
@@ -328,7 +330,7 @@ async fn what_is_read_while_the_tutor_disconnects_is_forgotten() {
     // Google answers late, and never hears that the connection has ended.
     let late = Effect::Hang(Duration::from_secs(1));
     test.google
-        .fail_next(Failure::new(Target::Calendar, late).path("freeBusy"));
+        .fail_next(Failure::new(Target::Calendar, late).path("/events"));
     let deaf = Failure::status(Target::Revoke, 500, "backendError");
     test.google.fail_next(deaf.times(u32::MAX));
     let disconnect = async {

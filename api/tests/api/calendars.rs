@@ -178,11 +178,11 @@ async fn what_is_in_a_chosen_calendar_blocks_and_in_no_other() {
 
     // Where none blocks there is nothing to ask.
     world.choose(&[]).await.expect(200);
-    let before = world.asked("/freeBusy");
+    let before = world.asked("/events");
     world.test.run_jobs().await;
     world.read_anew().await;
     assert!(world.is_free(MORNING).await && world.is_free(NOON).await);
-    assert_eq!(world.asked("/freeBusy"), before);
+    assert_eq!(world.asked("/events"), before);
     let connection = world.connection().await;
     let read_at = connection["busy_read_at"].as_str().unwrap();
     assert_eq!(at(read_at), world.test.now());
@@ -208,7 +208,7 @@ async fn what_was_asked_before_the_choice_and_is_told_after_it_does_not_count() 
     world.busy(&world.family, NOON);
     world.test.pass(TimeDelta::minutes(1));
     let late = Effect::Hang(Duration::from_secs(1));
-    let late = Failure::new(Target::Calendar, late).path("freeBusy");
+    let late = Failure::new(Target::Calendar, late).path("/events");
     world.test.google.fail_next(late);
     let student = world.test.student("Sam").await;
     let booking = async {
@@ -303,10 +303,11 @@ async fn one_calendar_of_which_google_tells_nothing_keeps_the_others_from_nothin
     let since = unreadable["unreadable_since"].as_str().unwrap();
     assert_eq!(at(since), world.test.now());
 
-    // From then on the others are asked about by one question.
-    let before = world.asked("/freeBusy");
+    // From then on nothing is asked about it.
+    let before = (world.asked("/events"), world.asked("/freeBusy"));
     world.read_anew().await;
-    assert_eq!(world.asked("/freeBusy"), before + 1);
+    let after = (world.asked("/events"), world.asked("/freeBusy"));
+    assert_eq!(after, (before.0 + 2, before.1));
 
     google.share_calendar(&fred, &main, "reader");
     world.test.pass(TimeDelta::hours(1));

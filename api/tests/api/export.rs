@@ -101,6 +101,7 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
         "lessons_taught",
         "google_connection",
         "google_calendars",
+        "google_calendar_events",
     ] {
         assert_eq!(files.list(name), [Value::Null; 0], "{name}");
     }

@@ -357,8 +357,11 @@ async fn busy_time_that_is_still_being_read_when_the_calendar_is_disconnected_is
     test.pass(TimeDelta::minutes(2));
     // Google answers late, and is not told that the connection has ended.
     let late = Effect::Hang(Duration::from_millis(500));
-    test.google
-        .fail_next(Failure::new(Target::Calendar, late).path("freeBusy"));
+    test.google.fail_next(
+        Failure::new(Target::Calendar, late)
+            .method("GET")
+            .path("/events"),
+    );
     test.google
         .fail_next(Failure::status(Target::Revoke, 503, "backendError").times(u32::MAX));
     let disconnecting = async {

@@ -183,11 +183,15 @@ async fn busy_time_is_not_read_while_google_asks_to_wait() {
         reason: "rateLimitExceeded".to_owned(),
         retry_after: Some(600),
     };
-    let too_fast = Failure::new(Target::Calendar, effect).path("freeBusy");
+    let too_fast = Failure::new(Target::Calendar, effect)
+        .method("GET")
+        .path("/events");
     test.google.fail_next(too_fast);
     let asked = || {
         let log = test.google.requests();
-        log.iter().filter(|r| r.path.contains("freeBusy")).count()
+        log.iter()
+            .filter(|r| r.method == "GET" && r.path.ends_with("/events"))
+            .count()
     };
     let before = asked();
     test.run_jobs().await;

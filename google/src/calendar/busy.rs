@@ -3,7 +3,7 @@
 //! 50 calendars at a time is documented (`calendarExpansionMax`); about three months at a time is not, and asking for
 //! more answers 400 "The requested time range is too long."
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use google_calendar3::api::{
@@ -11,7 +11,7 @@ use google_calendar3::api::{
 };
 
 use super::hub::Hubs;
-use super::{BusySpan, refusal};
+use super::{BusySpan, FreeBusy, refusal};
 use crate::{AccessToken, Error};
 
 const CALENDARS_AT_A_TIME: usize = 50;
@@ -24,24 +24,21 @@ pub(super) async fn busy(
     token: &AccessToken,
     calendar_ids: &[String],
     window: Window,
-) -> Result<Vec<BusySpan>, Error> {
+) -> Result<FreeBusy, Error> {
     if window.0 >= window.1 {
         return Err(Error::unsendable("timeRangeEmpty"));
     }
     let mut calendar_ids = calendar_ids.to_vec();
     calendar_ids.sort_unstable();
     calendar_ids.dedup();
-    let mut spans = BTreeMap::new();
+    let mut told = Told::default();
     for window in portions(window) {
         for ids in calendar_ids.chunks(CALENDARS_AT_A_TIME) {
             let answer = query(hubs, token, ids, window).await?;
-            collect(answer.calendars.unwrap_or_default(), ids, &mut spans)?;
+            told.collect(answer.calendars.unwrap_or_default(), ids)?;
         }
     }
-    Ok(spans
-        .into_iter()
-        .flat_map(|(calendar_id, spans)| united(&calendar_id, spans))
-        .collect())
+    Ok(told.united())
 }
 
 async fn query(
@@ -69,33 +66,60 @@ async fn query(
     Ok(answer)
 }
 
-/// Takes the spans of every calendar asked for. One that is missing, or failed, fails the whole.
-fn collect(
-    mut answers: HashMap<String, FreeBusyCalendar>,
-    ids: &[String],
-    spans: &mut BTreeMap<String, Vec<Window>>,
-) -> Result<(), Error> {
-    for id in ids {
-        let Some(answer) = answers.remove(id) else {
-            return Err(Error::protocol("free/busy left out a calendar"));
-        };
-        if let Some(error) = answer.errors.into_iter().flatten().next() {
-            return Err(refusal::of_one_calendar(&error.reason.unwrap_or_default()));
-        }
-        let Some(busy) = answer.busy else {
-            return Err(Error::protocol(
-                "free/busy left out when a calendar is busy",
-            ));
-        };
-        let spans = spans.entry(id.clone()).or_default();
-        for period in busy {
-            match (period.start, period.end) {
-                (Some(start), Some(end)) if start <= end => spans.push((start, end)),
-                _ => return Err(Error::protocol("free/busy gave a span that is none")),
+/// What was told of the calendars so far.
+#[derive(Default)]
+struct Told {
+    spans: BTreeMap<String, Vec<Window>>,
+    not_found: BTreeSet<String>,
+}
+
+impl Told {
+    /// Takes the spans of every calendar asked for. One that is missing, or failed, fails the whole.
+    fn collect(
+        &mut self,
+        mut answers: HashMap<String, FreeBusyCalendar>,
+        ids: &[String],
+    ) -> Result<(), Error> {
+        for id in ids {
+            let Some(answer) = answers.remove(id) else {
+                return Err(Error::protocol("free/busy left out a calendar"));
+            };
+            match spans(answer) {
+                Ok(spans) => self.spans.entry(id.clone()).or_default().extend(spans),
+                Err(Error::NotFound) => drop(self.not_found.insert(id.clone())),
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// A calendar that was not found for a part of the window was not found.
+    fn united(mut self) -> FreeBusy {
+        self.spans.retain(|id, _| !self.not_found.contains(id));
+        let spans = self.spans.into_iter();
+        FreeBusy {
+            busy: spans.flat_map(|(id, spans)| united(&id, spans)).collect(),
+            not_found: self.not_found,
+        }
+    }
+}
+
+fn spans(answer: FreeBusyCalendar) -> Result<Vec<Window>, Error> {
+    if let Some(error) = answer.errors.into_iter().flatten().next() {
+        return Err(refusal::of_one_calendar(&error.reason.unwrap_or_default()));
+    }
+    let Some(busy) = answer.busy else {
+        return Err(Error::protocol(
+            "free/busy left out when a calendar is busy",
+        ));
+    };
+    let spans = busy
+        .into_iter()
+        .map(|period| match (period.start, period.end) {
+            (Some(start), Some(end)) if start <= end => Ok((start, end)),
+            _ => Err(Error::protocol("free/busy gave a span that is none")),
+        });
+    spans.collect()
 }
 
 /// A window in portions that may be asked for.

@@ -20,6 +20,14 @@ pub fn event_id(lesson: Uuid, attempt: u16) -> String {
     format!("{}{attempt:04x}", lesson.simple())
 }
 
+/// The lesson of which an event with this id is, if it is one that [`event_id`] gives.
+pub fn lesson_of_event(id: &str) -> Option<Uuid> {
+    let (lesson, attempt) = id.split_at_checked(32)?;
+    let lesson = Uuid::try_parse(lesson).ok()?;
+    let attempt = u16::from_str_radix(attempt, 16).ok()?;
+    (event_id(lesson, attempt) == id).then_some(lesson)
+}
+
 pub(super) async fn insert(
     hubs: &Hubs,
     token: &AccessToken,

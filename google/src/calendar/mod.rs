@@ -16,11 +16,11 @@ use chrono::{DateTime, Utc};
 use tracing::instrument;
 use url::Url;
 
-pub use event::event_id;
+pub use event::{event_id, lesson_of_event};
 pub use listed::{EventChanges, EventSync, EventType, ListedEvent, Outdated, SyncToken};
 pub use types::{
     AccessRole, Attendee, AttendeeResponse, BusySpan, CalendarEntry, Event, EventStatus, EventTime,
-    NewEvent,
+    FreeBusy, NewEvent,
 };
 pub use watch::{Channel, NewChannel};
 
@@ -62,17 +62,15 @@ impl Calendar {
         list::calendars(&self.hubs, token).await
     }
 
-    /// When the calendars are busy within `[from, until)`, by calendar and in order; spans of one calendar neither
-    /// overlap nor touch, but may reach beyond the window.
+    /// When the calendars are busy within `[from, until)`.
     ///
-    /// All or nothing: if the reading of a single calendar fails, so does this, because what could not be read is not
-    /// free. Windows over 90 days and more than 50 calendars are asked for in portions. Needs
+    /// All or nothing, but for calendars that are not found: if the reading of a single one fails, so does this, because
+    /// what could not be read is not free. Windows over 90 days and more than 50 calendars are asked for in portions. Needs
     /// [`scope::CALENDAR_FREEBUSY`](crate::scope::CALENDAR_FREEBUSY).
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if one of the calendars is gone or not this user's to read; [`Error::Invalid`] for an empty
-    /// window.
+    /// [`Error::Invalid`] for an empty window.
     #[instrument(name = "google.busy", skip_all, fields(calendars = calendar_ids.len()))]
     pub async fn busy(
         &self,
@@ -80,7 +78,7 @@ impl Calendar {
         calendar_ids: &[String],
         from: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Vec<BusySpan>, Error> {
+    ) -> Result<FreeBusy, Error> {
         busy::busy(&self.hubs, token, calendar_ids, (from, until)).await
     }
 

@@ -18,6 +18,12 @@ const EVENTS_A_PAGE: i32 = 2500;
 /// day for over three years. Empty pages count, of which Google may give some.
 const PAGES: usize = 50;
 
+/// Google gives some dozen characters.
+const LONGEST_TOKEN: usize = 4096;
+
+/// An id has 1024 at most, and that of an occurrence some more.
+const LONGEST_ID: usize = 2000;
+
 /// Only what is read. Descriptions and the data of conferences would make most of a page: 8 kB for an event are usual, and
 /// with 2500 of them the page would be longer than an answer may be.
 /// <https://developers.google.com/workspace/calendar/api/guides/performance#partial>
@@ -49,6 +55,7 @@ pub(super) async fn events(
         if page_token.is_none() {
             let sync_token = page
                 .next_sync_token
+                .filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()))
                 .ok_or_else(|| Error::protocol("a listing without a sync token"))?;
             let zone = page.time_zone.and_then(|zone| zone.parse().ok());
             return Ok(changes(told, zone, SyncToken(sync_token)));
@@ -124,7 +131,9 @@ fn refused(error: Error, sync: &EventSync<'_>, under_way: bool) -> Error {
 /// The event of this id, or none if it no longer stands. Whatever is neither fails the whole: it would be missed, or
 /// taken for free time.
 fn from_api(event: api::Event) -> Result<(String, Option<ListedEvent>), Error> {
-    let Some(id) = event.id.filter(|id| !id.is_empty()) else {
+    let is_id =
+        |id: &String| (1..=LONGEST_ID).contains(&id.len()) && !id.contains(char::is_control);
+    let Some(id) = event.id.filter(is_id) else {
         return Err(Error::protocol("an event without an id"));
     };
     if event.status.as_deref() == Some("cancelled") {

@@ -1,6 +1,6 @@
 //! What we say to Calendar and what it says to us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -34,6 +34,16 @@ pub enum AccessRole {
     FreeBusyReader,
     /// Something that Google has added since.
     Other,
+}
+
+/// What free/busy tells of the calendars that it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreeBusy {
+    /// When they are busy, by calendar and in order; spans of one calendar neither overlap nor touch, but may reach beyond
+    /// the window.
+    pub busy: Vec<BusySpan>,
+    /// Those that are gone, or not this user's to read: of them nothing is told.
+    pub not_found: BTreeSet<String>,
 }
 
 /// A half-open span during which a calendar is busy.

@@ -57,7 +57,11 @@ async fn spans_come_in_order_and_united_by_calendar() {
         .busy(&token(), &asked, at(0), at(24))
         .await
         .unwrap();
-    assert_eq!(spans, [span("a", 1, 3), span("a", 5, 6), span("b", 1, 2)]);
+    assert_eq!(
+        spans.busy,
+        [span("a", 1, 3), span("a", 5, 6), span("b", 1, 2)]
+    );
+    assert!(spans.not_found.is_empty());
     let body = stage.calls(PATH)[0].json();
     assert_eq!(
         body["items"],
@@ -76,7 +80,6 @@ async fn what_could_not_be_read_is_never_free() {
         |reason: &str| json!({ "errors": [{ "domain": "global", "reason": reason }], "busy": [] });
     let fine = || json!({ "busy": [] });
     for calendars in [
-        json!({ "a": fine(), "b": unreadable("notFound") }),
         json!({ "a": fine(), "b": unreadable("internalError") }),
         json!({ "a": fine(), "b": unreadable("somethingNew") }),
         json!({ "a": fine(), "b": {} }),
@@ -93,12 +96,29 @@ async fn what_could_not_be_read_is_never_free() {
         assert!(outcome.is_err(), "{calendars}");
     }
     let (stage, calendar) = calendar(LIMITS).await;
-    stage.on(PATH, [answer(&json!({ "a": unreadable("notFound") }))]);
-    let outcome = calendar.busy(&token(), &ids(&["a"]), at(0), at(24)).await;
-    assert_eq!(outcome, Err(Error::NotFound));
     stage.on(PATH, [refusal(403, "insufficientPermissions")]);
     let outcome = calendar.busy(&token(), &ids(&["a"]), at(0), at(24)).await;
     assert_eq!(outcome, Err(Error::InsufficientScope));
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_not_found_keeps_nothing_from_being_told_of_the_others() {
+    let not_found = json!({ "errors": [{ "domain": "global", "reason": "notFound" }], "busy": [] });
+    let busy = json!({ "busy": [period(1, 2)] });
+    let (stage, calendar) = calendar(LIMITS).await;
+    // It goes while the portions of a long window are asked for.
+    stage.on(
+        PATH,
+        [
+            answer(&json!({ "a": busy, "b": busy, "c": not_found })),
+            answer(&json!({ "a": busy, "b": not_found, "c": not_found })),
+        ],
+    );
+    let asked = ids(&["a", "b", "c"]);
+    let until = at(0) + TimeDelta::days(91);
+    let told = calendar.busy(&token(), &asked, at(0), until).await.unwrap();
+    assert_eq!(told.busy, [span("a", 1, 2)]);
+    assert_eq!(Vec::from_iter(told.not_found), ["b", "c"]);
 }
 
 #[tokio::test]
@@ -114,7 +134,7 @@ async fn long_windows_are_asked_for_in_portions_without_a_gap() {
         .await
         .unwrap();
     assert_eq!(
-        spans,
+        spans.busy,
         [span("a", 2159, 2161)],
         "once, though it came with each portion"
     );
@@ -150,7 +170,7 @@ async fn many_calendars_are_asked_for_fifty_at_a_time() {
         .busy(&token(), &asked, at(0), at(24))
         .await
         .unwrap();
-    assert_eq!(spans.len(), 120);
+    assert_eq!(spans.busy.len(), 120);
     let sizes: Vec<usize> = stage
         .calls(PATH)
         .iter()
@@ -165,6 +185,6 @@ async fn no_window_is_refused_and_no_calendar_costs_nothing() {
     let outcome = calendar.busy(&token(), &ids(&["a"]), at(1), at(1)).await;
     assert!(matches!(outcome, Err(Error::Invalid { .. })));
     let spans = calendar.busy(&token(), &[], at(0), at(1)).await.unwrap();
-    assert!(spans.is_empty());
+    assert!(spans.busy.is_empty());
     assert!(stage.all_calls().is_empty());
 }

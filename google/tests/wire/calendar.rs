@@ -6,7 +6,7 @@ use axum::http::Method;
 use chrono::TimeDelta;
 use google::{
     AccessRole, AccessToken, Attendee, AttendeeResponse, Calendar, Error, EventStatus, EventTime,
-    Limits, NewEvent, event_id,
+    Limits, NewEvent, event_id, lesson_of_event,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -226,6 +226,20 @@ fn event_ids_are_legal_stable_and_apart() {
     assert_eq!(id, event_id(lesson, 0));
     assert_ne!(id, event_id(lesson, 1));
     assert_ne!(id, event_id(Uuid::nil(), 0));
+    assert_eq!(lesson_of_event(&id), Some(lesson));
+    for other in [
+        "",
+        "abcde",
+        &id[..35],
+        &format!("{id}0"),
+        &format!("{id}_20260302T090000Z"),
+        &id.to_uppercase(),
+        &format!("{}-000", &id[..32]),
+        &format!("{}+001", &id[..32]),
+        &format!("é{}", &id[2..]),
+    ] {
+        assert_eq!(lesson_of_event(other), None, "{other}");
+    }
     let id = event_id(Uuid::max(), u16::MAX);
     assert!(id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v')));
 }

@@ -85,7 +85,7 @@ impl Tutor {
         let (from, until) = self.window();
         let ids = [TUTOR.to_owned()];
         let busy = self.calendar.busy(&self.token, &ids, from, until);
-        busy.await.unwrap()
+        busy.await.unwrap().busy
     }
 
     /// Makes an event as another application would.

@@ -1,0 +1,160 @@
+//! The events of one calendar, kept in step with Google by a sync token.
+
+use super::super::{CalendarId, LessonId, lesson_event::MARK};
+use crate::store::{
+    self,
+    calendar::Blocking,
+    calendar_event::{BlockingEvent, Synced},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use google::{EventChanges, EventSync, ListedEvent, SyncToken, lesson_of_event};
+use scheduling::interval::Span;
+use sea_orm::{ConnectionTrait, DbErr};
+use std::collections::HashMap;
+
+/// Events are read so far beyond the window, which moves on all the time: what has long been in the calendar, and comes
+/// into the window, no increment tells.
+const BEYOND: TimeDelta = TimeDelta::days(7);
+
+/// What Google told of the events of a calendar.
+pub(super) struct Told {
+    pub(super) calendar: CalendarId,
+    /// The token that was known when it was asked.
+    known: Option<String>,
+    /// Whether it told of all events, and not only of what has changed since.
+    is_all: bool,
+    changes: EventChanges,
+    zone: Tz,
+    until: DateTime<Utc>,
+}
+
+/// Asks `list` what has changed, or for all events where that is not to be known. None where no days can be told, since
+/// the calendar's zone is none that we know.
+pub(super) async fn read<F>(
+    calendar: &Blocking,
+    window: Span,
+    list: impl Fn(Listing) -> F,
+) -> Result<Option<Told>, google::Error>
+where
+    F: Future<Output = Result<EventChanges, google::Error>>,
+{
+    let known = calendar.synced.as_ref().map(|it| it.sync_token.clone());
+    let synced = calendar.synced.as_ref();
+    if let Some(synced) = synced.filter(|it| it.until >= window.end()) {
+        let token = SyncToken(synced.sync_token.clone());
+        match list(Listing::Increment(token)).await {
+            Ok(changes) => {
+                let zone = changes.time_zone;
+                if let Some(zone) = zone.filter(|zone| zone.name() == synced.time_zone) {
+                    return Ok(Some(Told {
+                        calendar: calendar.id,
+                        known,
+                        is_all: false,
+                        changes,
+                        zone,
+                        until: synced.until,
+                    }));
+                }
+            }
+            Err(google::Error::FullSyncRequired) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let until = window.end() + BEYOND;
+    let changes = list(Listing::All(window.start(), until)).await?;
+    Ok(changes.time_zone.map(|zone| Told {
+        calendar: calendar.id,
+        known,
+        is_all: true,
+        changes,
+        zone,
+        until,
+    }))
+}
+
+/// What to ask for.
+#[derive(Clone)]
+pub(super) enum Listing {
+    All(DateTime<Utc>, DateTime<Utc>),
+    Increment(SyncToken),
+}
+
+impl Listing {
+    pub(super) fn sync(&self) -> EventSync<'_> {
+        match self {
+            Self::All(from, until) => EventSync::Full {
+                from: *from,
+                until: *until,
+            },
+            Self::Increment(token) => EventSync::Incremental(token),
+        }
+    }
+}
+
+impl Told {
+    /// Whether nobody else has stored what Google told since this was asked for. If so, it is not known which is newer.
+    pub(super) fn is_next_to(&self, tokens: &HashMap<CalendarId, String>) -> bool {
+        tokens.get(&self.calendar) == self.known.as_ref()
+    }
+
+    /// Stores what ends after `from`.
+    pub(super) async fn store(
+        &self,
+        txn: &impl ConnectionTrait,
+        from: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        if self.is_all {
+            store::calendar_event::forget(txn, self.calendar).await?;
+        } else {
+            self.drop_outdated(txn).await?;
+        }
+        let synced = Synced {
+            sync_token: self.changes.sync_token.0.clone(),
+            time_zone: self.zone.name().to_owned(),
+            until: self.until,
+        };
+        store::calendar_event::note_synced(txn, self.calendar, &synced).await?;
+        let events = self.changes.events.iter();
+        let events = events.filter_map(|event| blocking(event, self.zone));
+        let is_in_window =
+            |it: &BlockingEvent| it.span.start() < self.until && it.span.end() > from;
+        let events: Vec<_> = events.filter(is_in_window).collect();
+        store::calendar_event::insert(txn, self.calendar, &events).await
+    }
+
+    async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let outdated = self.changes.outdated();
+        let told = self.changes.events.iter().map(|event| event.id.as_str());
+        let ids: Vec<_> = outdated
+            .ids
+            .into_iter()
+            .chain(told)
+            .map(str::to_owned)
+            .collect();
+        let repeated: Vec<_> = outdated.repeated.into_iter().map(str::to_owned).collect();
+        if ids.is_empty() && repeated.is_empty() {
+            return Ok(());
+        }
+        store::calendar_event::delete(txn, self.calendar, ids, repeated).await
+    }
+}
+
+fn blocking(event: &ListedEvent, zone: Tz) -> Option<BlockingEvent> {
+    let time = event.span(zone);
+    let span = Span::new(time.start, time.end).filter(|_| event.blocks())?;
+    Some(BlockingEvent {
+        google_id: event.id.clone(),
+        recurring_event_id: event.recurring_event_id.clone(),
+        span,
+        lesson_id: lesson(event),
+    })
+}
+
+/// The lesson of which it is our event, by its id and by what is written on it: a copy has another id, and an event with
+/// an id like ours need not be of us.
+fn lesson(event: &ListedEvent) -> Option<LessonId> {
+    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
+    let lesson = lesson_of_event(id)?;
+    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
+}
