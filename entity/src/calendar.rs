@@ -33,6 +33,8 @@ pub struct Model {
     pub is_primary: bool,
     /// Whether what is in it is busy time of the tutor.
     pub blocks: bool,
+    /// Whether lessons are put into it; where that is so of none, the primary one receives them.
+    pub receives_lessons: bool,
     /// Since when Google has listed it, and not told when it is busy; none where it does, or was not asked.
     pub unreadable_since: Option<DateTimeUtc>,
 }

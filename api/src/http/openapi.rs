@@ -44,7 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `unknown_provider`, `not_allowed`, `not_a_challenge`, `invalid_grant`, `not_a_language`, `not_an_email`, `not_a_local_path`, `not_after_from`, `not_after_start`, `not_ahead`, `not_whole_minutes`, `not_before_start`, `more_than_capacity`, `needs_deadline`, `needs_minimum`, `out_of_order`, `needs_policy`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
-            `not_a_divisor`, `span_or_dates`, `some_or_all`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `unknown_booking`, `group_lesson`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_a_calendar`, \
+            `not_a_divisor`, `span_or_dates`, `some_or_all`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `unknown_booking`, `group_lesson`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_own_calendar`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `malformed`, `unsupported`, `unbounded`, `beyond_two_years`, `ends_before_start`, `not_on_rule`, `skipped`, `skip_or_times`, `lesson_or_wish`, `needs_occurrence`, `unknown_occurrence`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",

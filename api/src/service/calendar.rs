@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use google::{CalendarEntry, scope};
 use sea_orm::DatabaseTransaction;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -49,6 +49,28 @@ pub struct Calendars {
     pub items: Vec<Calendar>,
 }
 
+impl Calendars {
+    /// The calendar that receives lessons: the one that was chosen to, as long as it is the user's own, or else the
+    /// primary one.
+    pub fn receiving(&self) -> Option<CalendarId> {
+        let chosen = |it: &&Calendar| it.receives_lessons && it.access_role == AccessRole::Owner;
+        let primary = |it: &&Calendar| it.is_primary;
+        let calendars = self.items.iter();
+        let receiving = calendars.clone().find(chosen);
+        receiving
+            .or(calendars.clone().find(primary))
+            .map(|it| it.id)
+    }
+}
+
+/// What a tutor chooses of their calendars.
+pub struct Choice {
+    /// Those that block.
+    pub blocking: Vec<CalendarId>,
+    /// The one that receives lessons; none: the primary one.
+    pub receiving: Option<CalendarId>,
+}
+
 /// The calendars of a user; none where nothing is connected.
 pub async fn list(app: &App, user_id: UserId) -> Result<Calendars, Error> {
     let Some(grant) = store::google_grant::of_user(&app.db, user_id).await? else {
@@ -63,28 +85,30 @@ pub async fn list(app: &App, user_id: UserId) -> Result<Calendars, Error> {
     })
 }
 
-/// Lets these calendars of a tutor block, and no others, if the choice is still at `version`; all of them then. Busy time
-/// that is known stays until it is read anew, which is asked for at once.
+/// Lets these calendars of a tutor block, and no others, and this one receive lessons, if the choice is still at `version`;
+/// all of them then. Busy time that is known stays until it is read anew, which is asked for at once. Events of lessons stay
+/// in the calendar in which they are.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for who is no tutor; [`Error::Conflict`] where nothing is connected, or it is not known which
-/// calendars there are; [`Error::Invalid`] naming those that are not there.
-pub async fn replace_blocking(
+/// calendars there are; [`Error::Invalid`] naming those that are not there, or are not the tutor's own and can't receive
+/// lessons.
+pub async fn replace_choice(
     app: &App,
     holder: &Holder,
     version: i32,
-    blocking: &[CalendarId],
+    choice: &Choice,
     dry_run: bool,
 ) -> Result<Calendars, Error> {
     let Some(tutor_id) = holder.tutor_id else {
         return Err(Error::Forbidden {
             code: "not_a_tutor",
-            detail: "Only tutors choose which calendars block.".into(),
+            detail: "Only tutors choose what their calendars are for.".into(),
         });
     };
     let people = (holder.user_id, tutor_id);
     let chosen = transaction!(app.db, dry_run, |txn| {
-        choose(txn, people, version, blocking, app.clock.now()).await
+        choose(txn, people, version, choice, app.clock.now()).await
     })?;
     if !dry_run {
         app.work_enqueued.notify_one();
@@ -96,7 +120,7 @@ async fn choose(
     txn: &DatabaseTransaction,
     (user_id, tutor_id): (UserId, TutorId),
     version: i32,
-    blocking: &[CalendarId],
+    choice: &Choice,
     now: DateTime<Utc>,
 ) -> Result<Calendars, Error> {
     let Some(grant) = store::google_grant::of_user(txn, user_id).await? else {
@@ -110,8 +134,9 @@ async fn choose(
     if !store::calendar::begin_edit(txn, user_id, version).await? {
         return Err(Error::PreconditionFailed);
     }
-    check_known(&store::calendar::of_user(txn, user_id).await?, blocking)?;
-    store::calendar::choose_blocking(txn, user_id, blocking).await?;
+    choice.check(&store::calendar::of_user(txn, user_id).await?)?;
+    store::calendar::choose_blocking(txn, user_id, &choice.blocking).await?;
+    store::calendar::choose_receiving(txn, user_id, choice.receiving).await?;
     store::job::enqueue(txn, Work::ReadBusyTime(tutor_id), now).await?;
     Ok(Calendars {
         version: version + 1,
@@ -120,20 +145,31 @@ async fn choose(
     })
 }
 
-fn check_known(known: &[Calendar], wanted: &[CalendarId]) -> Result<(), Error> {
-    let known: HashSet<_> = known.iter().map(|calendar| calendar.id.0).collect();
-    let unknown = wanted.iter().enumerate();
-    let unknown = unknown.filter(|(_, id)| !known.contains(&id.0));
-    let errors: Vec<_> = unknown
-        .map(|(at, _)| {
-            let field = format!("blocking[{at}]");
-            FieldError::new(field, "unknown_calendar", "there is no such calendar")
-        })
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Invalid(errors))
+impl Choice {
+    fn check(&self, known: &[Calendar]) -> Result<(), Error> {
+        let known: HashMap<_, _> = known.iter().map(|it| (it.id, it.access_role)).collect();
+        let unknown =
+            |field| FieldError::new(field, "unknown_calendar", "there is no such calendar");
+        let blocking = self.blocking.iter().enumerate();
+        let blocking = blocking.filter(|(_, id)| !known.contains_key(id));
+        let mut errors: Vec<_> = blocking
+            .map(|(at, _)| unknown(format!("blocking[{at}]")))
+            .collect();
+        let field = || "receiving".to_owned();
+        match self.receiving.map(|id| known.get(&id)) {
+            None | Some(Some(AccessRole::Owner)) => {}
+            Some(None) => errors.push(unknown(field())),
+            Some(Some(_)) => errors.push(FieldError::new(
+                field(),
+                "not_own_calendar",
+                "only a calendar that you own can receive lessons",
+            )),
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(errors))
+        }
     }
 }
 

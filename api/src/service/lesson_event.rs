@@ -14,16 +14,17 @@ use super::{
 use crate::{
     app::{App, Google},
     error::Error,
-    store::{self, job::Work, lesson::ForCalendar},
+    store::{
+        self,
+        job::Work,
+        lesson::{ForCalendar, PRIMARY_CALENDAR},
+    },
 };
 use ::entity::{id::GrantId, lesson::LessonStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 use google::{Attendee, Event, EventStatus, NewEvent, event_id};
 use scheduling::interval::Span;
 use std::collections::BTreeMap;
-
-/// The calendar that receives lessons.
-const CALENDAR: &str = "primary";
 
 /// The private extended property that marks an event as ours.
 pub(super) const MARK: &str = "tutoringSchedulerLesson";
@@ -120,6 +121,7 @@ async fn insert(
     grant: GrantId,
     lesson: &ForCalendar,
 ) -> Result<Outcome, Failure> {
+    let calendar = lesson.calendar();
     let first = lesson.calendar_event_attempt;
     let mut asked_before = lesson.calendar_event_asked_at;
     for attempt in first..first.saturating_add(MOST_IDS) {
@@ -128,22 +130,27 @@ async fn insert(
         let open_since = asked_before.unwrap_or(now);
         // Before it is sent: of an insert that was cut off nobody else would know.
         note_span(app, grant, lesson).await?;
-        store::lesson::note_event_asked(&app.db, lesson.id, Some(now)).await?;
+        store::lesson::note_event_asked(&app.db, lesson.id, calendar, Some(now)).await?;
         let inserted = with_token(app, google, grant, |token| async move {
-            google.calendar.insert_event(&token, CALENDAR, event).await
+            google.calendar.insert_event(&token, calendar, event).await
         })
         .await;
         let found = match inserted {
             Ok(event) => Found::Ours(Box::new(event)),
             Err(google::Error::Duplicate) => {
                 // This insert was answered; what is open is older.
-                store::lesson::note_event_asked(&app.db, lesson.id, Some(open_since)).await?;
-                look(app, google, grant, &event.id, lesson.id).await?
+                let id = lesson.id;
+                store::lesson::note_event_asked(&app.db, id, calendar, Some(open_since)).await?;
+                look(app, google, grant, (calendar, &event.id), id).await?
+            }
+            Err(google::Error::NotFound) if calendar != PRIMARY_CALENDAR => {
+                return without_calendar(app, grant, lesson, calendar).await;
             }
             Err(error) => {
                 // What was answered is not open; an earlier insert may be.
                 if !error.leaves_open() {
-                    store::lesson::note_event_asked(&app.db, lesson.id, asked_before).await?;
+                    let id = lesson.id;
+                    store::lesson::note_event_asked(&app.db, id, calendar, asked_before).await?;
                 }
                 return Err(error.into());
             }
@@ -174,6 +181,20 @@ async fn insert(
     ))))
 }
 
+/// There is no such calendar any more: the primary one receives lessons then.
+async fn without_calendar(
+    app: &App,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    calendar: &str,
+) -> Result<Outcome, Failure> {
+    tracing::warn!(lesson = %lesson.id, "the calendar that receives lessons is gone");
+    store::calendar::receives_no_more(&app.db, grant, calendar).await?;
+    let (attempt, now) = (lesson.calendar_event_attempt, app.clock.now());
+    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
+    Ok(Outcome::Again(TimeDelta::zero()))
+}
+
 /// Makes the event that is known say what the lesson says.
 async fn update(
     app: &App,
@@ -182,7 +203,8 @@ async fn update(
     lesson: &ForCalendar,
     event_id: &str,
 ) -> Result<Outcome, Failure> {
-    let attempt = match look(app, google, grant, event_id, lesson.id).await? {
+    let at = (lesson.calendar(), event_id);
+    let attempt = match look(app, google, grant, at, lesson.id).await? {
         Found::Ours(event) => {
             return bring_in_line(app, google, grant, lesson.id, &event).await;
         }
@@ -217,9 +239,12 @@ async fn bring_in_line(
     if differs {
         note_span(app, grant, &lesson).await?;
         let wanted = &content(&lesson, event.id.clone())?;
+        let calendar = lesson.calendar();
         with_token(app, google, grant, |token| async move {
-            let calendar = &google.calendar;
-            calendar.change_event(&token, CALENDAR, event, wanted).await
+            google
+                .calendar
+                .change_event(&token, calendar, event, wanted)
+                .await
         })
         .await
         .map_err(|error| match error {
@@ -262,11 +287,11 @@ async fn look(
     app: &App,
     google: &Google,
     grant: GrantId,
-    id: &str,
+    (calendar, id): (&str, &str),
     lesson: LessonId,
 ) -> Result<Found, google::Error> {
     let event = with_token(app, google, grant, |token| async move {
-        google.calendar.event(&token, CALENDAR, id).await
+        google.calendar.event(&token, calendar, id).await
     })
     .await;
     let event = match event {
@@ -292,13 +317,13 @@ async fn delete(
     lesson: &ForCalendar,
 ) -> Result<Outcome, Failure> {
     let now = app.clock.now();
-    let attempt = lesson.calendar_event_attempt;
+    let (calendar, attempt) = (lesson.calendar(), lesson.calendar_event_attempt);
     if let Some(id) = &lesson.calendar_event_id {
-        remove(app, google, grant, id).await?;
+        remove(app, google, grant, (calendar, id)).await?;
     } else {
         let id = event_id_of(lesson, attempt)?;
-        match look(app, google, grant, &id, lesson.id).await? {
-            Found::Ours(event) => remove(app, google, grant, &event.id).await?,
+        match look(app, google, grant, (calendar, &id), lesson.id).await? {
+            Found::Ours(event) => remove(app, google, grant, (calendar, &event.id)).await?,
             Found::Nothing
                 if lesson
                     .calendar_event_asked_at
@@ -316,9 +341,14 @@ async fn delete(
     Ok(Outcome::Done)
 }
 
-async fn remove(app: &App, google: &Google, grant: GrantId, id: &str) -> Result<(), google::Error> {
+async fn remove(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    (calendar, id): (&str, &str),
+) -> Result<(), google::Error> {
     let deleted = with_token(app, google, grant, |token| async move {
-        google.calendar.delete_event(&token, CALENDAR, id).await
+        google.calendar.delete_event(&token, calendar, id).await
     })
     .await;
     match deleted {

@@ -194,6 +194,7 @@ pub async fn replace(
         access_role: Set(one.access_role),
         is_primary: Set(one.is_primary),
         blocks: Set(one.is_primary),
+        receives_lessons: Set(false),
         unreadable_since: Set(None),
     });
     let googles = [
@@ -252,6 +253,45 @@ pub async fn choose_blocking(
         Postgres,
         r#"DELETE FROM calendar_syncs
            WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id} AND NOT blocks)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets this calendar of a user receive lessons, and no other; none: the primary one.
+pub async fn choose_receiving(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    receiving: Option<CalendarId>,
+) -> Result<(), DbErr> {
+    let receiving = receiving.map(|id| id.0);
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE calendars SET receives_lessons = false
+           WHERE user_id = {user_id} AND receives_lessons AND id IS DISTINCT FROM {receiving}"#
+    ))
+    .await?;
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE calendars SET receives_lessons = true
+           WHERE user_id = {user_id} AND NOT receives_lessons AND id = {receiving}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets the calendar that Google calls so, and does not find, receive no more lessons.
+pub async fn receives_no_more(
+    db: &impl ConnectionTrait,
+    grant: GrantId,
+    google_id: &str,
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"WITH moved AS (
+               UPDATE google_grants SET calendars_version = calendars_version + 1 WHERE id = {grant} RETURNING user_id)
+           UPDATE calendars SET receives_lessons = false FROM moved
+           WHERE calendars.user_id = moved.user_id AND google_id = {google_id} AND receives_lessons"#
     ))
     .await
     .map(|_| ())

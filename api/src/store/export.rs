@@ -132,7 +132,7 @@ pub const LISTS: [(&str, &str); 26] = [
     ),
     (
         "google_calendars",
-        "SELECT id, google_id, summary, time_zone, access_role, is_primary, blocks, unreadable_since
+        "SELECT id, google_id, summary, time_zone, access_role, is_primary, blocks, receives_lessons, unreadable_since
          FROM calendars WHERE user_id = $1 ORDER BY is_primary DESC, summary, id",
     ),
     (

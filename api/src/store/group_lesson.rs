@@ -61,6 +61,7 @@ pub async fn insert(
         description: Set(new.description),
         version: Set(1),
         calendar_event_id: Set(None),
+        calendar_event_calendar: Set(None),
         calendar_event_attempt: Set(0),
         calendar_event_asked_at: Set(None),
         calendar_revision: Set(1),

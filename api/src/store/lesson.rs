@@ -152,6 +152,9 @@ pub async fn cancel_all_if_empty(
     .map(|_| ())
 }
 
+/// What Google lets one call the primary calendar.
+pub const PRIMARY_CALENDAR: &str = "primary";
+
 /// A lesson with all that its event in the calendar is made of.
 #[derive(Debug, FromQueryResult)]
 pub struct ForCalendar {
@@ -164,6 +167,7 @@ pub struct ForCalendar {
     pub ends_at: DateTime<Utc>,
     pub status: LessonStatus,
     pub calendar_event_id: Option<String>,
+    pub calendar_event_calendar: Option<String>,
     pub calendar_event_attempt: i16,
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
@@ -177,6 +181,20 @@ pub struct ForCalendar {
     pub attendee_emails: Vec<String>,
     /// The grant by which the tutor's calendar can be reached.
     pub grant_id: Option<GrantId>,
+    /// The calendar that receives lessons; none: the primary one.
+    pub receiving_calendar: Option<String>,
+}
+
+impl ForCalendar {
+    /// What Google calls the calendar in which the event stands, or may stand; where it does not, the one that receives
+    /// lessons.
+    pub fn calendar(&self) -> &str {
+        let is_somewhere =
+            self.calendar_event_id.is_some() || self.calendar_event_asked_at.is_some();
+        let receiving = self.receiving_calendar.as_ref().filter(|_| !is_somewhere);
+        let calendar = self.calendar_event_calendar.as_ref().or(receiving);
+        calendar.map_or(PRIMARY_CALENDAR, String::as_str)
+    }
 }
 
 pub async fn for_calendar(
@@ -186,13 +204,14 @@ pub async fn for_calendar(
     ForCalendar::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
-                  subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id,
+                  subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id, calendar_event_calendar,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
-                  google_grants.id AS grant_id, title, capacity, student_names, attendee_names, attendee_emails
+                  google_grants.id AS grant_id, calendars.google_id AS receiving_calendar, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
            LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id AND state = 'live'
+           LEFT JOIN calendars ON calendars.user_id = google_grants.user_id AND receives_lessons AND access_role = 'owner'
            CROSS JOIN LATERAL (
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
                       coalesce(array_agg(users.name ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_names,
@@ -205,15 +224,17 @@ pub async fn for_calendar(
     .await
 }
 
-/// Notes when Google was last asked, or is about to be, to make the event with an outcome that is open.
+/// Notes when Google was last asked, or is about to be, to make the event in this calendar with an outcome that is open.
 pub async fn note_event_asked(
     db: &impl ConnectionTrait,
     id: LessonId,
+    calendar: &str,
     asked_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbErr> {
     lesson::Entity::update_many()
         .set(lesson::ActiveModel {
             calendar_event_asked_at: Set(asked_at),
+            calendar_event_calendar: Set(Some(calendar.to_owned())),
             ..Default::default()
         })
         .filter(lesson::COLUMN.id.eq(id))
@@ -253,7 +274,7 @@ pub async fn note_no_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_id = NULL, calendar_event_revision = NULL,
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = NULL, calendar_event_revision = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)

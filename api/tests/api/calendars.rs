@@ -569,7 +569,7 @@ async fn the_trail_tells_of_the_choice_and_nothing_of_a_private_life() {
     let world = World::new().await;
     let admin = world.test.admin("Ada").await;
     world.choose(&["Family"]).await.expect(200);
-    let path = "/v1/audit-entries?operation=replace_blocking_calendars";
+    let path = "/v1/audit-entries?operation=replace_calendar_choice";
     let entries = admin.get(path).await.expect(200);
     let entries = entries["items"].as_array().unwrap();
     let family = world.named("Family").await["id"].clone();
@@ -579,4 +579,146 @@ async fn the_trail_tells_of_the_choice_and_nothing_of_a_private_life() {
     assert_eq!(entries[0]["actor"]["id"], world.tutor.person.id().await);
     let told = "SELECT count(*) FROM audit_entries WHERE table_name = 'calendars' AND concat(before, after) ~ 'Family|group.calendar'";
     assert_eq!(world.test.count(told).await, 0);
+}
+
+/// Which calendar receives lessons, by its name.
+async fn receiving(world: &World) -> String {
+    let list = world.list().await;
+    let items = list["items"].as_array().unwrap().iter();
+    let mut receiving = items.filter(|it| it["receives_lessons"] == true);
+    let found = receiving.next().unwrap()["summary"].as_str().unwrap();
+    assert!(receiving.next().is_none(), "{list:#}");
+    found.to_owned()
+}
+
+impl World {
+    /// Lets the calendar of this name receive lessons, and the main one block.
+    async fn receive(&self, name: &str) -> Answer {
+        let blocking = [self.named(&self.tutor.email).await["id"].clone()];
+        let receiving = self.named(name).await["id"].clone();
+        self.put(&json!({"blocking": blocking, "receiving": receiving}))
+            .await
+    }
+
+    /// Books an hour, and lets the calendar follow; where to find the booking.
+    async fn book(&self, start: &str) -> String {
+        let student = self.test.student("Sam").await;
+        let lesson = self.tutor.lesson(start, 60);
+        let booked = student.post("/v1/bookings", &lesson).await;
+        let booking = booked.headers["location"].to_str().unwrap().to_owned();
+        booked.expect(201);
+        self.test.run_jobs().await;
+        booking
+    }
+
+    /// When the events in the main calendar and in the family's start.
+    fn starts(&self) -> [Vec<String>; 2] {
+        [&self.tutor.email, &self.family].map(|calendar| {
+            let events = self.test.google.events(calendar);
+            let start = |event: &Value| at(event["start"]["dateTime"].as_str().unwrap());
+            let mut starts: Vec<_> = events.iter().map(start).collect();
+            starts.sort();
+            let texts = starts.iter().map(|it| it.format("%FT%TZ").to_string());
+            texts.collect()
+        })
+    }
+}
+
+#[tokio::test]
+async fn lessons_go_into_the_calendar_that_receives_them_and_stay_there() {
+    let world = World::new().await;
+    assert_eq!(receiving(&world).await, world.tutor.email);
+    world.receive("Family").await.expect(200);
+    assert_eq!(receiving(&world).await, "Family");
+    let first = world.book(MORNING).await;
+    assert_eq!(world.starts(), [vec![], vec![MORNING.to_owned()]]);
+    world.read_anew().await;
+
+    // What is there already follows there, what comes goes elsewhere.
+    world.receive(&world.tutor.email).await.expect(200);
+    let second = world.book(NOON).await;
+    let student = world.test.student("Sam").await;
+    let moved = json!({"start": AFTERNOON, "end": "2027-03-02T15:00:00Z"});
+    let path = format!("{first}/reschedule");
+    student.post(&path, &moved).await.expect(200);
+    world.test.run_jobs().await;
+    let [noon, afternoon] = [NOON, AFTERNOON].map(str::to_owned);
+    assert_eq!(world.starts(), [vec![noon], vec![afternoon]]);
+    for booking in [first, second] {
+        let path = format!("{booking}/cancel");
+        student.post(&path, &json!({})).await.expect(200);
+    }
+    world.test.run_jobs().await;
+    assert_eq!(world.starts(), [vec![], vec![]] as [Vec<String>; 2]);
+}
+
+#[tokio::test]
+async fn an_event_that_the_tutor_deleted_is_made_anew_where_lessons_go_now() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    let booking = world.book(MORNING).await;
+    let google = &world.test.google;
+    let event = google.events(&world.family)[0]["id"].clone();
+    google.delete_event(&world.family, event.as_str().unwrap());
+    world.receive(&world.tutor.email).await.expect(200);
+    let student = world.test.student("Sam").await;
+    let moved = json!({"start": NOON, "end": "2027-03-02T12:00:00Z"});
+    let path = format!("{booking}/reschedule");
+    student.post(&path, &moved).await.expect(200);
+    world.test.run_jobs().await;
+    assert_eq!(world.starts(), [vec![NOON.to_owned()], vec![]]);
+}
+
+#[tokio::test]
+async fn where_the_receiving_calendar_is_gone_the_main_one_receives() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    world.test.google.delete_calendar(&world.family);
+    world.book(MORNING).await;
+    assert_eq!(world.starts()[0], [MORNING]);
+    assert_eq!(receiving(&world).await, world.tutor.email);
+    assert_eq!(world.connection().await["failing_since"], json!(null));
+}
+
+#[tokio::test]
+async fn a_lesson_in_another_calendar_is_found_there_when_the_account_is_connected_again() {
+    let mut world = World::new().await;
+    let main = world.tutor.email.clone();
+    world.receive("Family").await.expect(200);
+    world.book(MORNING).await;
+    let gone = world.tutor.person.delete("/v1/calendar/connection").await;
+    gone.expect(204);
+    world.connect(&main, Consent::All).await;
+    world.test.run_jobs().await;
+    assert_eq!(world.starts(), [vec![], vec![MORNING.to_owned()]]);
+
+    // Another account has no such calendar.
+    world.test.add_account("Fred");
+    let fred = email("Fred");
+    world.connect(&fred, Consent::All).await;
+    world.test.run_jobs().await;
+    let events = world.test.google.events(&fred);
+    assert_eq!(events.len(), 1);
+    assert_eq!(world.connection().await["failing_since"], json!(null));
+    let waiting = "SELECT count(*) FROM jobs WHERE kind = 'sync_lesson_event'";
+    assert_eq!(world.test.count(waiting).await, 0);
+}
+
+#[tokio::test]
+async fn only_a_calendar_of_ones_own_receives_lessons() {
+    let mut world = World::before_connecting().await;
+    world.test.add_account("Fred");
+    let (main, fred) = (world.tutor.email.clone(), email("Fred"));
+    world.test.google.share_calendar(&fred, &main, "writer");
+    world.connect(&main, Consent::All).await;
+    world.test.run_jobs().await;
+    let others = world.named(&fred).await["id"].clone();
+    let unknown = json!(uuid::Uuid::now_v7());
+    for (id, code) in [(others, "not_own_calendar"), (unknown, "unknown_calendar")] {
+        let refused = world.put(&json!({"blocking": [], "receiving": id})).await;
+        let problem = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["field"], "receiving");
+        assert_eq!(problem["errors"][0]["code"], code);
+    }
+    assert_eq!(receiving(&world).await, main);
 }

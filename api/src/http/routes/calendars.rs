@@ -1,4 +1,4 @@
-//! The calendars of the signed-in tutor's Google account, and which of them block.
+//! The calendars of the signed-in tutor's Google account, and what they are for.
 
 use crate::{
     app::App,
@@ -12,7 +12,7 @@ use crate::{
     },
     service::{
         CalendarId,
-        calendar::{self, AccessRole, MOST_BLOCKING},
+        calendar::{self, AccessRole, Choice, MOST_BLOCKING},
     },
 };
 use axum::{
@@ -32,7 +32,7 @@ pub struct GoogleCalendar {
     /// What the owner of the account calls it, cut after 200 characters. May be empty.
     #[schema(max_length = 200, example = "Family")]
     summary: String,
-    /// Whether it is the account's main calendar, which receives the lessons.
+    /// Whether it is the account's main calendar.
     primary: bool,
     access_role: CalendarAccess,
     /// IANA name; null where it has none that is known here.
@@ -40,6 +40,8 @@ pub struct GoogleCalendar {
     time_zone: Option<String>,
     /// Whether what is in it blocks the tutor's time.
     blocks: bool,
+    /// Whether lessons are put into it. The main one, if no other was chosen.
+    receives_lessons: bool,
     /// Since when Google lists it and does not tell when it is busy, so that it can't block; null where it does. It is
     /// tried again hourly.
     #[schema(required)]
@@ -83,6 +85,7 @@ pub struct GoogleCalendarList {
 
 impl From<calendar::Calendars> for GoogleCalendarList {
     fn from(calendars: calendar::Calendars) -> Self {
+        let receiving = calendars.receiving();
         let items = calendars.items.into_iter().map(|calendar| GoogleCalendar {
             id: calendar.id.0,
             summary: calendar.summary,
@@ -90,6 +93,7 @@ impl From<calendar::Calendars> for GoogleCalendarList {
             access_role: calendar.access_role.into(),
             time_zone: calendar.time_zone,
             blocks: calendar.blocks,
+            receives_lessons: receiving == Some(calendar.id),
             unreadable_since: calendar.unreadable_since,
         });
         Self {
@@ -101,7 +105,7 @@ impl From<calendar::Calendars> for GoogleCalendarList {
 
 /// List my calendars.
 ///
-/// Those of the connected Google account, with which of them block. There are none while nothing is connected; and none
+/// Those of the connected Google account, with which of them block and which receives lessons. There are none while nothing is connected; and none
 /// until they have been read, which is a matter of seconds after connecting: ask again every second or two until `read_at`
 /// is not null, for half a minute at most. It stays null where `calendar.calendarlist.readonly` was not granted (see
 /// `missing_scopes` of the connection) or Google does not tell them. They are read anew once an hour. A
@@ -120,27 +124,33 @@ pub async fn list(
     Ok((tag, axum::Json(GoogleCalendarList::from(calendars))).into_response())
 }
 
-/// The calendars that are to block.
+/// What calendars are to be for.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BlockingCalendars {
+pub struct CalendarChoice {
     /// Ids of calendars. None at all: nothing in Google blocks.
     #[garde(custom(validate::items(0, MOST_BLOCKING)), custom(validate::distinct))]
     #[schema(max_items = 50)]
     blocking: Vec<Uuid>,
+    /// Id of the calendar that is to receive lessons, which has to be your own (`access_role`: `owner`). Null, or left out:
+    /// the main one.
+    #[garde(skip)]
+    receiving: Option<Uuid>,
 }
 
-/// Replace which of my calendars block.
+/// Replace what my calendars are for.
 ///
-/// For tutors. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
+/// For tutors: which of them block, and which receives lessons. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
 /// chosen. Busy time is read anew at once, usually within seconds; until Google has answered, what was read last goes on to
 /// block, of calendars too that are no longer chosen, and what was not read blocks nothing: `busy_read_at` of the
-/// connection tells. The choice stays when the same account is connected again with all it was asked for, and goes with
+/// connection tells. Lessons that are booked from now on go into the calendar that receives them, whether it blocks or not;
+/// events that stand already stay where they are. If Google says later that there is no such calendar, the main one receives
+/// lessons again. The choice stays when the same account is connected again with all it was asked for, and goes with
 /// another account, or when the calendar is disconnected.
-#[utoipa::path(put, path = "/v1/calendar/calendars", tag = "calendar", operation_id = "replace_blocking_calendars",
+#[utoipa::path(put, path = "/v1/calendar/calendars", tag = "calendar", operation_id = "replace_calendar_choice",
     security(("session" = [])),
     params(("If-Match" = String, Header, description = "The ETag of what was read."), DryRun),
-    request_body = BlockingCalendars,
+    request_body = CalendarChoice,
     responses((status = 200, description = "All calendars as they are now.", body = GoogleCalendarList, headers(("ETag" = String))),
         (status = 403, description = "Only tutors choose (`not_a_tutor`); or a page of another site asked for it.",
             body = crate::http::problem::Problem, content_type = "application/problem+json"),
@@ -148,17 +158,20 @@ pub struct BlockingCalendars {
             or for want of the scope (`calendars_not_read`).",
             body = crate::http::problem::Problem, content_type = "application/problem+json"),
         NotSignedIn, BadBody, Precondition, Faults))]
-pub async fn replace_blocking(
+pub async fn replace_choice(
     State(app): State<App>,
     SignedIn(holder): SignedIn,
     if_match: IfMatch,
     Query(DryRun { dry_run }): Query<DryRun>,
-    Json(new): Json<BlockingCalendars>,
+    Json(new): Json<CalendarChoice>,
 ) -> Result<Response, Error> {
     let current = calendar::list(&app, holder.user_id).await?.version;
     let version = if_match.choose(current)?;
-    let blocking: Vec<_> = new.blocking.into_iter().map(CalendarId).collect();
-    let calendars = calendar::replace_blocking(&app, &holder, version, &blocking, dry_run).await?;
+    let choice = Choice {
+        blocking: new.blocking.into_iter().map(CalendarId).collect(),
+        receiving: new.receiving.map(CalendarId),
+    };
+    let calendars = calendar::replace_choice(&app, &holder, version, &choice, dry_run).await?;
     Ok(edited(
         version,
         dry_run,

@@ -132,7 +132,7 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
-        .routes(routes!(calendars::list, calendars::replace_blocking))
+        .routes(routes!(calendars::list, calendars::replace_choice))
         .routes(routes!(frontend_authorizations::authorize_calendar))
         .routes(routes!(frontend_authorizations::redeem_calendar))
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app::{App, Google},
     error::Error,
-    store::{self, calendar::Blocking, google_grant::BusyReadClaim},
+    store::{self, calendar::Blocking, google_grant::BusyReadClaim, lesson::PRIMARY_CALENDAR},
 };
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,9 +19,6 @@ use google::{BusySpan, FreeBusy, scope};
 use scheduling::interval::{Span, subtract, union};
 use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::{BTreeSet, HashSet};
-
-/// The calendar of which busy time is read where it is not known which there are.
-const PRIMARY: &str = "primary";
 
 /// So many calendars are asked about at the same time.
 const AT_A_TIME: usize = 4;
@@ -90,7 +87,7 @@ impl<'a> Question<'a> {
         let choice = store::calendar::choice(db, self.claim.id).await?;
         let choice = choice.ok_or(google::Error::GrantDead)?;
         if !choice.is_listed {
-            let told = self.free_busy(vec![PRIMARY.to_owned()]).await?;
+            let told = self.free_busy(vec![PRIMARY_CALENDAR.to_owned()]).await?;
             if !told.not_found.is_empty() {
                 return Err(google::Error::NotFound.into());
             }

@@ -700,7 +700,7 @@ fn calendar() -> Vec<Row> {
             .sent(Method::POST, redemption()),
         Row::signed_in("disconnect_calendar", "/v1/calendar/connection", 204).with(Method::DELETE),
         Row::signed_in("list_calendars", "/v1/calendar/calendars", 200),
-        Row::signed_in("replace_blocking_calendars", "/v1/calendar/calendars", 403)
+        Row::signed_in("replace_calendar_choice", "/v1/calendar/calendars", 403)
             .but(200, &[Who::Tutor])
             .but(409, &[Who::OtherTutor])
             .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
