@@ -38,7 +38,7 @@ ALTER TABLE lessons DROP calendar_event_calendar;
 ALTER TABLE calendars DROP receives_lessons;
 ";
 
-/// As of migration 58, but for `{more}`.
+/// As of migrations 58 and 72, but for `{more}`.
 const AUDIT_LESSONS: &str = r"
 DO $$
 DECLARE
@@ -46,8 +46,8 @@ DECLARE
     event text;
 BEGIN
     FOREACH event IN ARRAY ARRAY[
-        'audit_insert AFTER INSERT ON lessons FOR EACH ROW WHEN (NEW.capacity > 1) EXECUTE FUNCTION audit_group_lesson',
-        'audit_delete AFTER DELETE ON lessons FOR EACH ROW WHEN (OLD.capacity > 1) EXECUTE FUNCTION audit_group_lesson',
+        'audit_insert AFTER INSERT ON lessons FOR EACH ROW WHEN (NEW.capacity > 1) EXECUTE FUNCTION audit_row',
+        'audit_delete AFTER DELETE ON lessons FOR EACH ROW WHEN (OLD.capacity > 1) EXECUTE FUNCTION audit_row',
         'audit_update AFTER UPDATE ON lessons FOR EACH ROW WHEN (NEW.capacity > 1) EXECUTE FUNCTION audit_update',
         'audit_truncate AFTER TRUNCATE ON lessons FOR EACH STATEMENT EXECUTE FUNCTION audit_truncate'
     ] LOOP

@@ -114,16 +114,20 @@ pub async fn insert(
         return Ok(());
     }
     let google_ids: Vec<_> = events.iter().map(|it| it.google_id.clone()).collect();
+    // No array of a parameter has nulls in it: what there is none of is empty.
     let recurring = events.iter().map(|it| it.recurring_event_id.clone());
-    let recurring: Vec<Option<String>> = recurring.collect();
+    let recurring: Vec<_> = recurring.map(Option::unwrap_or_default).collect();
     let starts: Vec<_> = events.iter().map(|it| it.span.start()).collect();
     let ends: Vec<_> = events.iter().map(|it| it.span.end()).collect();
     let lessons = events.iter().map(|it| it.lesson_id.map(|id| id.0));
-    let lessons: Vec<Option<Uuid>> = lessons.collect();
+    let lessons: Vec<Uuid> = lessons.map(Option::unwrap_or_default).collect();
+    let none = Uuid::nil();
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"INSERT INTO calendar_events (calendar_id, google_id, recurring_event_id, starts_at, ends_at, lesson_id)
-           SELECT {calendar}, told.* FROM unnest({google_ids}::text[], {recurring}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {lessons}::uuid[]) AS told"#
+           SELECT {calendar}, google_id, nullif(recurring_event_id, ''), starts_at, ends_at, nullif(lesson_id, {none})
+           FROM unnest({google_ids}::text[], {recurring}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {lessons}::uuid[])
+               AS told (google_id, recurring_event_id, starts_at, ends_at, lesson_id)"#
     ))
     .await
     .map(|_| ())

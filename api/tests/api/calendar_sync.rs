@@ -223,7 +223,7 @@ async fn what_has_long_been_in_the_calendar_is_known_when_it_comes_near() {
         full += listings.iter().filter(|it| it.contains("timeMin=")).count();
     }
     assert_eq!(world.test.count(spans).await, 1);
-    assert!((4..=5).contains(&full), "{full} full listings in 30 days");
+    assert!((3..=5).contains(&full), "{full} full listings in 30 days");
     let first = "SELECT count(*) FROM calendar_events WHERE starts_at < '2027-03-02'";
     assert_eq!(world.test.count(first).await, 0);
 }

@@ -14,7 +14,7 @@ use crate::{
     store::{self, calendar::Blocking, google_grant::BusyReadClaim, lesson::PRIMARY_CALENDAR},
 };
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use google::{BusySpan, FreeBusy, scope};
 use scheduling::interval::{Span, subtract, union};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -104,14 +104,10 @@ impl<'a> Question<'a> {
     }
 
     async fn ask_about(self, asked: Vec<Blocking>, version: i32) -> Result<Reading, google::Error> {
-        let owned = asked
-            .iter()
-            .filter(|calendar| self.may_read_events(calendar));
-        let told: Vec<_> = stream::iter(owned)
-            .map(|calendar| self.events(calendar))
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await?;
+        let owned = asked.iter().filter(|it| self.may_read_events(it));
+        let listings: Vec<_> = owned.map(|it| self.events(it).boxed()).collect();
+        let told = stream::iter(listings).buffered(AT_A_TIME);
+        let told: Vec<_> = told.try_collect().await?;
         let mut events = Vec::new();
         let mut untold = HashSet::new();
         for told in told {

@@ -20,6 +20,12 @@ use std::{
     process::{Child, Command, Stdio},
     time::Duration,
 };
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// What the server is told.
 #[derive(Clone, Serialize, Deserialize)]
@@ -63,6 +69,7 @@ fn serves_until_killed() {
 
 async fn serve(orders: Orders) {
     secrets::log_everything();
+    log_faults();
     let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true).unwrap();
@@ -91,6 +98,16 @@ async fn serve(orders: Orders) {
     let app = App::new(config, db, Clock::System).unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     server::serve(app, listener, parent_gone()).await.unwrap();
+}
+
+/// Says why a request was answered with a fault of ours, which the one who asked is not told.
+fn log_faults() {
+    let faults = Targets::new().with_target("api::http::problem", LevelFilter::WARN);
+    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Unless everything is logged.
+    let _ = tracing_subscriber::registry()
+        .with(printed.with_filter(faults))
+        .try_init();
 }
 
 /// So that nothing stays behind, whatever becomes of the test.
