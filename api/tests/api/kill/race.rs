@@ -6,7 +6,7 @@ use super::{
 };
 use crate::support::{Answer, Person};
 use futures::future::join_all;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -94,7 +94,8 @@ async fn accept((n, person): (usize, &Person), entry: &Answer, told: &mut Told) 
     let path = entry.headers["location"].to_str().unwrap();
     for _ in 0..OFTEN {
         let seen = person.try_send(person.request(Method::GET, path)).await;
-        if seen.is_ok_and(|seen| seen.expect(200)["status"] == "offered") {
+        if seen.is_ok_and(|seen| seen.status == StatusCode::OK && seen.body["status"] == "offered")
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -171,17 +172,24 @@ async fn until_answered(
     for _ in 0..TRIES {
         let request = person.request(Method::POST, path);
         let request = request.header("idempotency-key", &key).json(body);
-        if let Ok(answer) = person.try_send(request).await {
-            told.replayed += usize::from(answer.headers.contains_key("idempotent-replayed"));
-            told.kept.push(Kept {
-                person: n,
-                path: path.to_owned(),
-                key,
-                request: body.clone(),
-                status: answer.status,
-                answer: answer.body.clone(),
-            });
-            return answer;
+        match person.try_send(request).await {
+            // As good as none: a small machine may be too busy for one in time. It says to wait so long.
+            Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            Ok(answer) => {
+                told.replayed += usize::from(answer.headers.contains_key("idempotent-replayed"));
+                told.kept.push(Kept {
+                    person: n,
+                    path: path.to_owned(),
+                    key,
+                    request: body.clone(),
+                    status: answer.status,
+                    answer: answer.body.clone(),
+                });
+                return answer;
+            }
+            Err(_) => {}
         }
         told.repeated += 1;
     }
