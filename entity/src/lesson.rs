@@ -44,8 +44,7 @@ pub struct Model {
     pub version: i32,
     /// The event that stands in the calendar of the tutor; none when none does.
     pub calendar_event_id: Option<String>,
-    /// What Google calls the calendar in which the event stands, or was last asked to be made; none where that is the
-    /// primary one, or none.
+    /// What Google calls the calendar in which the event stands, or may stand; none: in the primary one, if at all.
     pub calendar_event_calendar: Option<String>,
     /// Counts the event ids that were taken when the event was to be made: the id of a deleted event stays so.
     pub calendar_event_attempt: i16,

@@ -30,7 +30,7 @@ COMMENT ON COLUMN calendars.receives_lessons IS 'whether lessons are put into it
 ALTER TABLE lessons ADD calendar_event_calendar text
     CONSTRAINT lessons_calendar_event_calendar_length CHECK (octet_length(calendar_event_calendar) BETWEEN 1 AND 1000);
 COMMENT ON COLUMN lessons.calendar_event_calendar IS
-    'what Google calls the calendar in which the event stands, or was last asked to be made; null where that is the primary one, or none';
+    'what Google calls the calendar in which the event stands, or may stand; null: in the primary one, if at all';
 ";
 
 const DOWN: &str = r"

@@ -94,7 +94,10 @@ async fn read(
     match ask_and_store(question, tutor_id, list_first).await {
         Ok(()) => Ok(true),
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
-        Err(Failure::Google(google::Error::GrantDead | google::Error::InsufficientScope)) => {
+        Err(Failure::Google(google::Error::GrantDead)) => Ok(false),
+        Err(Failure::Google(google::Error::InsufficientScope))
+            if !calendar::may_know_busy_time(&claim.scopes) =>
+        {
             Ok(false)
         }
         Err(Failure::Google(error)) => {
@@ -105,8 +108,8 @@ async fn read(
     }
 }
 
-/// Where somebody else was faster it is asked once more, from where they left it; if then again somebody is, what is
-/// known is new enough.
+/// Where somebody else was faster, or the choice of calendars another one meanwhile, it is asked once more; if then again it
+/// is so, what is known is new enough.
 async fn ask_and_store(
     question: Question<'_>,
     tutor_id: TutorId,
@@ -122,7 +125,7 @@ async fn ask_and_store(
     Ok(())
 }
 
-/// Stores what was read; whether it was not to be asked for anew.
+/// Stores what was read; whether it could be.
 async fn store(
     question: Question<'_>,
     tutor_id: TutorId,
@@ -142,7 +145,7 @@ async fn store(
         }
         if !store::google_grant::note_busy_read(txn, claim.id, reading.version, read_at).await? {
             // Another account is connected by now, or none; or other calendars block; or what is known is newer.
-            return Ok(true);
+            return Ok(false);
         }
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let busy = reading.store(txn, (window, read_at), &ours).await?;

@@ -188,6 +188,13 @@ pub(super) fn may_list(scopes: &[String]) -> bool {
         .any(|granted| granted == scope::CALENDAR_CALENDARLIST_READONLY)
 }
 
+/// Whether these scopes let us know when the tutor is busy.
+pub(super) fn may_know_busy_time(scopes: &[String]) -> bool {
+    let has = |scope| scopes.iter().any(|granted| granted == scope);
+    // Of which calendars the events are to be read, the list tells.
+    has(scope::CALENDAR_FREEBUSY) || has(scope::CALENDAR_EVENTS_OWNED) && may_list(scopes)
+}
+
 /// Reads from Google which calendars there are.
 pub(super) async fn read(
     app: &App,

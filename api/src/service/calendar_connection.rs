@@ -125,13 +125,12 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     }
     store::google_grant::put(txn, new, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
-    let tells_busy_time = [scope::CALENDAR_FREEBUSY, scope::CALENDAR_EVENTS_OWNED];
-    let has = |scope: &str| new.scopes.iter().any(|granted| granted == scope);
-    if other_account || !tells_busy_time.iter().any(|scope| has(scope)) {
+    if other_account || !calendar::may_know_busy_time(&new.scopes) {
         store::busy_span::replace(txn, tutor, &[]).await?;
     }
     if other_account {
         store::lesson::forget_calendar_events(txn, tutor).await?;
+        store::lesson::forget_event_calendars(txn, tutor).await?;
     }
     store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
     for lesson in store::lesson::out_of_step_with_calendar(txn, tutor, now).await? {

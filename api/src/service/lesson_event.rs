@@ -130,7 +130,10 @@ async fn insert(
         let open_since = asked_before.unwrap_or(now);
         // Before it is sent: of an insert that was cut off nobody else would know.
         note_span(app, grant, lesson).await?;
-        store::lesson::note_event_asked(&app.db, lesson.id, calendar, Some(now)).await?;
+        let place = (grant, calendar);
+        if !store::lesson::note_event_asked(&app.db, lesson.id, place, Some(now)).await? {
+            return Ok(Outcome::Again(TimeDelta::zero()));
+        }
         let inserted = with_token(app, google, grant, |token| async move {
             google.calendar.insert_event(&token, calendar, event).await
         })
@@ -140,17 +143,21 @@ async fn insert(
             Err(google::Error::Duplicate) => {
                 // This insert was answered; what is open is older.
                 let id = lesson.id;
-                store::lesson::note_event_asked(&app.db, id, calendar, Some(open_since)).await?;
+                store::lesson::note_event_asked(&app.db, id, place, Some(open_since)).await?;
                 look(app, google, grant, (calendar, &event.id), id).await?
             }
-            Err(google::Error::NotFound) if calendar != PRIMARY_CALENDAR => {
+            Err(error) if calendar != PRIMARY_CALENDAR && is_about_calendar(&error) => {
+                store::lesson::note_event_asked(&app.db, lesson.id, place, asked_before).await?;
+                if asked_before.is_some_and(|asked_at| is_on_its_way(asked_at, now)) {
+                    return Ok(Outcome::Again(LOOK_AGAIN));
+                }
                 return without_calendar(app, grant, lesson, calendar).await;
             }
             Err(error) => {
                 // What was answered is not open; an earlier insert may be.
                 if !error.leaves_open() {
                     let id = lesson.id;
-                    store::lesson::note_event_asked(&app.db, id, calendar, asked_before).await?;
+                    store::lesson::note_event_asked(&app.db, id, place, asked_before).await?;
                 }
                 return Err(error.into());
             }
@@ -170,7 +177,8 @@ async fn insert(
             // that be lost, its id is the one to look for.
             Found::Nothing | Found::Another => {
                 let next = attempt + 1;
-                store::lesson::note_no_event(&app.db, lesson.id, grant, next, now).await?;
+                let place = (grant, None);
+                store::lesson::note_no_event(&app.db, lesson.id, place, next, now).await?;
                 asked_before = None;
             }
         }
@@ -179,6 +187,15 @@ async fn insert(
         "all event ids of lesson {} are used up",
         lesson.id
     ))))
+}
+
+/// Whether an answer to an insert says that the calendar is gone, or not the tutor's to write to.
+fn is_about_calendar(error: &google::Error) -> bool {
+    use google::Error as Google;
+    matches!(
+        error,
+        Google::NotFound | Google::InsufficientScope | Google::Invalid { status: 403, .. }
+    )
 }
 
 /// There is no such calendar any more: the primary one receives lessons then.
@@ -191,7 +208,7 @@ async fn without_calendar(
     tracing::warn!(lesson = %lesson.id, "the calendar that receives lessons is gone");
     store::calendar::receives_no_more(&app.db, grant, calendar).await?;
     let (attempt, now) = (lesson.calendar_event_attempt, app.clock.now());
-    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
+    store::lesson::note_no_event(&app.db, lesson.id, (grant, None), attempt, now).await?;
     Ok(Outcome::Again(TimeDelta::zero()))
 }
 
@@ -203,18 +220,19 @@ async fn update(
     lesson: &ForCalendar,
     event_id: &str,
 ) -> Result<Outcome, Failure> {
-    let at = (lesson.calendar(), event_id);
-    let attempt = match look(app, google, grant, at, lesson.id).await? {
+    let calendar = lesson.calendar();
+    let found = look(app, google, grant, (calendar, event_id), lesson.id).await?;
+    let (attempt, calendar) = match found {
         Found::Ours(event) => {
             return bring_in_line(app, google, grant, lesson.id, &event).await;
         }
         // Should it be there all the same, the insert finds it by its id.
-        Found::Nothing => lesson.calendar_event_attempt,
-        Found::Another => lesson.calendar_event_attempt.saturating_add(1),
+        Found::Nothing => (lesson.calendar_event_attempt, Some(calendar)),
+        Found::Another => (lesson.calendar_event_attempt.saturating_add(1), None),
     };
     // The tutor has deleted it: it is made anew.
     let now = app.clock.now();
-    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
+    store::lesson::note_no_event(&app.db, lesson.id, (grant, calendar), attempt, now).await?;
     Ok(Outcome::Again(TimeDelta::zero()))
 }
 
@@ -336,7 +354,7 @@ async fn delete(
     }
     // Google may have shown it until now.
     let now = app.clock.now();
-    store::lesson::note_no_event(&app.db, lesson.id, grant, attempt, now).await?;
+    store::lesson::note_no_event(&app.db, lesson.id, (grant, None), attempt, now).await?;
     store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
     Ok(Outcome::Done)
 }

@@ -54,6 +54,8 @@ pub struct Blocking {
     pub is_primary: bool,
     /// Whether it is the user's own.
     pub is_owned: bool,
+    /// Whether it has a zone that we know, without which its days are at no time.
+    pub has_zone: bool,
     /// How far its events are known; none: not at all.
     pub synced: Option<Synced>,
 }
@@ -64,6 +66,7 @@ struct BlockingRow {
     google_id: String,
     is_primary: bool,
     access_role: AccessRole,
+    time_zone: Option<String>,
     sync_token: Option<String>,
     synced_time_zone: Option<String>,
     synced_until: Option<DateTime<Utc>>,
@@ -77,7 +80,7 @@ pub async fn blocking(
 ) -> Result<Vec<Blocking>, DbErr> {
     let rows = BlockingRow::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT id, google_id, is_primary, access_role, sync_token, calendar_syncs.time_zone AS synced_time_zone, synced_until
+        r#"SELECT id, google_id, is_primary, access_role, calendars.time_zone, sync_token, calendar_syncs.time_zone AS synced_time_zone, synced_until
            FROM calendars LEFT JOIN calendar_syncs ON calendar_id = id
            WHERE user_id = {user_id} AND blocks AND (unreadable_since IS NULL OR {with_unreadable})
            ORDER BY google_id"#
@@ -96,6 +99,7 @@ impl From<BlockingRow> for Blocking {
             google_id: row.google_id,
             is_primary: row.is_primary,
             is_owned: row.access_role == AccessRole::Owner,
+            has_zone: row.time_zone.is_some(),
             synced: synced.map(|((sync_token, time_zone), until)| Synced {
                 sync_token,
                 time_zone,
@@ -213,6 +217,12 @@ pub async fn replace(
         .await?;
     txn.execute_raw(raw_sql!(
         Postgres,
+        r#"DELETE FROM calendar_syncs
+           WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id} AND access_role <> 'owner')"#
+    ))
+    .await?;
+    txn.execute_raw(raw_sql!(
+        Postgres,
         r#"UPDATE google_grants SET calendars_version = calendars_version + 1 WHERE user_id = {user_id}"#
     ))
     .await
@@ -289,7 +299,11 @@ pub async fn receives_no_more(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH moved AS (
-               UPDATE google_grants SET calendars_version = calendars_version + 1 WHERE id = {grant} RETURNING user_id)
+               UPDATE google_grants SET calendars_version = calendars_version + 1
+               WHERE id = {grant} AND EXISTS (
+                   SELECT 1 FROM calendars
+                   WHERE calendars.user_id = google_grants.user_id AND google_id = {google_id} AND receives_lessons)
+               RETURNING user_id)
            UPDATE calendars SET receives_lessons = false FROM moved
            WHERE calendars.user_id = moved.user_id AND google_id = {google_id} AND receives_lessons"#
     ))

@@ -206,7 +206,7 @@ pub async fn for_calendar(
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id, calendar_event_calendar,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
-                  google_grants.id AS grant_id, calendars.google_id AS receiving_calendar, title, capacity, student_names, attendee_names, attendee_emails
+                  google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
@@ -224,23 +224,25 @@ pub async fn for_calendar(
     .await
 }
 
-/// Notes when Google was last asked, or is about to be, to make the event in this calendar with an outcome that is open.
+/// Notes when Google was last asked, or is about to be, to make the event in this calendar of the account that `grant` opens,
+/// with an outcome that is open; none: nothing is open. Whether so: nothing is noted when another account is connected by
+/// now, or an event is known by now, or may be in another calendar.
 pub async fn note_event_asked(
     db: &impl ConnectionTrait,
     id: LessonId,
-    calendar: &str,
+    (grant, calendar): (GrantId, &str),
     asked_at: Option<DateTime<Utc>>,
-) -> Result<(), DbErr> {
-    lesson::Entity::update_many()
-        .set(lesson::ActiveModel {
-            calendar_event_asked_at: Set(asked_at),
-            calendar_event_calendar: Set(Some(calendar.to_owned())),
-            ..Default::default()
-        })
-        .filter(lesson::COLUMN.id.eq(id))
-        .exec(db)
-        .await
-        .map(|_| ())
+) -> Result<bool, DbErr> {
+    let noted = db
+        .execute_raw(raw_sql!(
+            Postgres,
+            r#"UPDATE lessons SET calendar_event_asked_at = {asked_at},
+                   calendar_event_calendar = CASE WHEN {asked_at}::timestamptz IS NOT NULL THEN {calendar} END
+               WHERE id = {id} AND calendar_event_id IS NULL AND coalesce(calendar_event_calendar, {calendar}) = {calendar}
+                 AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
+        ))
+        .await?;
+    Ok(noted.rows_affected() == 1)
 }
 
 /// Notes which event stands in the calendar that `grant` opens, how many ids were taken by others, and that nothing is
@@ -263,18 +265,19 @@ pub async fn note_event(
 }
 
 /// Notes that no event stands in the calendar that `grant` opens, how many ids were used up, and that nothing is open.
-/// Nothing is noted when another calendar is connected by now.
+/// Where one may come to stand all the same, `calendar` is in which. Nothing is noted when another calendar is connected
+/// by now.
 pub async fn note_no_event(
     db: &impl ConnectionTrait,
     id: LessonId,
-    grant: GrantId,
+    (grant, calendar): (GrantId, Option<&str>),
     attempt: i16,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = NULL, calendar_event_revision = NULL,
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)
@@ -330,7 +333,22 @@ pub async fn out_of_step_with_calendar(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Forgets which events stand in the calendar of a tutor: it is no longer ours, or another one.
+/// Forgets in which calendars of a tutor's account events are or were: it is another account by now, or none ever again.
+pub async fn forget_event_calendars(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_calendar = NULL, calendar_event_asked_at = NULL
+           WHERE tutor_id = {tutor_id} AND (calendar_event_calendar IS NOT NULL OR calendar_event_asked_at IS NOT NULL)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Forgets which events stand in the calendar of a tutor: it is no longer ours, or another one. In which of the account's
+/// calendars they are stays known, so that they are found there should the account be connected again.
 pub async fn forget_calendar_events(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,

@@ -206,14 +206,17 @@ async fn a_token_that_google_calls_malformed_leads_to_a_full_sync() {
 async fn what_has_long_been_in_the_calendar_is_known_when_it_comes_near() {
     let world = World::new().await;
     // Beyond all that the first reading told.
-    let far = at("2027-05-25T08:00:00Z");
+    let far = at("2027-05-20T08:00:00Z");
     let account = &world.tutor.email;
     let google = &world.test.google;
     google.insert_busy(account, far, far + TimeDelta::hours(1), "Dentist");
+    world.busy(MORNING);
     world.test.execute("DELETE FROM calendar_syncs").await;
     world.read_anew().await;
+    let first = "SELECT count(*) FROM calendar_events WHERE starts_at < '2027-03-03'";
+    assert_eq!(world.test.count(first).await, 1);
     let spans = "SELECT count(*) FROM busy_spans";
-    assert_eq!(world.test.count(spans).await, 0);
+    assert_eq!(world.test.count(spans).await, 1);
     let mut full = 0;
     for _ in 0..30 {
         world.test.pass(TimeDelta::days(1));
@@ -223,8 +226,7 @@ async fn what_has_long_been_in_the_calendar_is_known_when_it_comes_near() {
         full += listings.iter().filter(|it| it.contains("timeMin=")).count();
     }
     assert_eq!(world.test.count(spans).await, 1);
-    assert!((3..=5).contains(&full), "{full} full listings in 30 days");
-    let first = "SELECT count(*) FROM calendar_events WHERE starts_at < '2027-03-02'";
+    assert!((2..=4).contains(&full), "{full} full listings in 30 days");
     assert_eq!(world.test.count(first).await, 0);
 }
 
@@ -335,6 +337,67 @@ async fn without_the_right_to_ask_for_busy_time_the_events_tell_it() {
     assert_eq!(world.failing_since().await, json!(null));
     let asked = world.test.google.requests();
     assert!(asked.iter().all(|it| !it.path.ends_with("/freeBusy")));
+}
+
+/// Two calendars, of which one is refused.
+#[tokio::test]
+async fn a_calendar_whose_events_can_not_be_read_is_asked_about_and_takes_nothing_from_others() {
+    let refusals = [
+        (403, "insufficientPermissions"),
+        (403, "forbidden"),
+        (400, "badRequest"),
+    ];
+    for (status, reason) in refusals {
+        let world = World::new().await;
+        world.busy(MORNING);
+        let failure = Failure::status(Target::Calendar, status, reason);
+        let failure = failure.method("GET").path("/events");
+        world.test.google.fail_next(failure.times(u32::MAX));
+        world.read_anew().await;
+        assert_eq!(world.free().await, [false, true, true], "{reason}");
+        assert_eq!(world.failing_since().await, json!(null), "{reason}");
+        world.test.google.clear_failures();
+        world.busy(NOON);
+        world.read_anew().await;
+        assert_eq!(world.free().await, [false, false, true], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn while_it_can_not_be_read_which_calendars_there_are_it_is_asked_again() {
+    let test = TestApp::start().await;
+    let mut tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+    let account = tutor.email.clone();
+    let granted = [
+        scope::CALENDAR_EVENTS_OWNED,
+        scope::CALENDAR_CALENDARLIST_READONLY,
+    ];
+    let granted = google_sandbox::Consent::Only(granted.map(str::to_owned).to_vec());
+    let failure = Failure::status(Target::Calendar, 500, "backendError");
+    test.google
+        .fail_next(failure.path("calendarList").times(u32::MAX));
+    let connected = tutor.person.connect_calendar(&account, granted).await;
+    connected.expect(303);
+    let world = World { test, tutor };
+    world.busy(MORNING);
+    world.test.run_jobs().await;
+    assert_ne!(world.failing_since().await, json!(null));
+    world.test.google.clear_failures();
+    world.test.pass(TimeDelta::minutes(5));
+    world.test.run_jobs().await;
+    assert_eq!(world.free().await, [false, true, true]);
+    assert_eq!(world.failing_since().await, json!(null));
+
+    // Without the list nothing can be known, and what was known is not true for ever.
+    let granted = vec![scope::CALENDAR_EVENTS_OWNED.to_owned()];
+    let granted = google_sandbox::Consent::Only(granted);
+    world.test.google.revoke_grants(&account);
+    let World { test, mut tutor } = world;
+    let connected = tutor.person.connect_calendar(&account, granted).await;
+    connected.expect(303);
+    let world = World { test, tutor };
+    world.test.run_jobs().await;
+    assert_eq!(world.free().await, [true; 3]);
 }
 
 #[tokio::test]

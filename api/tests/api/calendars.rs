@@ -681,6 +681,59 @@ async fn where_the_receiving_calendar_is_gone_the_main_one_receives() {
 }
 
 #[tokio::test]
+async fn where_the_receiving_calendar_is_not_to_be_written_to_the_main_one_receives() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    let refusal = Failure::status(Target::Calendar, 403, "forbidden");
+    world.test.google.fail_next(refusal.method("POST"));
+    world.book(MORNING).await;
+    assert_eq!(world.starts(), [vec![MORNING.to_owned()], vec![]]);
+    assert_eq!(receiving(&world).await, world.tutor.email);
+}
+
+/// What is refused for now comes into the calendar that receives lessons by then.
+#[tokio::test]
+async fn a_refusal_binds_no_lesson_to_a_calendar() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    let refusal = Failure::status(Target::Calendar, 403, "quotaExceeded");
+    world.test.google.fail_next(refusal.method("POST"));
+    world.book(MORNING).await;
+    let nothing: [Vec<String>; 2] = [vec![], vec![]];
+    assert_eq!(world.starts(), nothing);
+    world.receive(&world.tutor.email).await.expect(200);
+    world.test.pass(TimeDelta::hours(2));
+    world.test.run_jobs().await;
+    assert_eq!(world.starts(), [vec![MORNING.to_owned()], vec![]]);
+}
+
+#[tokio::test]
+async fn an_event_that_google_denies_for_a_moment_is_not_doubled_in_another_calendar() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    let booking = world.book(MORNING).await;
+    world.receive(&world.tutor.email).await.expect(200);
+    let denial = Failure::status(Target::Calendar, 404, "notFound");
+    let event = format!("/events/{}", google_id(&world));
+    world
+        .test
+        .google
+        .fail_next(denial.method("GET").path(&event));
+    let student = world.test.student("Sam").await;
+    let moved = json!({"start": NOON, "end": "2027-03-02T12:00:00Z"});
+    let path = format!("{booking}/reschedule");
+    student.post(&path, &moved).await.expect(200);
+    world.test.run_jobs().await;
+    assert_eq!(world.starts(), [vec![], vec![NOON.to_owned()]]);
+}
+
+/// Of the only event in the family's calendar.
+fn google_id(world: &World) -> String {
+    let events = world.test.google.events(&world.family);
+    events[0]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
 async fn a_lesson_in_another_calendar_is_found_there_when_the_account_is_connected_again() {
     let mut world = World::new().await;
     let main = world.tutor.email.clone();

@@ -139,6 +139,9 @@ fn from_api(event: api::Event) -> Result<(String, Option<ListedEvent>), Error> {
     if event.status.as_deref() == Some("cancelled") {
         return Ok((id, None));
     }
+    if !event.recurring_event_id.iter().all(is_id) {
+        return Err(Error::protocol("an occurrence of an event without an id"));
+    }
     let (start, end) = times(event.start, event.end)?;
     let mut attendees = event.attendees.into_iter().flatten();
     let properties = event.extended_properties.and_then(|all| all.private);

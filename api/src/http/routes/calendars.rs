@@ -143,7 +143,7 @@ pub struct CalendarChoice {
 /// For tutors: which of them block, and which receives lessons. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
 /// chosen. Busy time is read anew at once, usually within seconds; until Google has answered, what was read last goes on to
 /// block, of calendars too that are no longer chosen, and what was not read blocks nothing: `busy_read_at` of the
-/// connection tells. Lessons that are booked from now on go into the calendar that receives them, whether it blocks or not;
+/// connection tells. Lessons that are in no calendar yet go into the one that receives them, whether it blocks or not;
 /// events that stand already stay where they are. If Google says later that there is no such calendar, the main one receives
 /// lessons again. The choice stays when the same account is connected again with all it was asked for, and goes with
 /// another account, or when the calendar is disconnected.

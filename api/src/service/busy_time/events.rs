@@ -13,9 +13,13 @@ use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::HashMap;
 
-/// Events are read so far beyond the window, which moves on all the time: what has long been in the calendar, and comes
-/// into the window, no increment tells.
+/// Events are read so far beyond the window at least, which moves on all the time: what has long been in the calendar, and
+/// comes into the window, no increment tells.
 const BEYOND: TimeDelta = TimeDelta::days(7);
+
+/// And up to so many hours further, which differ from calendar to calendar: what has begun for many at once, with a new
+/// release say, is not to be repeated at once.
+const SCATTER_HOURS: u8 = 72;
 
 /// What Google told of the events of a calendar.
 pub(super) struct Told {
@@ -40,8 +44,9 @@ where
     F: Future<Output = Result<EventChanges, google::Error>>,
 {
     let known = calendar.synced.as_ref().map(|it| it.sync_token.clone());
+    let furthest = window.end() + BEYOND + TimeDelta::hours(SCATTER_HOURS.into());
     let synced = calendar.synced.as_ref();
-    if let Some(synced) = synced.filter(|it| it.until >= window.end()) {
+    if let Some(synced) = synced.filter(|it| (window.end()..=furthest).contains(&it.until)) {
         let token = SyncToken(synced.sync_token.clone());
         match list(Listing::Increment(token)).await {
             Ok(changes) => {
@@ -57,11 +62,17 @@ where
                     }));
                 }
             }
-            Err(google::Error::FullSyncRequired) => {}
+            // What makes no sense of what has changed may make sense of all there is.
+            Err(
+                google::Error::FullSyncRequired
+                | google::Error::Protocol(_)
+                | google::Error::Invalid { .. },
+            ) => {}
             Err(error) => return Err(error),
         }
     }
-    let until = window.end() + BEYOND;
+    let [.., scatter] = calendar.id.0.into_bytes();
+    let until = window.end() + BEYOND + TimeDelta::hours((scatter % SCATTER_HOURS).into());
     let changes = list(Listing::All(window.start(), until)).await?;
     Ok(changes.time_zone.map(|zone| Told {
         calendar: calendar.id,

@@ -114,8 +114,8 @@ impl<'a> Question<'a> {
             match told {
                 Events::Told(told) => events.push(*told),
                 Events::NotFound(calendar) => drop(untold.insert(calendar)),
-                // Of those without a zone that we know it is asked when they are busy.
-                Events::WithoutZone => {}
+                // Of those it is asked when they are busy.
+                Events::Unreadable => {}
             }
         }
         let others = asked.iter().filter(|calendar| {
@@ -177,14 +177,23 @@ impl<'a> Question<'a> {
         });
         match told.await {
             Ok(Some(told)) => Ok(Events::Told(Box::new(told))),
-            Ok(None) => Ok(Events::WithoutZone),
+            Ok(None) => Ok(Events::Unreadable),
             Err(google::Error::NotFound) => Ok(Events::NotFound(calendar.id)),
+            // About this calendar: it is the tutor's own no longer, or there is something in it that we can't make sense of.
+            Err(
+                error @ (google::Error::InsufficientScope
+                | google::Error::Protocol(_)
+                | google::Error::Invalid { .. }),
+            ) => {
+                tracing::warn!(calendar = %calendar.id, %error, "the events of a calendar can't be read");
+                Ok(Events::Unreadable)
+            }
             Err(error) => Err(error),
         }
     }
 
     fn may_read_events(self, calendar: &Blocking) -> bool {
-        calendar.is_owned && self.has(scope::CALENDAR_EVENTS_OWNED)
+        calendar.is_owned && calendar.has_zone && self.has(scope::CALENDAR_EVENTS_OWNED)
     }
 
     fn has(self, scope: &str) -> bool {
@@ -195,7 +204,7 @@ impl<'a> Question<'a> {
 enum Events {
     Told(Box<Told>),
     NotFound(CalendarId),
-    WithoutZone,
+    Unreadable,
 }
 
 impl Reading {

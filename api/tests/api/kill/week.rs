@@ -138,14 +138,15 @@ impl<'a> Week<'a> {
 
     /// Of the centre: some hours without a tutor, whose lessons others are to have.
     pub fn absences(&mut self) -> Vec<Wish> {
-        let absence = |_| {
+        // Of each one at most, for the same absence can't be reported twice.
+        let tutors: Vec<_> = self.tutors.choose_multiple(self.rng, 4).collect();
+        let absence = |tutor: &TutorAtCentre| {
             let start = self.local().and_local_timezone(Berlin).unwrap().to_utc();
-            let tutor = self.tutors.choose(self.rng).unwrap();
             let time =
                 json!({"start": start, "end": start + TimeDelta::hours(8), "reason": "illness"});
             Wish::new(&tutor.path(ABSENCES), time, false)
         };
-        (0..4).map(absence).collect()
+        tutors.into_iter().map(absence).collect()
     }
 
     /// Of the centre, for students of whom each is named once.

@@ -21,7 +21,7 @@ pub async fn expect_told(test: &TestApp) {
     assert_eq!(kept, bookings);
     let lessons = told(test, "lessons", |_, _, _| {}).await;
     let left_out =
-        "calendar_event_id, calendar_event_attempt, calendar_event_asked_at, calendar_revision,
+        "calendar_event_id, calendar_event_calendar, calendar_event_attempt, calendar_event_asked_at, calendar_revision,
         calendar_event_revision, expires_at, version, created_at, updated_at";
     let groups = rows(test, "lessons", left_out).await;
     let groups = groups.into_iter().filter(|(_, row)| row["capacity"] != 1);
