@@ -110,8 +110,8 @@ async fn is_told(app: &App, tutor_id: TutorId, lasting: TimeDelta) -> Result<boo
     Ok(standing.tells_until(address, now + lasting))
 }
 
-/// Stops the channels of a tutor that are of no use any more, and opens those that are missing, the most urgent of them;
-/// the next run does the rest. A channel is stopped once there is another in its place.
+/// Stops the channels of a tutor that are of no use any more, and opens those that are missing, some of each; the next run
+/// does the rest. So a channel is stopped once there is another in its place.
 pub async fn keep(app: &App, tutor_id: TutorId) -> Result<Outcome, Error> {
     let (Some(google), Some(address)) = (&app.google, address(app)) else {
         return Ok(Outcome::Done);
@@ -213,11 +213,8 @@ async fn note(
 
 /// Stops a channel, if it can be, and forgets it. What Google then still sends is of an unknown channel.
 async fn end(app: &App, google: &Google, grant: GrantId, channel: &Channel) -> Result<(), Failure> {
-    if let Some(resource_id) = channel
-        .resource_id
-        .as_ref()
-        .filter(|_| !is_over(channel, app))
-    {
+    let is_over = is_over(channel, app.clock.now());
+    if let Some(resource_id) = channel.resource_id.as_ref().filter(|_| !is_over) {
         match stop(app, google, grant, channel.id, resource_id).await {
             Err(error) if is_refusal(&error) => {
                 tracing::warn!(channel = %channel.id, %error, "a channel can't be stopped");
@@ -247,30 +244,27 @@ async fn stop(
 pub(super) async fn end_all(app: &App, user_id: UserId) {
     let Some(google) = &app.google else { return };
     let stopping = async {
-        let grant = store::google_grant::of_user(&app.db, user_id).await?;
         let channels = store::calendar_channel::take_of_user(&app.db, user_id).await?;
-        for channel in channels.iter().filter(|channel| !is_over(channel, app)) {
+        let grant = store::google_grant::of_user(&app.db, user_id).await?;
+        let now = app.clock.now();
+        for channel in channels.iter().filter(|channel| !is_over(channel, now)) {
             if let (Some(grant), Some(resource_id)) = (&grant, &channel.resource_id) {
                 stop(app, google, grant.id, channel.id, resource_id).await?;
             }
         }
         Ok::<_, Failure>(())
     };
-    match tokio::time::timeout(PATIENCE, stopping).await {
-        Ok(Ok(())) => {}
-        Ok(Err(Failure::Google(error))) => {
-            tracing::warn!(user = %user_id, %error, "channels were not stopped");
-        }
-        Ok(Err(Failure::Ours(error))) => {
-            tracing::warn!(user = %user_id, %error, "channels were not stopped");
-        }
-        Err(_) => tracing::warn!(user = %user_id, "channels were not stopped: Google is slow"),
-    }
+    let trouble = match tokio::time::timeout(PATIENCE, stopping).await {
+        Ok(Ok(())) => return,
+        Ok(Err(Failure::Google(error))) => error.to_string(),
+        Ok(Err(Failure::Ours(error))) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::warn!(user = %user_id, trouble, "channels were not stopped");
 }
 
-fn is_over(channel: &Channel, app: &App) -> bool {
-    let now = app.clock.now();
-    channel.expires_at.is_some_and(|at| at <= now)
+fn is_over(channel: &Channel, now: DateTime<Utc>) -> bool {
+    channel.expires_at.is_some_and(|end| end <= now)
 }
 
 /// Whether Google has said no, and will again.
