@@ -54,7 +54,7 @@ pub struct Message {
 }
 
 /// Lets the busy time be read of the tutor whom a message is for. Whether it is a message of Google's.
-pub async fn receive(app: &App, message: Message) -> Result<bool, Error> {
+pub async fn receive(app: &App, message: &Message) -> Result<bool, Error> {
     let room = app.messages.acquire().await.map_err(Error::internal)?;
     let Some(addressee) = store::calendar_channel::addressee(&app.db, message.channel).await?
     else {

@@ -35,7 +35,7 @@ pub fn route() -> MethodRouter<App> {
 async fn receive(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, Error> {
     let kind = match message(&headers) {
         None => "malformed",
-        Some(message) if calendar_channel::receive(&app, message).await? => "known",
+        Some(message) if calendar_channel::receive(&app, &message).await? => "known",
         Some(_) => "unknown",
     };
     metrics::counter!(MESSAGES, "kind" => kind).increment(1);
