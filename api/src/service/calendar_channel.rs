@@ -184,7 +184,13 @@ async fn open(
         google.calendar.watch(&token, google_id, wanted).await
     });
     match asked.await {
-        Ok(opened) => note(app, google, grant, id, &opened).await?,
+        Ok(opened) => {
+            // Where the tutor has disconnected meanwhile nothing is noted, and it is one that nobody knows.
+            let renew_at = renew_at(app.clock.now(), opened.expires_at, rand::random());
+            let (resource_id, expires_at) = (&opened.resource_id, opened.expires_at);
+            store::calendar_channel::note_open(&app.db, id, resource_id, expires_at, renew_at)
+                .await?;
+        }
         Err(error) if is_refusal(&error) => {
             tracing::warn!(calendar = %calendar.id, %error, "a calendar can't be watched");
             let renew_at = later(now, PAUSE_AFTER_REFUSAL, rand::random());
@@ -193,22 +199,6 @@ async fn open(
         Err(error) => return Err(error.into()),
     }
     Ok(true)
-}
-
-async fn note(
-    app: &App,
-    google: &Google,
-    grant: GrantId,
-    id: ChannelId,
-    opened: &google::Channel,
-) -> Result<(), Failure> {
-    let (resource_id, expires_at) = (&opened.resource_id, opened.expires_at);
-    let renew_at = renew_at(app.clock.now(), expires_at, rand::random());
-    if !store::calendar_channel::note_open(&app.db, id, resource_id, expires_at, renew_at).await? {
-        // The tutor has disconnected meanwhile.
-        stop(app, google, grant, id, resource_id).await?;
-    }
-    Ok(())
 }
 
 /// Stops a channel, if it can be, and forgets it. What Google then still sends is of an unknown channel.

@@ -68,15 +68,15 @@ pub async fn begin(
     Ok(begun.rows_affected() == 1)
 }
 
-/// Notes that a channel is open; whether it is still ours.
+/// Notes that a channel is open, if it is still known.
 pub async fn note_open(
     db: &impl ConnectionTrait,
     id: ChannelId,
     resource_id: &str,
     expires_at: DateTime<Utc>,
     renew_at: DateTime<Utc>,
-) -> Result<bool, DbErr> {
-    let noted = calendar_channel::Entity::update_many()
+) -> Result<(), DbErr> {
+    calendar_channel::Entity::update_many()
         .set(calendar_channel::ActiveModel {
             resource_id: Set(Some(resource_id.to_owned())),
             expires_at: Set(Some(expires_at)),
@@ -85,8 +85,8 @@ pub async fn note_open(
         })
         .filter(calendar_channel::COLUMN.id.eq(id))
         .exec(db)
-        .await?;
-    Ok(noted.rows_affected == 1)
+        .await
+        .map(|_| ())
 }
 
 /// Lets nobody ask for another channel of the same calendar before `renew_at`.

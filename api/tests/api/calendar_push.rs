@@ -1,7 +1,7 @@
 //! Google tells when something in a calendar has changed, and what comes of it where it does not.
 
 use crate::support::{
-    Answer, Centre, TestApp, TutorAtCentre, at,
+    Answer, Centre, TestApp, TutorAtCentre, at, email,
     statements::{logging_pool, noting},
 };
 use api::{
@@ -16,7 +16,7 @@ use api::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
-use google_sandbox::{Effect, Failure, Target};
+use google_sandbox::{Consent, Effect, Failure, Target};
 use reqwest::{Method, header::HeaderValue};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -136,6 +136,15 @@ impl World {
         }
     }
 
+    /// When Google is about to be asked for a channel.
+    async fn asking(&self) {
+        let now = self.test.now();
+        let is_new = |channel: &Channel| channel.created_at == now;
+        while !self.known().await.iter().any(is_new) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// How often Google was asked something.
     fn asked(&self, path: &str) -> usize {
         let log = self.test.google.requests();
@@ -245,7 +254,7 @@ async fn busy_time_is_read_rarely_while_google_tells_of_all_changes_and_often_el
 
     // One calendar of which Google does not tell is enough.
     world.test.add_account("Fred");
-    let fred = crate::support::email("Fred");
+    let fred = email("Fred");
     world
         .test
         .google
@@ -290,13 +299,7 @@ async fn a_message_may_come_before_google_has_answered() {
     world.test.google.fail_next(late.path(WATCH));
     world.test.pass(TimeDelta::minutes(13));
     let early = async {
-        let is_asked = format!(
-            "SELECT count(*) FROM calendar_channels WHERE created_at = '{}'",
-            world.test.now()
-        );
-        while world.test.count(&is_asked).await == 0 {
-            tokio::task::yield_now().await;
-        }
+        world.asking().await;
         let learn = format!("UPDATE calendar_channels SET token_hash = sha256('{TOKEN}')");
         world.test.execute(&learn).await;
         let id = world.known().await[0].id.to_string();
@@ -393,7 +396,9 @@ async fn a_message_takes_two_statements_and_what_is_none_takes_none() {
             .header("x-goog-channel-token", token)
             .header("x-goog-resource-state", "exists");
         google.send(message).await.expect(204);
-        let taken = statements.take();
+        let mut taken = statements.take();
+        // Beside them stands what they are run within.
+        taken.retain(|text| text.starts_with('"'));
         assert_eq!(taken.len(), most, "{id} {token}: {taken:#?}");
     }
 }
@@ -640,6 +645,34 @@ async fn channels_to_an_address_that_is_no_longer_ours_are_replaced() {
     world.test.execute(elsewhere).await;
     world.pass(TimeDelta::minutes(1)).await;
     assert_ne!(world.one().await.id, first.id);
+}
+
+#[tokio::test]
+async fn with_another_account_its_calendar_is_watched() {
+    let mut world = World::new().await;
+    world.test.add_account("Work");
+    world.tutor.email = email("Work");
+    let tutor = &mut world.tutor.person;
+    let connected = tutor.connect_calendar(&world.tutor.email, Consent::All);
+    connected.await.expect(303);
+    world.test.run_jobs().await;
+    world.one().await;
+}
+
+#[tokio::test]
+async fn who_disconnects_while_a_channel_is_opened_has_none() {
+    let world = World::where_watching(Some(unavailable())).await;
+    let late = Failure::new(Target::Calendar, Effect::Hang(Duration::from_secs(1)));
+    world.test.google.fail_next(late.path(WATCH));
+    world.test.pass(TimeDelta::minutes(13));
+    let disconnect = async {
+        world.asking().await;
+        let gone = world.tutor.person.delete("/v1/calendar/connection").await;
+        gone.expect(204);
+    };
+    tokio::join!(world.test.run_jobs(), disconnect);
+    assert!(world.known().await.is_empty());
+    assert_eq!(world.test.count("SELECT count(*) FROM jobs").await, 0);
 }
 
 #[tokio::test]
