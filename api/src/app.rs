@@ -12,8 +12,11 @@ use chrono::{DateTime, Utc};
 use google::{AccessTokens, Calendar, Limits, ProviderConfig, SignIn};
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use url::Url;
+
+/// For so many messages of Google's it is looked up at once whom they are for.
+const MESSAGES_AT_ONCE: usize = 2;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +38,9 @@ pub struct Inner {
     pub providers: Vec<Provider>,
     /// Wakes a worker of this instance after work was enqueued.
     pub work_enqueued: Notify,
+    /// Waited for before it is looked up whom a message of Google's is for. Anybody may send one, and the database is for
+    /// others too.
+    pub messages: Semaphore,
 }
 
 /// Where people sign in.
@@ -72,6 +78,7 @@ impl App {
             google,
             providers,
             work_enqueued: Notify::new(),
+            messages: Semaphore::new(MESSAGES_AT_ONCE),
         })))
     }
 

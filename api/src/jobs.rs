@@ -5,6 +5,7 @@ mod read_busy_time;
 mod regularly;
 mod revoke_grant;
 mod sync_lesson_event;
+mod watch_calendars;
 
 use crate::{
     app::App,
@@ -88,6 +89,7 @@ async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
+        Work::WatchCalendars(tutor) => watch_calendars::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
         Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson, progress).await,
         Work::OfferTime(tutor) => offer_room::of_tutor(&app, tutor, progress).await,

@@ -197,6 +197,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             calendar_url: sandbox.calendar_url().parse()?,
             sign_in_limits: Limits::SIGN_IN,
             calendar_limits: Limits::CALENDAR,
+            push_address: Some(config::at_push_path(&config::at(settings.bind))),
         }),
         sign_in: settings.sign_in.clone(),
         keys: keyring(&postgres.data_dir().join("encryption.keys"))?,
@@ -207,6 +208,7 @@ fn config(settings: &Settings, postgres: &Postgres, sandbox: &Sandbox) -> anyhow
             workers: 4,
             poll: Duration::from_secs(1),
             calendar_poll: Duration::from_secs(5),
+            calendar_poll_with_push: Duration::from_mins(1),
             lease: Duration::from_mins(1),
         },
     })

@@ -109,6 +109,10 @@ id!(
     CalendarId
 );
 id!(
+    /// A channel by which Google tells that a calendar has changed.
+    ChannelId
+);
+id!(
     /// A piece of work to be done outside a request.
     JobId
 );

@@ -8,6 +8,7 @@ pub mod app_key;
 pub mod booking;
 pub mod busy_span;
 pub mod calendar;
+pub mod calendar_channel;
 pub mod centre;
 pub mod date_override;
 pub mod event_span;

@@ -262,6 +262,12 @@ impl Sandbox {
         server::release_held(&self.shared).await
     }
 
+    /// The ids of the push channels that are open on a calendar; the id of a primary one is its owner's address.
+    pub fn channels(&self, calendar: &str) -> Vec<String> {
+        self.shared
+            .read(|state| calendar::watch::open(state, calendar))
+    }
+
     /// Loses the next pushes on their way. `u32::MAX` loses all, 0 none.
     pub fn lose_pushes(&self, count: u32) {
         self.shared.write(|state| state.pushes.lose = count);
@@ -278,8 +284,8 @@ impl Sandbox {
             .read(|state| state.log.iter().cloned().collect())
     }
 
-    /// The codes and tokens that it handed out, and the code verifiers that it was shown, the oldest first: what
-    /// nobody else may ever read.
+    /// The codes and tokens that it handed out, and the code verifiers and the tokens of channels that it was shown, the
+    /// oldest first: what nobody else may ever read.
     pub fn secrets(&self) -> Vec<String> {
         self.shared
             .read(|state| state.secrets.iter().cloned().collect())

@@ -59,6 +59,7 @@ mod m20261122_000073_mend_credit;
 mod m20261122_000074_tell_of_hand_overs;
 mod m20261122_000080_create_calendar;
 mod m20261122_000082_create_calendar_event;
+mod m20261122_000084_create_calendar_channel;
 mod m20261122_000088_choose_receiving_calendar;
 
 /// Every migration, oldest first.
@@ -121,6 +122,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000074_tell_of_hand_overs::Migration),
             Box::new(m20261122_000080_create_calendar::Migration),
             Box::new(m20261122_000082_create_calendar_event::Migration),
+            Box::new(m20261122_000084_create_calendar_channel::Migration),
             Box::new(m20261122_000088_choose_receiving_calendar::Migration),
         ]
     }

@@ -9,8 +9,10 @@ pub struct Jobs {
     pub workers: u32,
     /// How often the queue is looked at when nothing wakes a worker.
     pub poll: Duration,
-    /// How often the busy time of a connected calendar is read.
+    /// How often the busy time of a connected calendar is read, at least.
     pub calendar_poll: Duration,
+    /// The same where Google tells of all changes.
+    pub calendar_poll_with_push: Duration,
     /// How long a worker has a job to itself. One that is killed leaves its job until then.
     pub lease: Duration,
 }
@@ -19,6 +21,8 @@ impl Jobs {
     /// `JOB_WORKERS`: 4 when not set. `JOB_POLL_SECONDS`: 2 when not set.
     /// `CALENDAR_POLL_SECONDS`: 60 when not set; each calendar that blocks costs Google one request per period, and each
     /// connected tutor one more an hour.
+    /// `CALENDAR_POLL_WITH_PUSH_SECONDS`: 600 when not set; the period for tutors of whose calendars Google tells every
+    /// change. Messages may be lost, so it is not for ever.
     /// `JOB_LEASE_SECONDS`: 60 when not set; what an instance was doing when it was killed, another one takes over after this.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {
@@ -26,6 +30,10 @@ impl Jobs {
             poll: Duration::from_secs(vars.number("JOB_POLL_SECONDS", 2, 1..=60).into()),
             calendar_poll: Duration::from_secs(
                 vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into(),
+            ),
+            calendar_poll_with_push: Duration::from_secs(
+                vars.number("CALENDAR_POLL_WITH_PUSH_SECONDS", 600, 60..=86_400)
+                    .into(),
             ),
             lease: Duration::from_secs(vars.number("JOB_LEASE_SECONDS", 60, 30..=600).into()),
         }

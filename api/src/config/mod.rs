@@ -12,7 +12,7 @@ mod vars;
 
 pub use centre::{AUDIT_DAYS, Centre};
 pub use database::Database;
-pub use google::Google;
+pub use google::{Google, PUSH_PATH, at_push_path};
 pub use jobs::Jobs;
 pub use rate_limit::{Budgets, RateLimits, SharedBudgets};
 pub use server::{Server, at};
@@ -81,7 +81,7 @@ impl Config {
         }
         let server = Server::load(&mut vars, bind);
         let database = Database::load(&mut vars);
-        let (google, sign_in) = providers(&mut vars);
+        let (google, sign_in) = providers(&mut vars, &server);
         let keys = keys(&mut vars, google.is_some() || !sign_in.providers.is_empty());
         let centre = Centre::load(&mut vars);
         let jobs = Jobs::load(&mut vars);
@@ -102,7 +102,7 @@ impl Config {
 }
 
 /// `SIGN_IN`: `off` starts the server without a way to sign in, whatever else is set; `google` insists on Google.
-fn providers(vars: &mut Vars<'_>) -> (Option<Google>, SignIn) {
+fn providers(vars: &mut Vars<'_>, server: &Server) -> (Option<Google>, SignIn) {
     let needs_google = match vars.text("SIGN_IN").as_deref() {
         None => false,
         Some("google") => true,
@@ -114,7 +114,7 @@ fn providers(vars: &mut Vars<'_>) -> (Option<Google>, SignIn) {
     };
     let sign_in = SignIn::load(vars);
     let is_optional = !needs_google && vars.text("OIDC_PROVIDERS").is_some();
-    let google = Google::load(vars, is_optional);
+    let google = Google::load(vars, &server.public_url, is_optional);
     sign_in.check_issuers(vars, google.as_ref());
     (google, sign_in)
 }

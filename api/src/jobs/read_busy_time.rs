@@ -2,15 +2,12 @@
 
 use crate::{
     app::App,
-    service::{TutorId, busy_time, queue::Outcome},
+    service::{TutorId, busy_time, calendar_channel, queue::Outcome},
 };
-use chrono::TimeDelta;
 
 pub async fn run(app: &App, tutor: TutorId) -> Outcome {
     match busy_time::refresh(app, tutor).await {
-        Ok(true) => {
-            TimeDelta::from_std(app.config.jobs.calendar_poll).map_or(Outcome::Done, Outcome::Again)
-        }
+        Ok(true) => Outcome::Again(calendar_channel::next_reading(app, tutor).await),
         Ok(false) => Outcome::Done,
         Err(error) => Outcome::Failed(error),
     }

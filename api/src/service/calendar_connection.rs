@@ -1,6 +1,6 @@
 //! The connection of a tutor's Google Calendar.
 
-use super::{UserId, calendar, queue::Outcome, transaction::transaction};
+use super::{UserId, calendar, calendar_channel, queue::Outcome, transaction::transaction};
 use crate::{
     app::{App, Google},
     error::Error,
@@ -142,6 +142,7 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
 /// Ends the connection: Google is told, the token, the busy time and which calendars block are forgotten. Events of lessons
 /// stay in the calendar, which is now the tutor's own business.
 pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
+    calendar_channel::end_all(app, user_id).await;
     let ended = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[user_id]).await?;
         let grant = store::google_grant::of_user(txn, user_id).await?;

@@ -6,6 +6,7 @@ pub mod audit_entry;
 pub mod booking;
 pub mod busy_time;
 pub mod calendar;
+pub mod calendar_channel;
 pub mod calendar_connection;
 pub mod caller;
 pub mod cancellation;
@@ -48,6 +49,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    AbsenceId, BookingId, CalendarId, GrantId, HolidayCalendarId, IdentityId, LessonId, SeriesId,
-    SubjectId, TimeOffId, TutorId, UserId,
+    AbsenceId, BookingId, CalendarId, ChannelId, GrantId, HolidayCalendarId, IdentityId, LessonId,
+    SeriesId, SubjectId, TimeOffId, TutorId, UserId,
 };

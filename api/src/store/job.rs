@@ -9,7 +9,10 @@ use ::entity::{
     job,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, raw_sql,
+    sea_query::OnConflict,
+};
 use uuid::Uuid;
 
 /// Work to be done outside a request.
@@ -19,6 +22,8 @@ pub enum Work {
     SyncLessonEvent(LessonId),
     /// Read the busy time of the tutor's calendar.
     ReadBusyTime(TutorId),
+    /// Open and stop channels, so that there is one for each calendar that blocks.
+    WatchCalendars(TutorId),
     /// Tell Google that a grant is over.
     RevokeGrant(GrantId),
     /// Offer free seats of a lesson to those who wait for one.
@@ -32,6 +37,7 @@ impl Work {
         match self {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
+            Self::WatchCalendars(_) => "watch_calendars",
             Self::RevokeGrant(_) => "revoke_grant",
             Self::OfferSeats(_) => "offer_seats",
             Self::OfferTime(_) => "offer_time",
@@ -40,14 +46,17 @@ impl Work {
 
     /// Whether it is never given up: it is done again and again, or what it is about must not stay.
     pub fn is_lasting(self) -> bool {
-        matches!(self, Self::ReadBusyTime(_) | Self::RevokeGrant(_))
+        matches!(
+            self,
+            Self::ReadBusyTime(_) | Self::WatchCalendars(_) | Self::RevokeGrant(_)
+        )
     }
 
     /// By what its row is found: kind and key.
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
             Self::SyncLessonEvent(id) | Self::OfferSeats(id) => id.0,
-            Self::ReadBusyTime(id) | Self::OfferTime(id) => id.0,
+            Self::ReadBusyTime(id) | Self::WatchCalendars(id) | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
@@ -58,6 +67,7 @@ impl Work {
         match kind {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
+            "watch_calendars" => Some(Self::WatchCalendars(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
             "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
             "offer_time" => Some(Self::OfferTime(TutorId(key))),
@@ -115,7 +125,25 @@ pub async fn enqueue_all(
     .map(|_| ())
 }
 
-/// Lets work that is queued run now, unless it waits after a failure.
+/// Asks for work unless it is queued: then it runs when it runs, as it does after a failure.
+pub async fn enqueue_unless_queued(
+    db: &impl ConnectionTrait,
+    work: Work,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    job::Entity::insert(row(work, now))
+        .on_conflict(
+            OnConflict::columns([job::Column::Kind, job::Column::Key])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(db)
+        .await
+        .map(|_| ())
+}
+
+/// Lets work that is queued run now, unless it waits after a failure; and once more, if it is just running and does not
+/// fail.
 pub async fn hurry(db: &impl ConnectionTrait, work: Work, now: DateTime<Utc>) -> Result<(), DbErr> {
     let (kind, key) = work.name();
     db.execute_raw(raw_sql!(
@@ -152,8 +180,8 @@ struct Row {
     progress: Option<i64>,
 }
 
-/// Leases the job that has waited longest; reading busy time, of which there is always some to do, and looking whether
-/// there is something to do come after what somebody waits for.
+/// Leases the job that has waited longest; reading busy time, of which there is always some to do, what makes that rarer,
+/// and looking whether there is something to do come after what somebody waits for.
 pub async fn lease(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -165,8 +193,9 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'revoke_grant', 'offer_seats', 'offer_time')
-               ORDER BY kind = 'read_busy_time', in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'watch_calendars', 'revoke_grant', 'offer_seats',
+                     'offer_time')
+               ORDER BY kind IN ('read_busy_time', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
     .one(db)
@@ -201,8 +230,9 @@ pub enum Settlement {
     Dead { error: String },
 }
 
-/// Ends the lease. If the work was asked for again meanwhile, the job stays and runs at once.
-/// Nothing happens when the lease was lost.
+/// Ends the lease. If the work was asked for again meanwhile, the job stays and runs at once; if it was no more than
+/// hurried, only where it did not fail, for who waits after a failure is not hurried (attempts are counted anew by who
+/// asks, and not by who hurries). Nothing happens when the lease was lost.
 pub async fn settle(
     db: &impl ConnectionTrait,
     job: &Leased,
@@ -211,6 +241,8 @@ pub async fn settle(
 ) -> Result<(), DbErr> {
     let (id, revision, leased_until) = (job.id, job.revision, job.until);
     let failing_since = Some(job.failing_since.unwrap_or(now));
+    let waits = matches!(settlement, Settlement::Retry { .. });
+    let leased = job.attempts;
     let progress = match settlement {
         Settlement::Further(progress) => Some(progress),
         Settlement::Retry { .. } | Settlement::Dead { .. } => job.progress,
@@ -238,11 +270,11 @@ pub async fn settle(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE jobs SET leased_until = NULL, last_error = {error},
-               progress = CASE WHEN revision = {revision} THEN {progress}::bigint END,
-               attempts = CASE WHEN revision = {revision} THEN {attempts} ELSE 0 END,
-               failing_since = CASE WHEN revision = {revision} THEN {failing_since}::timestamptz END,
-               run_at = CASE WHEN revision = {revision} THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
-               dead_at = CASE WHEN revision = {revision} THEN {dead_at}::timestamptz END
+               progress = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {progress}::bigint END,
+               attempts = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {attempts} ELSE 0 END,
+               failing_since = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {failing_since}::timestamptz END,
+               run_at = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
+               dead_at = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {dead_at}::timestamptz END
            WHERE id = {id} AND leased_until = {leased_until}"#
     ))
     .await

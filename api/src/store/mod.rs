@@ -9,6 +9,7 @@ pub mod booking;
 pub mod busy_span;
 pub mod cache;
 pub mod calendar;
+pub mod calendar_channel;
 pub mod calendar_event;
 pub mod cancellation_policy;
 pub mod centre;

@@ -130,6 +130,43 @@ fn with_sign_in_a_google_client_and_a_key_are_needed() {
     }
 }
 
+/// Production with Google, and these.
+fn with_google<'a>(key: &'a str, more: Variables<'a>) -> Vec<(&'a str, &'a str)> {
+    let client = [("GOOGLE_CLIENT_ID", "id"), ("GOOGLE_CLIENT_SECRET", "x")];
+    let mut all = more.to_vec();
+    all.extend([DATABASE, PUBLIC, ("ENCRYPTION_KEYS", key)]);
+    all.extend(client);
+    all
+}
+
+const HERE: (&str, &str) = ("PUBLIC_URL", "http://127.0.0.1:8080");
+const STAND_IN: (&str, &str) = ("GOOGLE_CALENDAR_URL", "http://127.0.0.1:8081");
+
+#[test]
+fn google_tells_of_changes_where_it_reaches_the_server_unless_it_is_not_to() {
+    let keys = Keyring::generate();
+    let address = |more: Variables<'_>| {
+        let config = production(&with_google(&keys, more));
+        config.google.unwrap().push_address.map(String::from)
+    };
+    let (on, off) = (("CALENDAR_PUSH", "on"), ("CALENDAR_PUSH", "off"));
+    let public = Some("https://book.example.org/v1/calendar/notifications".to_owned());
+    assert_eq!(address(&[]), public);
+    assert_eq!(address(&[on]), public);
+    assert_eq!(address(&[off]), None);
+    assert_eq!(address(&[HERE]), None);
+    let here = Some("http://127.0.0.1:8080/v1/calendar/notifications".to_owned());
+    assert_eq!(address(&[HERE, STAND_IN]), here);
+    assert_eq!(address(&[HERE, STAND_IN, on]), here);
+    assert_eq!(address(&[HERE, STAND_IN, off]), None);
+    for wrong in [&[("CALENDAR_PUSH", "yes")][..], &[HERE, on]] {
+        let mistakes = refused(&with_google(&keys, wrong));
+        assert_eq!(names(&mistakes), ["CALENDAR_PUSH"]);
+    }
+    let local = ("PUBLIC_URL", "https://localhost:8443");
+    assert_eq!(address(&[local]), None);
+}
+
 const SCHOOL: [(&str, &str); 5] = [
     ("OIDC_PROVIDERS", "my-school"),
     ("OIDC_MY_SCHOOL_NAME", "My School"),
@@ -345,6 +382,8 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("JOB_WORKERS", "65"),
         ("JOB_POLL_SECONDS", "0"),
         ("CALENDAR_POLL_SECONDS", "4"),
+        ("CALENDAR_POLL_WITH_PUSH_SECONDS", "59"),
+        ("CALENDAR_POLL_WITH_PUSH_SECONDS", "86401"),
         ("ENCRYPTION_KEYS", "x"),
         ("RATE_LIMITS", "none"),
         ("RATE_LIMIT_ADDRESS", "0"),

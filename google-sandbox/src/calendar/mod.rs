@@ -16,7 +16,7 @@ mod render;
 mod routes;
 mod sync;
 mod time;
-mod watch;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 

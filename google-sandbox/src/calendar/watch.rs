@@ -113,6 +113,7 @@ pub(crate) async fn watch(
         });
         if let Some(token) = &channel.token {
             answer["token"] = json!(token);
+            state.hand_out(token);
         }
         state.channels.insert(id.clone(), channel);
         send(state, &id, "sync");
@@ -218,6 +219,14 @@ pub(crate) fn changed(state: &mut State, calendar: &str) {
     for id in ids {
         send(state, &id, "exists");
     }
+}
+
+/// The ids of the channels that are open on a calendar.
+pub(crate) fn open(state: &State, calendar: &str) -> Vec<String> {
+    let now = state.now();
+    let channels = state.channels.values();
+    let open = channels.filter(|it| it.calendar == calendar && !it.stopped && it.expires > now);
+    open.map(|channel| channel.id.clone()).collect()
 }
 
 /// Puts a message to a channel into the outbox, unless it is to be lost; twice, if it is to be repeated.

@@ -9,6 +9,7 @@ mod authorize;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
+mod calendar_notifications;
 mod calendars;
 mod cancellation_policies;
 mod credits;
@@ -45,7 +46,7 @@ mod users;
 mod waitlist;
 mod weekly_rules;
 
-use crate::app::App;
+use crate::{app::App, config::PUSH_PATH};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub fn all() -> OpenApiRouter<App> {
@@ -133,6 +134,7 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::disconnect
         ))
         .routes(routes!(calendars::list, calendars::replace_choice))
+        .route(PUSH_PATH, calendar_notifications::route())
         .routes(routes!(frontend_authorizations::authorize_calendar))
         .routes(routes!(frontend_authorizations::redeem_calendar))
 }

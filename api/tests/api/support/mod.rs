@@ -276,6 +276,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
                 pause: SHORT_PAUSE,
                 ..Limits::CALENDAR
             },
+            push_address: None,
         }),
         sign_in: config::SignIn::default(),
         keys: keys().parse().unwrap(),
@@ -292,6 +293,7 @@ pub fn config(bind: SocketAddr, google: &str, database: Database) -> Config {
             workers: 0,
             poll: Duration::from_secs(1),
             calendar_poll: Duration::from_mins(1),
+            calendar_poll_with_push: Duration::from_mins(10),
             lease: Duration::from_mins(1),
         },
         rate_limits: RateLimits {
