@@ -58,6 +58,7 @@ mod m20261122_000072_add_proposed_time;
 mod m20261122_000073_mend_credit;
 mod m20261122_000074_tell_of_hand_overs;
 mod m20261122_000080_create_calendar;
+mod m20261122_000086_add_calendar_unknown;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -118,6 +119,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000073_mend_credit::Migration),
             Box::new(m20261122_000074_tell_of_hand_overs::Migration),
             Box::new(m20261122_000080_create_calendar::Migration),
+            Box::new(m20261122_000086_add_calendar_unknown::Migration),
         ]
     }
 }

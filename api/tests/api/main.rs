@@ -15,6 +15,7 @@ mod bookings;
 mod busy_time;
 mod cache;
 mod calendar_connection;
+mod calendar_unknown;
 mod calendars;
 mod cancellation;
 mod challenges;

@@ -132,6 +132,8 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
+        .routes(routes!(calendar_connection::get_of_tutor))
+        .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_blocking))
         .routes(routes!(frontend_authorizations::authorize_calendar))
         .routes(routes!(frontend_authorizations::redeem_calendar))
