@@ -24,6 +24,8 @@ pub struct Model {
     pub approval_minutes: i32,
     pub hold_minutes: i32,
     pub attendance_days: i32,
+    /// After how many hours in which it was not read busy time counts as unknown; None: never.
+    pub calendar_unknown_after_hours: Option<i32>,
     /// How much a student may book, as the two that follow; None: any number.
     pub max_active_bookings: Option<i32>,
     pub weekly_minutes: Option<i32>,

@@ -60,6 +60,7 @@ mod m20261122_000074_tell_of_hand_overs;
 mod m20261122_000080_create_calendar;
 mod m20261122_000082_create_calendar_event;
 mod m20261122_000084_create_calendar_channel;
+mod m20261122_000086_add_calendar_unknown;
 mod m20261122_000088_choose_receiving_calendar;
 
 /// Every migration, oldest first.
@@ -123,6 +124,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000080_create_calendar::Migration),
             Box::new(m20261122_000082_create_calendar_event::Migration),
             Box::new(m20261122_000084_create_calendar_channel::Migration),
+            Box::new(m20261122_000086_add_calendar_unknown::Migration),
             Box::new(m20261122_000088_choose_receiving_calendar::Migration),
         ]
     }

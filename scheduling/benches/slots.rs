@@ -124,6 +124,7 @@ impl Tutor {
                 last_date: None,
             },
             occupied: &self.occupied,
+            calendar_unknown: false,
             student_busy: &self.student_busy,
             lengths: &self.lengths,
             policy: &self.policy,

@@ -109,6 +109,7 @@ impl Model {
                 last_date: None,
             },
             occupied: &self.occupied,
+            calendar_unknown: false,
             student_busy: &[],
             lengths: &self.lengths,
             policy: &self.policy,

@@ -48,6 +48,8 @@ pub enum Refusal {
         /// When it says so.
         conflict: Span,
     },
+    /// Nobody knows any more what the tutor's own calendar says, of whatever time.
+    CalendarUnknown,
     /// It is too near to something that it does not overlap.
     Buffer {
         /// When that is.
@@ -84,6 +86,7 @@ impl Refusal {
             Self::Lesson { .. } => "lesson",
             Self::Hold { .. } => "hold",
             Self::CalendarBusy { .. } => "calendar_busy",
+            Self::CalendarUnknown => "calendar_unknown",
             Self::Buffer { .. } => "buffer",
             Self::Notice => "notice",
             Self::Horizon => "horizon",
@@ -108,6 +111,7 @@ impl Refusal {
             Self::OutsideAvailability
             | Self::OverrideClosed
             | Self::TutorEnded
+            | Self::CalendarUnknown
             | Self::Notice
             | Self::Horizon
             | Self::DailyCap
@@ -129,6 +133,11 @@ pub fn refusals(schedule: &Schedule, slot: Span, now: DateTime<Utc>) -> Vec<Refu
     reasons.extend(question.outside_hours());
     question.closed(&mut reasons);
     reasons.extend(question.conflicts());
+    reasons.extend(
+        schedule
+            .calendar_unknown
+            .then_some(Refusal::CalendarUnknown),
+    );
     question.outside_policy(now, &mut reasons);
     reasons.extend(question.off_grid().then_some(Refusal::Grid));
     let student_busy = overlapping(schedule.student_busy, question.seconds);

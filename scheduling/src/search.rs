@@ -22,7 +22,7 @@ pub(crate) fn bookable_starts(
     step: i64,
 ) -> Option<Vec<Seconds>> {
     let sensible = TimeDelta::zero() < length && length <= LONGEST_WINDOW;
-    if !sensible || !schedule.lengths.contains(&length) {
+    if !sensible || schedule.calendar_unknown || !schedule.lengths.contains(&length) {
         return None;
     }
     let length = ceil_seconds(length);

@@ -11,7 +11,9 @@
 //! * begin within [notice](Policy::minimum_notice) and [horizon](Policy::horizon), on the
 //!   [start grid](crate::policy::StartGrid), and on a day and in a week in which the caps leave
 //!   room. A lesson or hold counts for the date on which it starts in the tutor's zone;
-//! * have one of the lengths that are offered.
+//! * have one of the lengths that are offered;
+//!
+//! and it must be [known](Schedule::calendar_unknown) what the tutor's own calendar says.
 //!
 //! Time counts in whole seconds: what touches part of a second occupies all of it.
 //!
@@ -45,6 +47,8 @@ pub struct Schedule<'a> {
     /// What occupies the tutor. It must hold all that there is in the time that is asked about:
     /// see [`reach`](crate::policy::reach).
     pub occupied: &'a Occupancy,
+    /// Whether what the tutor's own calendar says has not been heard for too long to offer anything.
+    pub calendar_unknown: bool,
     /// When the student who wants to book has something else: sorted by start, and neither
     /// overlapping nor touching.
     pub student_busy: &'a [Span],

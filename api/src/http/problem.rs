@@ -120,6 +120,7 @@ enum ReasonCode {
     Lesson,
     Hold,
     CalendarBusy,
+    CalendarUnknown,
     Buffer,
     Notice,
     Horizon,

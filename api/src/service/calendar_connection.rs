@@ -1,5 +1,9 @@
 //! The connection of a tutor's Google Calendar.
 
+mod standing;
+
+pub use standing::{Connection, Filter, Limitation, OfTutor, State, get, list, of_tutor};
+
 use super::{UserId, calendar, calendar_channel, queue::Outcome, transaction::transaction};
 use crate::{
     app::{App, Google},
@@ -7,12 +11,9 @@ use crate::{
     seal::Sealed,
     store::{self, google_grant::NewGrant, job::Work},
 };
-use ::entity::{
-    google_grant::{self, GrantState},
-    id::GrantId,
-};
+use ::entity::{google_grant, id::GrantId};
 use chrono::{DateTime, TimeDelta, Utc};
-use google::{AccessToken, TokenError, scope};
+use google::{AccessToken, TokenError};
 use sea_orm::{DatabaseTransaction, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,68 +26,6 @@ const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 /// What the seal of a refresh token is bound to.
 fn seal_context(user_id: UserId) -> Vec<u8> {
     format!("google refresh token of {user_id}").into_bytes()
-}
-
-/// How a connection stands.
-#[derive(Debug)]
-pub enum State {
-    NotConnected,
-    /// All that was asked for was granted, and works.
-    Connected,
-    /// Some of what was asked for was not granted.
-    Limited,
-    /// Google no longer honours the grant: the tutor must connect again.
-    NeedsConsent,
-}
-
-/// A connection as its owner sees it.
-#[derive(Debug)]
-pub struct Connection {
-    pub state: State,
-    /// The Google account.
-    pub email: Option<String>,
-    /// What was asked for and not granted.
-    pub missing_scopes: Vec<&'static str>,
-    pub failing_since: Option<DateTime<Utc>>,
-    pub busy_read_at: Option<DateTime<Utc>>,
-    pub connected_at: Option<DateTime<Utc>>,
-}
-
-/// How the connection of this user stands.
-pub async fn get(app: &App, user_id: UserId) -> Result<Connection, Error> {
-    let grant = store::google_grant::of_user(&app.db, user_id).await?;
-    Ok(grant.map_or(
-        Connection {
-            state: State::NotConnected,
-            email: None,
-            missing_scopes: Vec::new(),
-            failing_since: None,
-            busy_read_at: None,
-            connected_at: None,
-        },
-        connection,
-    ))
-}
-
-fn connection(grant: google_grant::Model) -> Connection {
-    let missing_scopes: Vec<_> = scope::CALENDAR
-        .iter()
-        .copied()
-        .filter(|scope| !grant.scopes.iter().any(|granted| granted == scope))
-        .collect();
-    let state = match grant.state {
-        GrantState::Dead => State::NeedsConsent,
-        GrantState::Live if missing_scopes.is_empty() => State::Connected,
-        GrantState::Live => State::Limited,
-    };
-    Connection {
-        state,
-        email: Some(grant.email),
-        missing_scopes,
-        failing_since: grant.failing_since,
-        busy_read_at: grant.busy_read_at,
-        connected_at: Some(grant.connected_at),
-    }
 }
 
 /// What a user granted.

@@ -192,6 +192,8 @@ pub(super) struct Times {
     tutors: Vec<Arc<Tutor>>,
     occupied: OccupiedTime,
     student: Option<UserId>,
+    /// Whether calendars are read at all: where none is, nobody misses what they say.
+    reads_calendars: bool,
     /// Whether who asks may know when the student has other lessons: see [`knows`].
     knows_student: bool,
 }
@@ -212,6 +214,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
+            reads_calendars: app.google.is_some(),
             knows_student: knows(caller, student),
         })
     }
@@ -313,6 +316,7 @@ impl Times {
             occupied: occupied.await?,
             tutors,
             student,
+            reads_calendars: app.google.is_some(),
             knows_student: knows(caller, student),
         })
     }
@@ -370,6 +374,7 @@ impl Times {
         Schedule {
             availability: tutor.timetable.availability(),
             occupied,
+            calendar_unknown: self.reads_calendars && tutor.timetable.calendar_unknown,
             student_busy: if is_own {
                 &[]
             } else {
@@ -497,6 +502,7 @@ fn is_affair_of_tutor(refusal: &Refusal) -> bool {
         | Refusal::OverrideClosed
         | Refusal::Holiday { .. }
         | Refusal::TutorEnded
+        | Refusal::CalendarUnknown
         | Refusal::Notice
         | Refusal::Horizon
         | Refusal::Grid

@@ -115,7 +115,8 @@ impl Cache {
             feed: Feed::new(db),
             sessions: Kept::new(|_, holder| size_of_holder(holder), sessions),
             app_keys: Kept::new(|_, key| size_of_app_key(key), app_keys),
-            tutors: Kept::new(|_, tutor| size_of_tutor(tutor), tutors),
+            tutors: Kept::new(|_, tutor| size_of_tutor(tutor), tutors)
+                .until(clock, |tutor| tutor.timetable.until),
             found: Kept::new(size_of_found, found),
             occupied: Kept::new(|_, it| size_of_val(it.time.as_slice()), occupied)
                 .until(clock, |it| it.until),

@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, QueryOrder, raw_sql, sea_query::OnConflict,
 };
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 pub use calendar::{AccessRole, Model as Calendar};
@@ -113,7 +113,7 @@ impl From<BlockingRow> for Blocking {
 pub async fn note_unreadable(
     txn: &impl ConnectionTrait,
     asked: impl Iterator<Item = CalendarId>,
-    unreadable: &HashSet<CalendarId>,
+    unreadable: &BTreeSet<CalendarId>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let asked: Vec<Uuid> = asked.map(|id| id.0).collect();

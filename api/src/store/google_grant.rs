@@ -7,8 +7,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, raw_sql, sea_query::OnConflict,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, DeriveActiveEnum,
+    EntityTrait, EnumIter, FromQueryResult, QueryFilter, raw_sql, sea_query::OnConflict,
 };
 
 pub async fn of_user(
@@ -233,4 +233,91 @@ pub async fn note_failure(
     ))
     .await
     .map(|_| ())
+}
+
+/// How the connection of a calendar stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum State {
+    NotConnected,
+    /// All that was asked for was granted, and works.
+    Connected,
+    /// Some of what was asked for was not granted.
+    Limited,
+    /// Google no longer honours the grant: the tutor must connect again.
+    NeedsConsent,
+}
+
+/// A tutor, and how the connection of their calendar stands.
+#[derive(Debug, FromQueryResult)]
+pub struct Standing {
+    pub tutor_id: TutorId,
+    pub user_id: UserId,
+    pub name: String,
+    pub state: State,
+    /// Of the Google account.
+    pub email: Option<String>,
+    /// What was granted.
+    pub scopes: Option<Vec<String>>,
+    pub failing_since: Option<DateTime<Utc>>,
+    pub busy_read_at: Option<DateTime<Utc>>,
+    /// When busy time is to be read next.
+    pub next_read_at: Option<DateTime<Utc>>,
+    /// Until when what was read last holds, unless that is for ever.
+    pub busy_known_until: Option<DateTime<Utc>>,
+    pub connected_at: Option<DateTime<Utc>>,
+}
+
+/// Whose connections are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// That of this user, who may be a tutor no longer; else those of all who are.
+    pub user_id: Option<UserId>,
+    pub state: Option<State>,
+    /// Only those that are connected and don't do all that they could.
+    pub needs_attention: bool,
+    /// Tutors after this one.
+    pub after: Option<TutorId>,
+    pub limit: i64,
+}
+
+/// How the connections of tutors stand, the longest-serving first; `all_scopes` are those of one that does everything.
+pub async fn standings(
+    db: &impl ConnectionTrait,
+    filter: Filter,
+    all_scopes: &[&str],
+    now: DateTime<Utc>,
+) -> Result<Vec<Standing>, DbErr> {
+    let Filter {
+        user_id,
+        state,
+        needs_attention,
+        after,
+        limit,
+    } = filter;
+    let state = state.map(|state| state.to_value());
+    let all_scopes: Vec<_> = all_scopes.iter().copied().map(str::to_owned).collect();
+    Standing::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT * FROM (
+               SELECT tutors.id AS tutor_id, tutors.user_id, users.name, granted.email, granted.scopes, granted.failing_since,
+                      granted.busy_read_at, granted.connected_at, jobs.run_at AS next_read_at,
+                      busy_known_until(granted, calendar_unknown_after_hours) AS busy_known_until,
+                      CASE WHEN granted.id IS NULL THEN 'not_connected' WHEN granted.state = 'dead' THEN 'needs_consent'
+                           WHEN granted.scopes @> {all_scopes} THEN 'connected' ELSE 'limited' END AS state
+               FROM tutors JOIN users ON users.id = tutors.user_id CROSS JOIN centre
+               LEFT JOIN google_grants AS granted ON granted.user_id = tutors.user_id
+               LEFT JOIN jobs ON kind = 'read_busy_time' AND key = tutors.id::text AND dead_at IS NULL AND granted.state = 'live'
+           ) AS standings
+           WHERE ({user_id}::uuid IS NULL AND EXISTS (
+                     SELECT FROM user_roles WHERE user_roles.user_id = standings.user_id AND role = 'tutor')
+                  OR user_id = {user_id})
+             AND ({state}::text IS NULL OR state = {state})
+             AND (NOT {needs_attention} OR state IN ('limited', 'needs_consent') OR failing_since IS NOT NULL
+                  OR busy_known_until <= {now})
+             AND ({after}::uuid IS NULL OR tutor_id > {after})
+           ORDER BY tutor_id LIMIT {limit}"#
+    ))
+    .all(db)
+    .await
 }

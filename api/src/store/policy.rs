@@ -33,6 +33,8 @@ pub struct Policy {
     pub hold_minutes: i32,
     /// For how many days after a lesson its tutor may say who was there. The centre's, for all tutors.
     pub attendance_days: i32,
+    /// For how many hours what was last read of a tutor's busy time decides, before nothing is offered; None: for ever.
+    pub calendar_unknown_after_hours: Option<i32>,
     /// How many lessons ahead a student may have; None is no quota. The centre's, as the two that follow.
     pub max_active_bookings: Option<i32>,
     /// How many minutes a week.
@@ -90,6 +92,7 @@ impl Policy {
             approval_minutes: own.approval_minutes.unwrap_or(self.approval_minutes),
             hold_minutes: self.hold_minutes,
             attendance_days: self.attendance_days,
+            calendar_unknown_after_hours: self.calendar_unknown_after_hours,
             max_active_bookings: self.max_active_bookings,
             weekly_minutes: self.weekly_minutes,
             term_minutes: self.term_minutes,
@@ -176,6 +179,7 @@ pub async fn replace_centre(
         approval_minutes: Set(policy.approval_minutes),
         hold_minutes: Set(policy.hold_minutes),
         attendance_days: Set(policy.attendance_days),
+        calendar_unknown_after_hours: Set(policy.calendar_unknown_after_hours),
         max_active_bookings: Set(policy.max_active_bookings),
         weekly_minutes: Set(policy.weekly_minutes),
         term_minutes: Set(policy.term_minutes),

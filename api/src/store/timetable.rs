@@ -25,6 +25,10 @@ pub struct Timetable {
     pub terms: Terms,
     /// Whether there is any limit to what any student may book.
     pub has_quotas: bool,
+    /// Whether the tutor's calendar has not been read for so long that nothing is to be offered.
+    pub calendar_unknown: bool,
+    /// Until when all of this is so if nobody changes anything: then the calendar is unknown, unless it was read meanwhile.
+    pub until: Option<DateTime<Utc>>,
     pub weekly_rules: Vec<WeeklyRule>,
     pub overrides: Vec<DateOverride>,
     pub time_off: Vec<TimeOff>,
@@ -53,10 +57,11 @@ struct Row {
     #[sea_orm(nested)]
     policy: Policy,
     has_student_quotas: bool,
+    busy_known_until: Option<DateTime<Utc>>,
 }
 
 impl Row {
-    fn timetable(self, holidays: Arc<[DateRange]>) -> Result<Timetable, DbErr> {
+    fn timetable(self, holidays: Arc<[DateRange]>, now: DateTime<Utc>) -> Result<Timetable, DbErr> {
         let zone = self.time_zone.parse();
         Ok(Timetable {
             zone: zone.map_err(|_| DbErr::Type(format!("time zone of tutor {}", self.id)))?,
@@ -64,6 +69,8 @@ impl Row {
             policy: self.policy.rules(),
             terms: self.policy.terms(),
             has_quotas: self.has_student_quotas || self.policy.has_quotas(),
+            calendar_unknown: self.busy_known_until.is_some_and(|until| until <= now),
+            until: self.busy_known_until.filter(|until| *until > now),
             weekly_rules: Vec::new(),
             overrides: Vec::new(),
             time_off: Vec::new(),
@@ -82,7 +89,7 @@ pub async fn of_tutors(
     let today = now.date_naive();
     // What began the evening before may pass midnight, and no zone is a day behind UTC.
     let from = today.checked_sub_days(Days::new(2)).unwrap_or(today);
-    let mut found = without_times(db, tutors, from).await?;
+    let mut found = without_times(db, tutors, from, now).await?;
     for (id, rule) in weekly_rule::of_tutors(db, tutors).await? {
         if let Some(timetable) = found.get_mut(&id) {
             timetable.weekly_rules.push(rule);
@@ -105,6 +112,7 @@ async fn without_times(
     db: &impl ConnectionTrait,
     tutors: &[TutorId],
     from: NaiveDate,
+    now: DateTime<Utc>,
 ) -> Result<HashMap<TutorId, Timetable>, DbErr> {
     let mut of_centre = Vec::new();
     let mut followed: HashMap<TutorId, Vec<DateRange>> = HashMap::new();
@@ -120,7 +128,7 @@ async fn without_times(
             None => Arc::clone(&of_all),
             Some(own) => of_centre.iter().copied().chain(own).collect(),
         };
-        Ok((row.id, row.timetable(holidays)?))
+        Ok((row.id, row.timetable(holidays, now)?))
     };
     rows(db, tutors).await?.into_iter().map(timetable).collect()
 }
@@ -140,9 +148,11 @@ async fn rows(db: &impl ConnectionTrait, tutors: &[TutorId]) -> Result<Vec<Row>,
                   coalesce(tutors.max_lessons_per_week, centre.max_lessons_per_week) AS max_lessons_per_week,
                   coalesce(tutors.requires_approval, centre.requires_approval) AS requires_approval,
                   coalesce(tutors.approval_minutes, centre.approval_minutes) AS approval_minutes,
-                  hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes,
-                  EXISTS (SELECT FROM student_quotas) AS has_student_quotas
-           FROM tutors CROSS JOIN centre WHERE tutors.id = ANY({tutors})"#
+                  hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes,
+                  EXISTS (SELECT FROM student_quotas) AS has_student_quotas,
+                  busy_known_until(google_grants, calendar_unknown_after_hours) AS busy_known_until
+           FROM tutors CROSS JOIN centre LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id
+           WHERE tutors.id = ANY({tutors})"#
     ))
     .all(db)
     .await

@@ -76,6 +76,25 @@ const CHANGES: &[(&str, &str)] = &[
     ),
     ("busy_spans", "DELETE FROM busy_spans"),
     (
+        "google_grants",
+        "INSERT INTO google_grants (id, user_id, subject, email, scopes, refresh_token, refresh_token_key_id, state, connected_at, updated_at)
+         SELECT gen_random_uuid(), user_id, 'tina', 'tina@example.com',
+                '{https://www.googleapis.com/auth/calendar.freebusy}', '', '', 'live', '2027-02-28 07:00Z', now()
+         FROM tutors WHERE id = TUTOR",
+    ),
+    ("google_grants", "UPDATE google_grants SET busy_read_at = '2027-03-01 06:00Z'"),
+    ("google_grants", "UPDATE google_grants SET busy_read_at = '2027-02-01 06:00Z'"),
+    ("centre", "UPDATE centre SET calendar_unknown_after_hours = NULL"),
+    ("centre", "UPDATE centre SET calendar_unknown_after_hours = 24"),
+    ("google_grants", "UPDATE google_grants SET scopes = '{}'"),
+    (
+        "google_grants",
+        "UPDATE google_grants SET scopes = '{https://www.googleapis.com/auth/calendar.events.owned}'",
+    ),
+    ("google_grants", "UPDATE google_grants SET busy_read_at = NULL, connected_at = '2027-03-01 06:00Z'"),
+    ("google_grants", "UPDATE google_grants SET connected_at = '2027-02-01 06:00Z'"),
+    ("google_grants", "DELETE FROM google_grants"),
+    (
         "lessons",
         "INSERT INTO lessons (id, tutor_id, subject_id, level, starts_at, ends_at, status, created_at, updated_at)
          SELECT '00000000-0000-0000-0000-000000000002', TUTOR, id, 'School', '2027-03-03 09:00Z', '2027-03-03 10:00Z',

@@ -68,11 +68,12 @@ impl World {
         let connection = self.tutor.person.get("/v1/calendar/connection").await;
         connection.expect(200)["failing_since"].clone()
     }
+}
 
-    fn fail(&self, effect: Effect) -> Failure {
-        let failure = Failure::new(Target::Calendar, effect);
-        failure.method("GET").path("/events")
-    }
+/// Listing events fails like this.
+fn listing(effect: Effect) -> Failure {
+    let failure = Failure::new(Target::Calendar, effect);
+    failure.method("GET").path("/events")
 }
 
 fn time(at: DateTime<Utc>) -> Value {
@@ -158,15 +159,12 @@ async fn when_a_sync_token_expires_all_is_read_anew_and_nothing_looks_free_meanw
     google.delete_event(&world.tutor.email, &gone);
     world.busy(AFTERNOON);
     // The increment is refused, and then the full listing fails as well.
-    google.fail_next(
-        world
-            .fail(Effect::Status {
-                status: 410,
-                reason: "fullSyncRequired".to_owned(),
-                retry_after: None,
-            })
-            .times(1),
-    );
+    let expired = listing(Effect::Status {
+        status: 410,
+        reason: "fullSyncRequired".to_owned(),
+        retry_after: None,
+    });
+    google.fail_next(expired.times(1));
     google.fail_next(
         Failure::status(Target::Calendar, 500, "backendError")
             .method("GET")
@@ -256,7 +254,7 @@ async fn what_is_told_late_undoes_nothing_that_was_told_since() {
     let world = World::new().await;
     let id = world.busy(MORNING);
     world.test.pass(TimeDelta::minutes(1));
-    let late = world.fail(Effect::Hang(Duration::from_secs(1)));
+    let late = listing(Effect::Hang(Duration::from_secs(1)));
     world.test.google.fail_next(late.times(1));
     let student = world.test.student("Sam").await;
     let booking = async {

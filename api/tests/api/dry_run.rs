@@ -95,7 +95,7 @@ fn edits(world: &World) -> Vec<Edit> {
         "minimum_notice_minutes": 5, "horizon_days": 6, "start_grid_minutes": 15, "start_grid_anchor": "span_start",
         "buffer_before_minutes": 7, "buffer_after_minutes": 8, "max_lessons_per_day": 9, "max_lessons_per_week": null,
         "requires_approval": true, "approval_minutes": 90,
-        "hold_minutes": 11, "attendance_days": 12,
+        "hold_minutes": 11, "attendance_days": 12, "calendar_unknown_after_hours": 48,
     });
     vec![
         tutor(

@@ -17,6 +17,7 @@ mod cache;
 mod calendar_connection;
 mod calendar_push;
 mod calendar_sync;
+mod calendar_unknown;
 mod calendars;
 mod cancellation;
 mod challenges;

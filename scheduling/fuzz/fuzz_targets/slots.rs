@@ -115,6 +115,7 @@ fn check(model: &Model) {
             last_date: model.last_date.map(Day::date),
         },
         occupied: &occupied,
+        calendar_unknown: false,
         student_busy: &student_busy,
         lengths: &lengths,
         policy: &policy,

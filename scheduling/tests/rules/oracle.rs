@@ -130,6 +130,7 @@ impl<'a> Oracle<'a> {
             let just_after = end <= from && from - end < after;
             refuse(just_before || just_after, "buffer");
         }
+        refuse(tutor.calendar_unknown, "calendar_unknown");
         refuse(
             start < *now || start - *now < policy.minimum_notice,
             "notice",

@@ -57,7 +57,7 @@ fn check<S: Strategy>(
     }
 }
 
-const CODES: [&str; 16] = [
+const CODES: [&str; 17] = [
     "outside_availability",
     "override_closed",
     "time_off",
@@ -66,6 +66,7 @@ const CODES: [&str; 16] = [
     "lesson",
     "hold",
     "calendar_busy",
+    "calendar_unknown",
     "buffer",
     "notice",
     "horizon",

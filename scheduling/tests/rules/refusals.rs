@@ -6,7 +6,7 @@ use chrono_tz::{Asia, Tz, UTC};
 use scheduling::availability::TimeOff;
 use scheduling::interval::Span;
 use scheduling::slots::OccupiedBy::{CalendarBusy, Hold, Lesson, OwnLesson};
-use scheduling::slots::{Occupied, Refusal, refusals};
+use scheduling::slots::{Occupied, Refusal, alternatives, refusals};
 
 use crate::support::{
     Tutor, busy, codes, date, dates, lesson, local, minutes, occupied, on, rule, span, utc,
@@ -44,6 +44,7 @@ fn every_reason_is_named_in_order_with_what_stands_in_the_way() {
     let away = span("2026-06-01 12:50", "2026-06-01 12:55");
     let student = span("2026-06-01 13:44", "2026-06-01 15:00");
     tutor = tutor.occupied(&all);
+    tutor.calendar_unknown = true;
     tutor.time_off = vec![
         TimeOff::Dates(dates("2026-06-01", "2026-06-02")),
         TimeOff::Span(away),
@@ -79,6 +80,7 @@ fn every_reason_is_named_in_order_with_what_stands_in_the_way() {
             ("lesson", conflict(of(second))),
             ("hold", conflict(of(hold))),
             ("calendar_busy", conflict(of(calendar))),
+            ("calendar_unknown", None),
             ("buffer", conflict(of(near))),
             ("notice", None),
             ("horizon", None),
@@ -89,6 +91,19 @@ fn every_reason_is_named_in_order_with_what_stands_in_the_way() {
             ("student_busy", conflict(student)),
         ]
     );
+}
+
+#[test]
+fn a_calendar_that_nobody_knows_closes_all_hours_and_opens_none() {
+    let mut tutor = tutor(UTC).occupied(&[lesson("2026-06-01 10:00", "2026-06-01 11:00")]);
+    tutor.calendar_unknown = true;
+    assert_eq!(at_ten(&tutor), ["lesson", "calendar_unknown"]);
+    let later = tutor.codes("2026-06-02 10:00", "2026-06-02 11:00", BEFORE);
+    assert_eq!(later, ["calendar_unknown"]);
+    let week = ("2026-06-01 00:00", "2026-06-08 00:00");
+    assert_eq!(tutor.starts(week.0, week.1, 60, BEFORE), NOTHING);
+    let slot = span("2026-06-02 10:00", "2026-06-02 11:00");
+    assert_eq!(alternatives(&tutor.schedule(), slot, utc(BEFORE), 5), []);
 }
 
 #[test]

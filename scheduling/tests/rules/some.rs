@@ -109,18 +109,24 @@ fn tutor(zone: Tz, moment: DateTime<Utc>) -> impl Strategy<Value = Tutor> {
         prop_oneof![2 => Just(Vec::new()), 1 => closed],
         prop::option::weighted(0.1, near(today)),
     );
-    let taken = (vec(occupied(moment), 0..8), student_busy, policy());
-    (times, taken).prop_map(move |(times, (occupied, student_busy, policy))| Tutor {
+    let taken = (
+        vec(occupied(moment), 0..8),
+        prop::bool::weighted(0.05),
+        student_busy,
+        policy(),
+    );
+    (times, taken).prop_map(move |(times, taken)| Tutor {
         zone,
         weekly_rules: times.0,
         overrides: times.1,
         time_off: times.2,
         holidays: times.3,
         last_date: times.4,
-        occupied: Occupancy::new(occupied),
-        student_busy: union(student_busy),
+        occupied: Occupancy::new(taken.0),
+        calendar_unknown: taken.1,
+        student_busy: union(taken.2),
         lengths: Vec::new(),
-        policy,
+        policy: taken.3,
     })
 }
 

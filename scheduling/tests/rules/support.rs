@@ -19,6 +19,7 @@ pub(crate) struct Tutor {
     pub(crate) holidays: Vec<DateRange>,
     pub(crate) last_date: Option<NaiveDate>,
     pub(crate) occupied: Occupancy,
+    pub(crate) calendar_unknown: bool,
     pub(crate) student_busy: Vec<Span>,
     pub(crate) lengths: Vec<TimeDelta>,
     pub(crate) policy: Policy,
@@ -35,6 +36,7 @@ impl Tutor {
             holidays: Vec::new(),
             last_date: None,
             occupied: Occupancy::default(),
+            calendar_unknown: false,
             student_busy: Vec::new(),
             lengths: [30, 45, 60, 90, 120].map(minutes).to_vec(),
             policy: Policy {
@@ -79,6 +81,7 @@ impl Tutor {
         Schedule {
             availability: self.availability(),
             occupied: &self.occupied,
+            calendar_unknown: self.calendar_unknown,
             student_busy: &self.student_busy,
             lengths: &self.lengths,
             policy: &self.policy,

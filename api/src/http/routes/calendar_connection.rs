@@ -1,17 +1,18 @@
-//! The connection of the signed-in tutor's Google Calendar.
+//! The connections of tutors' Google Calendars.
 
 use crate::{
     app::App,
     error::Error,
     http::{
-        auth::SignedIn,
+        auth::{Admin, EditedTutor, SignedIn},
+        cursor::{self, LONGEST_PAGE, usual_page},
         extract::{NoBody, NoQuery, OptionalJson, Query},
-        openapi::{BadBody, CrossOrigin, Faults, NotSignedIn},
+        openapi::{BadBody, CrossOrigin, Faults, Forbidden, NotAdmin, NotFound, NotSignedIn},
         sign_in_cookie, validate,
     },
     service::{
         self,
-        calendar_connection::{Connection, State as Standing},
+        calendar_connection::{Connection, Filter, Limitation, OfTutor, State as Standing},
         sign_in::Back,
     },
 };
@@ -24,13 +25,14 @@ use axum_extra::extract::cookie::CookieJar;
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 /// How the connection stands.
 #[derive(Serialize, ToSchema)]
 pub struct CalendarConnection {
     state: ConnectionState,
-    /// The Google account.
+    /// The Google account; null to others than its owner.
     #[schema(required, example = "amara@example.org")]
     email: Option<String>,
     /// What was asked for and not granted, in full: `https://www.googleapis.com/auth/calendar.events.owned` writes
@@ -38,19 +40,28 @@ pub struct CalendarConnection {
     /// are. Connect again to grant it.
     #[schema(value_type = Vec<String>)]
     missing_scopes: Vec<&'static str>,
+    /// What can't be done for want of them. Connect again, and leave every box ticked, to mend it.
+    limitations: Vec<ConnectionLimitation>,
     /// Since when Google could not be reached; null while it can.
     #[schema(required)]
     failing_since: Option<DateTime<Utc>>,
     /// When busy time was last read.
     #[schema(required)]
     busy_read_at: Option<DateTime<Utc>>,
+    /// When it is to be read next, or was to be, where that is late; null where it is not read.
+    #[schema(required)]
+    next_read_at: Option<DateTime<Utc>>,
+    /// Since when the tutor is not offered or booked (`calendar_unknown`), because busy time could not be read for as long as
+    /// `calendar_unknown_after_hours` of the centre's policy says; null while it is known.
+    #[schema(required)]
+    busy_unknown_since: Option<DateTime<Utc>>,
     #[schema(required)]
     connected_at: Option<DateTime<Utc>>,
 }
 
 /// `connected`: all that was asked for was granted. `limited`: some was not, see `missing_scopes`. `needs_consent`:
 /// Google no longer honours the grant, connect again. `not_connected`: there is none.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ConnectionState {
     NotConnected,
@@ -59,19 +70,63 @@ enum ConnectionState {
     NeedsConsent,
 }
 
+impl From<Standing> for ConnectionState {
+    fn from(state: Standing) -> Self {
+        match state {
+            Standing::NotConnected => Self::NotConnected,
+            Standing::Connected => Self::Connected,
+            Standing::Limited => Self::Limited,
+            Standing::NeedsConsent => Self::NeedsConsent,
+        }
+    }
+}
+
+impl From<ConnectionState> for Standing {
+    fn from(state: ConnectionState) -> Self {
+        match state {
+            ConnectionState::NotConnected => Self::NotConnected,
+            ConnectionState::Connected => Self::Connected,
+            ConnectionState::Limited => Self::Limited,
+            ConnectionState::NeedsConsent => Self::NeedsConsent,
+        }
+    }
+}
+
+/// `lessons_not_written`: lessons don't reach the calendar. `busy_time_not_read`: nothing in the calendar blocks.
+/// `others_not_read`: calendars that others share with this account can't block. `calendars_not_listed`: it can't be chosen
+/// which calendars block.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConnectionLimitation {
+    LessonsNotWritten,
+    BusyTimeNotRead,
+    OthersNotRead,
+    CalendarsNotListed,
+}
+
+impl From<Limitation> for ConnectionLimitation {
+    fn from(limitation: Limitation) -> Self {
+        match limitation {
+            Limitation::LessonsNotWritten => Self::LessonsNotWritten,
+            Limitation::BusyTimeNotRead => Self::BusyTimeNotRead,
+            Limitation::OthersNotRead => Self::OthersNotRead,
+            Limitation::CalendarsNotListed => Self::CalendarsNotListed,
+        }
+    }
+}
+
 impl From<Connection> for CalendarConnection {
     fn from(connection: Connection) -> Self {
+        let limitations = connection.limitations.into_iter();
         Self {
-            state: match connection.state {
-                Standing::NotConnected => ConnectionState::NotConnected,
-                Standing::Connected => ConnectionState::Connected,
-                Standing::Limited => ConnectionState::Limited,
-                Standing::NeedsConsent => ConnectionState::NeedsConsent,
-            },
+            state: connection.state.into(),
             email: connection.email,
             missing_scopes: connection.missing_scopes,
+            limitations: limitations.map(ConnectionLimitation::from).collect(),
             failing_since: connection.failing_since,
             busy_read_at: connection.busy_read_at,
+            next_read_at: connection.next_read_at,
+            busy_unknown_since: connection.busy_unknown_since,
             connected_at: connection.connected_at,
         }
     }
@@ -93,6 +148,106 @@ pub async fn get(
             .await?
             .into(),
     ))
+}
+
+/// How is a tutor's calendar connected?
+///
+/// For the tutor and admins.
+#[utoipa::path(get, path = "/v1/tutors/{id}/calendar-connection", tag = "calendar",
+    operation_id = "get_tutor_calendar_connection", security(("session" = [])),
+    params(("id" = Uuid, Path, description = "Id of the tutor.")),
+    responses((status = 200, description = "How it stands.", body = CalendarConnection),
+        NotSignedIn, Forbidden, NotFound, Faults))]
+pub async fn get_of_tutor(
+    State(app): State<App>,
+    tutor: EditedTutor,
+    _: Query<NoQuery>,
+) -> Result<axum::Json<CalendarConnection>, Error> {
+    let found = service::calendar_connection::of_tutor(&app, &tutor.caller, tutor.id).await?;
+    Ok(axum::Json(found.into()))
+}
+
+/// A tutor, and how their calendar is connected.
+#[derive(Serialize, ToSchema)]
+pub struct TutorCalendarConnection {
+    tutor_id: Uuid,
+    /// Of the tutor.
+    #[schema(example = "Amara Okafor")]
+    name: String,
+    connection: CalendarConnection,
+}
+
+impl From<OfTutor> for TutorCalendarConnection {
+    fn from(of_tutor: OfTutor) -> Self {
+        Self {
+            tutor_id: of_tutor.tutor_id.0,
+            name: of_tutor.name,
+            connection: of_tutor.connection.into(),
+        }
+    }
+}
+
+/// A page of tutors.
+#[derive(Serialize, ToSchema)]
+pub struct CalendarConnectionPage {
+    items: Vec<TutorCalendarConnection>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ConnectionParams {
+    /// Only those that stand so.
+    #[garde(skip)]
+    #[param(inline, nullable = false)]
+    state: Option<ConnectionState>,
+    /// Only those that are connected and don't do all that they could: `limited` or `needs_consent`, or with a
+    /// `failing_since` or `busy_unknown_since`.
+    #[garde(skip)]
+    #[serde(default)]
+    #[param(default = false)]
+    needs_attention: bool,
+    /// How many items at most.
+    #[garde(custom(validate::number(1, LONGEST_PAGE)))]
+    #[serde(default = "usual_page")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `next_cursor` of the page before.
+    #[garde(custom(validate::optional_text(1, 500)))]
+    #[param(min_length = 1, max_length = 500)]
+    cursor: Option<String>,
+}
+
+/// List how tutors' calendars are connected.
+///
+/// For admins. All tutors, the longest-serving first.
+#[utoipa::path(get, path = "/v1/calendar/connections", tag = "calendar", operation_id = "list_calendar_connections",
+    security(("session" = [])), params(ConnectionParams),
+    responses((status = 200, description = "Tutors.", body = CalendarConnectionPage), NotSignedIn, NotAdmin, Faults))]
+pub async fn list(
+    State(app): State<App>,
+    Admin(holder): Admin,
+    Query(params): Query<ConnectionParams>,
+) -> Result<axum::Json<CalendarConnectionPage>, Error> {
+    let filter = Filter {
+        user_id: None,
+        state: params.state.map(Standing::from),
+        needs_attention: params.needs_attention,
+        after: cursor::read(params.cursor.as_deref())?,
+        limit: i64::from(params.limit) + 1,
+    };
+    let found = service::calendar_connection::list(&app, Some(holder.user_id), filter).await?;
+    let (items, next_cursor) = cursor::page(found, params.limit, |it| it.tutor_id);
+    Ok(axum::Json(CalendarConnectionPage {
+        items: items
+            .into_iter()
+            .map(TutorCalendarConnection::from)
+            .collect(),
+        next_cursor,
+    }))
 }
 
 /// How to connect.

@@ -133,6 +133,8 @@ pub fn all() -> OpenApiRouter<App> {
             calendar_connection::connect,
             calendar_connection::disconnect
         ))
+        .routes(routes!(calendar_connection::get_of_tutor))
+        .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_choice))
         .route(PUSH_PATH, calendar_notifications::route())
         .routes(routes!(frontend_authorizations::authorize_calendar))

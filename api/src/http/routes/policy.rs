@@ -98,6 +98,13 @@ pub struct Policy {
     #[garde(custom(validate::number(0, 365)))]
     #[schema(minimum = 0, maximum = 365, example = 14)]
     attendance_days: i32,
+    /// A tutor whose connected Google calendar could not be read for so many hours is not offered or booked
+    /// (`calendar_unknown`) until it is; before, what was read last decides. null: what was read last goes on to decide. For
+    /// all tutors.
+    #[garde(inner(custom(validate::number(1, 8760))))]
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required, minimum = 1, maximum = 8760, example = 24)]
+    calendar_unknown_after_hours: Option<i32>,
     /// How many bookings of lessons that are not over a student may have, what is held or requested included; null is any
     /// number. For all tutors together, as the two that follow; `replace_quota` says what else holds for one student.
     #[garde(inner(custom(validate::number(0, 1000))))]
@@ -180,9 +187,9 @@ macro_rules! convert {
 }
 
 convert!(policy::Policy => Policy, StartGridAnchor::from,
-    hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes);
+    hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes);
 convert!(Policy => policy::Policy, policy::StartGridAnchor::from,
-    hold_minutes, attendance_days, max_active_bookings, weekly_minutes, term_minutes);
+    hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes);
 convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
 convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 

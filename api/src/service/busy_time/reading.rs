@@ -18,7 +18,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use google::{BusySpan, FreeBusy, scope};
 use scheduling::interval::{Span, subtract, union};
 use sea_orm::{ConnectionTrait, DbErr};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 /// So many calendars are asked about at the same time.
 const AT_A_TIME: usize = 4;
@@ -32,7 +32,7 @@ pub(super) struct Reading {
     events: Vec<Told>,
     free_busy: Vec<BusySpan>,
     /// Those of which it told nothing.
-    untold: HashSet<CalendarId>,
+    untold: BTreeSet<CalendarId>,
 }
 
 /// What is to be asked of whom.
@@ -64,7 +64,7 @@ pub(super) async fn ask(question: Question<'_>, list_first: bool) -> Result<Read
     }
 }
 
-impl<'a> Question<'a> {
+impl Question<'_> {
     /// Reads which calendars there are; whether Google told. That it did not is no reason not to read when those are busy
     /// that are known.
     async fn list(self) -> Result<bool, Failure> {
@@ -96,7 +96,7 @@ impl<'a> Question<'a> {
                 version: choice.version,
                 events: Vec::new(),
                 free_busy: told.busy,
-                untold: HashSet::new(),
+                untold: BTreeSet::new(),
             });
         }
         let asked = store::calendar::blocking(db, self.claim.user_id, list_is_new).await?;
@@ -109,7 +109,7 @@ impl<'a> Question<'a> {
         let told = stream::iter(listings).buffered(AT_A_TIME);
         let told: Vec<_> = told.try_collect().await?;
         let mut events = Vec::new();
-        let mut untold = HashSet::new();
+        let mut untold = BTreeSet::new();
         for told in told {
             match told {
                 Events::Told(told) => events.push(*told),

@@ -393,7 +393,7 @@ fn centre() -> Vec<Row> {
     let policy = json!({
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "requires_approval": false, "approval_minutes": 1440,
-        "hold_minutes": 10, "attendance_days": 14,
+        "hold_minutes": 10, "attendance_days": 14, "calendar_unknown_after_hours": 24,
     });
     let cancellation = json!({"windows": [], "grace_minutes": 15, "credit_days": 30});
     let term = json!({"name": "Spring", "first_date": "2027-04-01", "last_date": "2027-07-01"});
@@ -683,6 +683,12 @@ fn matchings() -> Vec<Row> {
 fn calendar() -> Vec<Row> {
     vec![
         Row::signed_in("get_calendar_connection", "/v1/calendar/connection", 200),
+        Row::tutors_own(
+            "get_tutor_calendar_connection",
+            "/v1/tutors/{tutor}/calendar-connection",
+            200,
+        ),
+        Row::admins("list_calendar_connections", "/v1/calendar/connections", 200),
         Row::signed_in("connect_calendar", "/v1/calendar/connection", 403)
             .but(200, &[Who::Tutor, Who::OtherTutor])
             .sent(Method::POST, json!({})),

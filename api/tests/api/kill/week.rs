@@ -157,8 +157,14 @@ impl<'a> Week<'a> {
                 .iter()
                 .flat_map(|student| [student, student])
                 .enumerate();
+            let mut drawn = Vec::new();
             let lessons = lessons.map(|(n, student)| {
                 let mut lesson = self.lesson();
+                // Nobody asks for the same twice.
+                while drawn.contains(&lesson) {
+                    lesson = self.lesson();
+                }
+                drawn.push(lesson.clone());
                 lesson["id"] = json!(format!("wish {n}"));
                 lesson["student_id"] = json!(student);
                 lesson

@@ -14,7 +14,7 @@ pub fn policy() -> Value {
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "max_lessons_per_day": null, "max_lessons_per_week": null,
         "requires_approval": false, "approval_minutes": 1440,
-        "hold_minutes": 10, "attendance_days": 14,
+        "hold_minutes": 10, "attendance_days": 14, "calendar_unknown_after_hours": 24,
     })
 }
 
@@ -281,6 +281,21 @@ pub fn policies() -> Vec<Case> {
         &json!({"start_grid_minutes": 7}),
         &[("start_grid_minutes", "not_a_divisor")],
     ));
+    for (value, code) in [
+        (json!(0), "out_of_range"),
+        (json!(8761), "out_of_range"),
+        (json!("24"), "unacceptable"),
+    ] {
+        let mut whole = policy();
+        whole["calendar_unknown_after_hours"] = value;
+        let errors = [("calendar_unknown_after_hours", code)];
+        cases.push(fields("PUT", CENTRE, &whole, &errors));
+    }
+    // Null is for ever, which nobody says by leaving it out.
+    let mut whole = policy();
+    let forgotten = "calendar_unknown_after_hours";
+    whole.as_object_mut().unwrap().remove(forgotten);
+    cases.push(fields("PUT", CENTRE, &whole, &[(forgotten, "missing")]));
     // There is nobody above the centre to leave it to.
     for name in [
         "minimum_notice_minutes",

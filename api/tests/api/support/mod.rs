@@ -103,6 +103,15 @@ impl TestApp {
         serve(app, CancellationToken::new()).await
     }
 
+    /// Another instance of the server, on the same database and clock, whose configuration differs.
+    pub async fn another_instance_with(&self, change: impl FnOnce(&mut Config)) -> url::Url {
+        let mut config = self.app.config.clone();
+        change(&mut config);
+        let app = &self.app;
+        let app = App::new(config, app.db.clone(), app.clock.clone()).unwrap();
+        serve(app, CancellationToken::new()).await
+    }
+
     /// Another instance of the server, which reaches the same database by this pool, until it is told to stop.
     pub async fn another_instance_on(
         &self,
