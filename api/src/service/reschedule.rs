@@ -7,6 +7,7 @@ use super::{
         self, BookingStatus, Detail, SLOT_UNAVAILABLE, check_taught, find, find_again, span,
         time_of, translate, turn, unavailable,
     },
+    busy_time,
     caller::Caller,
     cancellation, credit,
     idempotency::Reply,
@@ -47,6 +48,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
 ) -> Result<A, Error> {
     let to = span(start, end)?;
     let before = booking::get(app, caller, id).await?;
+    busy_time::read_if_stale(app, before.tutor_id).await;
     let _turn = turn(app, before.student_id, before.tutor_id).await?;
     let people = [before.tutor_user_id, before.student_id];
     let moved = transaction!(app.db, |txn| {

@@ -117,6 +117,27 @@ async fn a_booking_asks_google_itself_when_busy_time_is_not_fresh() {
 }
 
 #[tokio::test]
+async fn a_move_asks_google_as_a_booking_does() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.connected_tutor(&test, "Tina").await;
+    let student = test.student("Sam").await;
+    let lesson = tutor.lesson(MORNING, 60);
+    let booked = student.post("/v1/bookings", &lesson).await;
+    let path = format!(
+        "{}/reschedule",
+        booked.headers["location"].to_str().unwrap()
+    );
+    booked.expect(201);
+    test.pass(TimeDelta::seconds(11));
+    busy(&test, &tutor, NOON, "2027-03-02T12:00:00Z");
+    let to = json!({"start": NOON, "end": "2027-03-02T12:00:00Z"});
+    let refused = student.post(&path, &to).await;
+    let problem = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(problem["conflicts"], json!([{"code": "calendar_busy"}]));
+}
+
+#[tokio::test]
 async fn while_google_fails_what_was_read_last_decides() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;

@@ -153,7 +153,11 @@ impl World {
 
     /// How often busy time was read.
     fn readings(&self) -> usize {
-        self.asked("/freeBusy")
+        let log = self.test.google.requests();
+        let is_reading = |method: &str, path: &str| method == "GET" && path.ends_with("/events");
+        log.iter()
+            .filter(|it| is_reading(&it.method, &it.path))
+            .count()
     }
 
     fn busy(&self, calendar: &str, start: &str) {
@@ -445,7 +449,10 @@ async fn a_message_during_a_reading_leads_to_one_more() {
     let id = world.with_known_token().await.id.to_string();
     let before = world.readings();
     let late = Failure::new(Target::Calendar, Effect::Hang(Duration::from_secs(1)));
-    world.test.google.fail_next(late.path("freeBusy"));
+    world
+        .test
+        .google
+        .fail_next(late.method("GET").path("/events"));
     world.send(&id, TOKEN, "exists").await.expect(204);
     let meanwhile = async {
         let is_running = "SELECT count(*) FROM jobs WHERE leased_until IS NOT NULL";
