@@ -22,17 +22,18 @@ impl Jobs {
     /// `CALENDAR_POLL_SECONDS`: 60 when not set; each calendar that blocks costs Google one request per period, and each
     /// connected tutor one more an hour.
     /// `CALENDAR_POLL_WITH_PUSH_SECONDS`: 600 when not set; the period for tutors of whose calendars Google tells every
-    /// change. Messages may be lost, so it is not for ever.
+    /// change. Messages may be lost, so it is not for ever. Both are half an hour at most: a calendar that was not read for an
+    /// hour may count as unknown.
     /// `JOB_LEASE_SECONDS`: 60 when not set; what an instance was doing when it was killed, another one takes over after this.
     pub fn load(vars: &mut Vars<'_>) -> Self {
         Self {
             workers: vars.number("JOB_WORKERS", 4, 0..=64),
             poll: Duration::from_secs(vars.number("JOB_POLL_SECONDS", 2, 1..=60).into()),
             calendar_poll: Duration::from_secs(
-                vars.number("CALENDAR_POLL_SECONDS", 60, 5..=3600).into(),
+                vars.number("CALENDAR_POLL_SECONDS", 60, 5..=1800).into(),
             ),
             calendar_poll_with_push: Duration::from_secs(
-                vars.number("CALENDAR_POLL_WITH_PUSH_SECONDS", 600, 60..=86_400)
+                vars.number("CALENDAR_POLL_WITH_PUSH_SECONDS", 600, 60..=1800)
                     .into(),
             ),
             lease: Duration::from_secs(vars.number("JOB_LEASE_SECONDS", 60, 30..=600).into()),

@@ -6,6 +6,10 @@ use crate::{
 };
 
 pub async fn run(app: &App, tutor: TutorId) -> Outcome {
+    if app.google.is_none() {
+        // Another instance has it, or this one once it is set up again: by then nobody would ask for this anew.
+        return Outcome::Again(calendar_channel::next_reading(app, tutor).await);
+    }
     match busy_time::refresh(app, tutor).await {
         Ok(true) => Outcome::Again(calendar_channel::next_reading(app, tutor).await),
         Ok(false) => Outcome::Done,

@@ -5,6 +5,7 @@ use crate::support::{
     lesson::{book, cancel},
     opening::{assert_closed, assert_open, codes, explain, starts},
 };
+use api::app::App;
 use chrono::TimeDelta;
 use google::scope;
 use google_sandbox::{Consent, Failure, Target};
@@ -206,6 +207,25 @@ async fn where_no_google_is_set_up_nobody_misses_what_calendars_say() {
     assert_open(&world.sam.at(&without), &world.tutor, THURSDAY).await;
     let seen = world.tutor.person.at(&without).get(CONNECTION).await;
     assert_eq!(seen.expect(200)["busy_unknown_since"], json!(null));
+}
+
+/// One that shares the queue with others, say.
+#[tokio::test]
+async fn a_worker_for_which_no_google_is_set_up_keeps_the_reading_for_others() {
+    let world = World::new().await;
+    let test = &world.test;
+    let mut config = test.app.config.clone();
+    config.google = None;
+    let without = App::new(config, test.app.db.clone(), test.app.clock.clone()).unwrap();
+    test.pass(TimeDelta::minutes(1));
+    assert!(api::jobs::run_due(&without).await.unwrap() > 0);
+    let queued = "SELECT count(*) FROM jobs WHERE kind = 'read_busy_time'";
+    assert_eq!(test.count(queued).await, 1);
+    for _ in 0..25 {
+        test.pass(TimeDelta::hours(1));
+        test.run_jobs().await;
+    }
+    assert_open(&world.sam, &world.tutor, THURSDAY).await;
 }
 
 #[tokio::test]

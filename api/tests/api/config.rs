@@ -383,7 +383,7 @@ fn every_bad_value_is_told_with_the_name_of_its_variable() {
         ("JOB_POLL_SECONDS", "0"),
         ("CALENDAR_POLL_SECONDS", "4"),
         ("CALENDAR_POLL_WITH_PUSH_SECONDS", "59"),
-        ("CALENDAR_POLL_WITH_PUSH_SECONDS", "86401"),
+        ("CALENDAR_POLL_WITH_PUSH_SECONDS", "1801"),
         ("ENCRYPTION_KEYS", "x"),
         ("RATE_LIMITS", "none"),
         ("RATE_LIMIT_ADDRESS", "0"),
