@@ -3,7 +3,7 @@
 use crate::support::{CLIENT_ID, Centre, TestApp, TutorAtCentre, at};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use google::scope;
-use google_sandbox::{Effect, Failure, Target};
+use google_sandbox::{Consent, Effect, Failure, Target};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,6 +18,12 @@ struct World {
     tutor: TutorAtCentre,
 }
 
+/// All but to ask when calendars are busy.
+const EVENTS_AND_LIST: [&str; 2] = [
+    scope::CALENDAR_EVENTS_OWNED,
+    scope::CALENDAR_CALENDARLIST_READONLY,
+];
+
 impl World {
     async fn new() -> Self {
         let test = TestApp::start().await;
@@ -26,6 +32,21 @@ impl World {
         let world = Self { test, tutor };
         world.read_anew().await;
         world
+    }
+
+    async fn before_connecting() -> Self {
+        let test = TestApp::start().await;
+        let tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
+        Self { test, tutor }
+    }
+
+    /// Connects the tutor's account with these scopes and no others.
+    async fn grant(&mut self, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned());
+        let granted = Consent::Only(scopes.collect());
+        let account = self.tutor.email.clone();
+        let tutor = &mut self.tutor.person;
+        tutor.connect_calendar(&account, granted).await.expect(303);
     }
 
     async fn read_anew(&self) {
@@ -318,17 +339,8 @@ async fn an_appointment_at_the_time_of_a_lesson_keeps_blocking_when_the_lesson_i
 
 #[tokio::test]
 async fn without_the_right_to_ask_for_busy_time_the_events_tell_it() {
-    let test = TestApp::start().await;
-    let mut tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
-    let account = tutor.email.clone();
-    let granted = [
-        scope::CALENDAR_EVENTS_OWNED,
-        scope::CALENDAR_CALENDARLIST_READONLY,
-    ];
-    let granted = google_sandbox::Consent::Only(granted.map(str::to_owned).to_vec());
-    let connected = tutor.person.connect_calendar(&account, granted).await;
-    connected.expect(303);
-    let world = World { test, tutor };
+    let mut world = World::before_connecting().await;
+    world.grant(&EVENTS_AND_LIST).await;
     world.busy(MORNING);
     world.test.run_jobs().await;
     assert_eq!(world.free().await, [false, true, true]);
@@ -337,9 +349,8 @@ async fn without_the_right_to_ask_for_busy_time_the_events_tell_it() {
     assert!(asked.iter().all(|it| !it.path.ends_with("/freeBusy")));
 }
 
-/// Two calendars, of which one is refused.
 #[tokio::test]
-async fn a_calendar_whose_events_can_not_be_read_is_asked_about_and_takes_nothing_from_others() {
+async fn of_a_calendar_whose_events_can_not_be_read_it_is_asked_when_it_is_busy() {
     let refusals = [
         (403, "insufficientPermissions"),
         (403, "forbidden"),
@@ -363,20 +374,11 @@ async fn a_calendar_whose_events_can_not_be_read_is_asked_about_and_takes_nothin
 
 #[tokio::test]
 async fn while_it_can_not_be_read_which_calendars_there_are_it_is_asked_again() {
-    let test = TestApp::start().await;
-    let mut tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
-    let account = tutor.email.clone();
-    let granted = [
-        scope::CALENDAR_EVENTS_OWNED,
-        scope::CALENDAR_CALENDARLIST_READONLY,
-    ];
-    let granted = google_sandbox::Consent::Only(granted.map(str::to_owned).to_vec());
+    let mut world = World::before_connecting().await;
     let failure = Failure::status(Target::Calendar, 500, "backendError");
-    test.google
-        .fail_next(failure.path("calendarList").times(u32::MAX));
-    let connected = tutor.person.connect_calendar(&account, granted).await;
-    connected.expect(303);
-    let world = World { test, tutor };
+    let failure = failure.path("calendarList").times(u32::MAX);
+    world.test.google.fail_next(failure);
+    world.grant(&EVENTS_AND_LIST).await;
     world.busy(MORNING);
     world.test.run_jobs().await;
     assert_ne!(world.failing_since().await, json!(null));
@@ -387,13 +389,8 @@ async fn while_it_can_not_be_read_which_calendars_there_are_it_is_asked_again() 
     assert_eq!(world.failing_since().await, json!(null));
 
     // Without the list nothing can be known, and what was known is not true for ever.
-    let granted = vec![scope::CALENDAR_EVENTS_OWNED.to_owned()];
-    let granted = google_sandbox::Consent::Only(granted);
-    world.test.google.revoke_grants(&account);
-    let World { test, mut tutor } = world;
-    let connected = tutor.person.connect_calendar(&account, granted).await;
-    connected.expect(303);
-    let world = World { test, tutor };
+    world.test.google.revoke_grants(&world.tutor.email);
+    world.grant(&[scope::CALENDAR_EVENTS_OWNED]).await;
     world.test.run_jobs().await;
     assert_eq!(world.free().await, [true; 3]);
 }
