@@ -394,6 +394,7 @@ fn centre() -> Vec<Row> {
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "requires_approval": false, "approval_minutes": 1440,
         "hold_minutes": 10, "attendance_days": 14, "calendar_unknown_after_hours": 24,
+        "event_moved": "reschedule", "event_deleted": "cancel", "event_deleted_grace_minutes": 60, "event_declined": "cancel",
     });
     let cancellation = json!({"windows": [], "grace_minutes": 15, "credit_days": 30});
     let term = json!({"name": "Spring", "first_date": "2027-04-01", "last_date": "2027-07-01"});
