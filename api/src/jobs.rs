@@ -1,5 +1,6 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
+mod follow_lesson_event;
 mod offer_room;
 mod read_busy_time;
 mod regularly;
@@ -88,6 +89,7 @@ async fn run(app: &App, job: &Job) {
 async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
+        Work::FollowLessonEvent(lesson) => follow_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::WatchCalendars(tutor) => watch_calendars::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 pub(super) const MARK: &str = "tutoringSchedulerLesson";
 
 /// The private extended property that says which revision of the lesson the event shows.
-const REVISION: &str = "tutoringSchedulerRevision";
+pub(super) const REVISION: &str = "tutoringSchedulerRevision";
 
 /// How many used-up event ids are skipped in one run.
 const MOST_IDS: i16 = 20;
@@ -78,7 +78,7 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
 }
 
 /// What a failure of Google means for the job and for the connection.
-async fn failed(
+pub(super) async fn failed(
     app: &App,
     grant: GrantId,
     lesson: LessonId,

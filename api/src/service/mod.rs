@@ -12,6 +12,7 @@ pub mod caller;
 pub mod cancellation;
 pub mod credit;
 pub mod date_override;
+pub mod drift;
 pub mod erasure;
 pub mod export;
 pub mod group_lesson;
@@ -49,6 +50,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    AbsenceId, BookingId, CalendarId, ChannelId, GrantId, HolidayCalendarId, IdentityId, LessonId,
+    AbsenceId, BookingId, CalendarId, ChannelId, DriftId, GrantId, HolidayCalendarId, IdentityId, LessonId,
     SeriesId, SubjectId, TimeOffId, TutorId, UserId,
 };

@@ -20,6 +20,8 @@ use uuid::Uuid;
 pub enum Work {
     /// Make the event in the tutor's calendar what the lesson says.
     SyncLessonEvent(LessonId),
+    /// Make the lesson follow what was done with its event in the tutor's calendar.
+    FollowLessonEvent(LessonId),
     /// Read the busy time of the tutor's calendar.
     ReadBusyTime(TutorId),
     /// Open and stop channels, so that there is one for each calendar that blocks.
@@ -36,6 +38,7 @@ impl Work {
     pub fn kind(self) -> &'static str {
         match self {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
+            Self::FollowLessonEvent(_) => "follow_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
             Self::WatchCalendars(_) => "watch_calendars",
             Self::RevokeGrant(_) => "revoke_grant",
@@ -55,7 +58,7 @@ impl Work {
     /// By what its row is found: kind and key.
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
-            Self::SyncLessonEvent(id) | Self::OfferSeats(id) => id.0,
+            Self::SyncLessonEvent(id) | Self::FollowLessonEvent(id) | Self::OfferSeats(id) => id.0,
             Self::ReadBusyTime(id) | Self::WatchCalendars(id) | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
         };
@@ -66,6 +69,7 @@ impl Work {
         let key = key.parse().ok()?;
         match kind {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
+            "follow_lesson_event" => Some(Self::FollowLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
             "watch_calendars" => Some(Self::WatchCalendars(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
@@ -193,8 +197,8 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'watch_calendars', 'revoke_grant', 'offer_seats',
-                     'offer_time')
+                 AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'watch_calendars', 'revoke_grant',
+                     'offer_seats', 'offer_time')
                ORDER BY kind IN ('read_busy_time', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))

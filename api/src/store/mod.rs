@@ -16,6 +16,7 @@ pub mod centre;
 mod conditions;
 pub mod credit;
 pub mod date_override;
+pub mod drift;
 pub mod erasure;
 pub mod event_span;
 pub mod export;

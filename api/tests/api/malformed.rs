@@ -656,6 +656,7 @@ async fn a_query_that_can_not_be_answered_is_refused() {
     world.refuses(&time::queries()).await;
     world.refuses(&time::searches()).await;
     world.refuses(&queries::of_absences()).await;
+    world.refuses(&queries::of_drifts()).await;
     world.refuses(&queries::others()).await;
 }
 

@@ -5,10 +5,12 @@ use crate::store::{
     self,
     calendar::Blocking,
     calendar_event::{BlockingEvent, Synced},
+    drift::ToldEvent,
+    job::Work,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use google::{EventChanges, EventSync, ListedEvent, SyncToken, lesson_of_event};
+use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken, lesson_of_event};
 use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::HashMap;
@@ -134,6 +136,33 @@ impl Told {
         store::calendar_event::insert(txn, self.calendar, &events).await
     }
 
+    /// Asks for those lessons to follow their events that may not say the same any more. Whether there are any.
+    pub(super) async fn have_followed(
+        &self,
+        txn: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let standing = self.changes.events.iter();
+        let standing = standing.filter(|it| lesson(it).is_some()).map(told);
+        let cancelled = self.changes.cancelled.iter();
+        let cancelled = cancelled.filter(|id| lesson_of_event(id).is_some());
+        let cancelled = cancelled.map(|id| ToldEvent {
+            google_id: id.clone(),
+            span: None,
+            declined: false,
+        });
+        let told: Vec<_> = standing.chain(cancelled).collect();
+        let all = self.is_all.then_some(self.until);
+        let lessons = store::drift::suspected(txn, self.calendar, &told, all, now).await?;
+        let works = lessons.into_iter().map(Work::FollowLessonEvent);
+        let works: Vec<_> = works.collect();
+        if works.is_empty() {
+            return Ok(false);
+        }
+        store::job::enqueue_all(txn, &works, now).await?;
+        Ok(true)
+    }
+
     async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
         let outdated = self.changes.outdated();
         let told = self.changes.events.iter().map(|event| event.id.as_str());
@@ -148,6 +177,19 @@ impl Told {
             return Ok(());
         }
         store::calendar_event::delete(txn, self.calendar, ids, repeated).await
+    }
+}
+
+/// One of our own events, as far as it is compared with its lesson.
+fn told(event: &ListedEvent) -> ToldEvent {
+    let span = match (event.start, event.end) {
+        (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),
+        _ => None,
+    };
+    ToldEvent {
+        google_id: event.id.clone(),
+        span,
+        declined: event.guest_declined,
     }
 }
 

@@ -247,19 +247,33 @@ impl Reading {
         for told in &self.events {
             told.store(txn, window.start()).await?;
         }
-        Ok(self.busy(txn, window, ours).await?)
+        Ok(self.busy(txn, (window, read_at), ours).await?)
+    }
+
+    /// Asks for those lessons to follow their events that may not say the same any more. Whether there are any.
+    pub(super) async fn have_followed(
+        &self,
+        txn: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let mut any = false;
+        for told in &self.events {
+            any |= told.have_followed(txn, now).await?;
+        }
+        Ok(any)
     }
 
     async fn busy(
         &self,
         txn: &impl ConnectionTrait,
-        window: Span,
+        (window, read_at): (Span, DateTime<Utc>),
         ours: &[Span],
     ) -> Result<Vec<Span>, DbErr> {
         let mut busy = Busy::default();
         let calendars: Vec<_> = self.events.iter().map(|told| told.calendar).collect();
         if !calendars.is_empty() {
-            for event in store::calendar_event::spans(txn, &calendars, window.start()).await? {
+            let from = window.start();
+            for event in store::calendar_event::spans(txn, &calendars, from, read_at).await? {
                 let spans = if event.is_ours {
                     &mut busy.perhaps_ours
                 } else if self.is_primary(|calendar| calendar.id == event.calendar_id) {

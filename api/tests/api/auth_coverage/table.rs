@@ -711,5 +711,21 @@ fn calendar() -> Vec<Row> {
             .but(200, &[Who::Tutor])
             .but(409, &[Who::OtherTutor])
             .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
+        Row::signed_in("list_calendar_drifts", "/v1/calendar/drifts", 200),
+        Row::signed_in(
+            "undo_calendar_drift",
+            "/v1/calendar/drifts/{deletion}/undo",
+            404,
+        )
+        .but(200, &[Who::Tutor, Who::Admin])
+        .with(Method::POST),
+        Row::signed_in(
+            "answer_calendar_drift",
+            "/v1/calendar/drifts/{question}/answer",
+            404,
+        )
+        .but(200, &[Who::Student, Who::Guardian, Who::Admin])
+        .but(403, &[Who::Tutor])
+        .sent(Method::POST, json!({"answer": "come"})),
     ]
 }
