@@ -167,12 +167,7 @@ pub enum Grace {
 }
 
 /// What to do about a deletion that can be undone until `ends_at`.
-pub fn of_grace(
-    lesson: Span,
-    shown: Shown,
-    ends_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Grace {
+pub fn of_grace(lesson: Span, shown: Shown, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> Grace {
     if lesson.start() <= now {
         Grace::Lapsed
     } else if shown != Shown::Nothing {

@@ -4,7 +4,8 @@ use super::validate;
 use crate::{
     error::Error,
     service::{
-        AbsenceId, BookingId, DriftId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
+        AbsenceId, BookingId, DriftId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId,
+        UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
         waitlist::WaitlistEntryId,

@@ -50,6 +50,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    AbsenceId, BookingId, CalendarId, ChannelId, DriftId, GrantId, HolidayCalendarId, IdentityId, LessonId,
-    SeriesId, SubjectId, TimeOffId, TutorId, UserId,
+    AbsenceId, BookingId, CalendarId, ChannelId, DriftId, GrantId, HolidayCalendarId, IdentityId,
+    LessonId, SeriesId, SubjectId, TimeOffId, TutorId, UserId,
 };

@@ -246,7 +246,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Drift
         conditions.add("drifts.id > ?", [id.into()]);
     }
     let limit = filter.limit;
-    let sql = format!("{SELECT} {} ORDER BY drifts.id LIMIT {limit}", conditions.sql);
+    let sql = format!(
+        "{SELECT} {} ORDER BY drifts.id LIMIT {limit}",
+        conditions.sql
+    );
     Drift::find_by_statement(Statement::from_sql_and_values(
         DatabaseBackend::Postgres,
         sql,

@@ -234,7 +234,9 @@ async fn what_we_write_ourselves_comes_back_and_makes_no_work() {
 #[tokio::test]
 async fn a_list_comes_in_pages_and_by_status_and_lesson() {
     let world = World::new().await;
-    world.set_policy(&[("event_moved", json!("put_back"))]).await;
+    world
+        .set_policy(&[("event_moved", json!("put_back"))])
+        .await;
     for _ in 0..2 {
         world.drag(THIRD, 60);
         world.read_anew().await;
@@ -242,7 +244,11 @@ async fn a_list_comes_in_pages_and_by_status_and_lesson() {
     }
     world.delete();
     world.read_anew().await;
-    let told = ["moved put_back policy", "moved put_back policy", "deleted pending"];
+    let told = [
+        "moved put_back policy",
+        "moved put_back policy",
+        "deleted pending",
+    ];
     assert_eq!(world.told().await, told);
     let all = drifts(&world.tutor.person, "").await;
     assert_eq!(world.tutor.person.pages_of_one(DRIFTS).await, all);

@@ -55,11 +55,7 @@ async fn take_back(case: &Case<'_>, guest: &Guest) -> Result<(), Error> {
     })
 }
 
-async fn give_back_or_ask(
-    case: &Case<'_>,
-    guest: &Guest,
-    policy: Declined,
-) -> Result<(), Error> {
+async fn give_back_or_ask(case: &Case<'_>, guest: &Guest, policy: Declined) -> Result<(), Error> {
     let app = case.app;
     let student = as_student(app, guest.student_id).await?;
     let tutor = store::tutor::user_of(&app.db, case.lesson.tutor_id).await?;

@@ -1,11 +1,7 @@
 //! What is done about one event.
 
 use super::{
-    super::{
-        calendar_connection::unavailable,
-        lesson_event,
-        queue::Outcome,
-    },
+    super::{calendar_connection::unavailable, lesson_event, queue::Outcome},
     Kind, Status, changing, declined,
     seen::{self, Seen},
 };
@@ -83,7 +79,10 @@ async fn unread(
     pending: Option<Drift>,
     error: google::Error,
 ) -> Result<Outcome, Error> {
-    if matches!(error, google::Error::Invalid { .. } | google::Error::Protocol(_)) {
+    if matches!(
+        error,
+        google::Error::Invalid { .. } | google::Error::Protocol(_)
+    ) {
         return Ok(Outcome::Failed(unavailable(error)));
     }
     match lesson_event::failed(app, grant, lesson, error).await? {
@@ -93,11 +92,7 @@ async fn unread(
 }
 
 /// Lets a deletion that can still be undone come to nothing.
-async fn end_pending(
-    app: &App,
-    pending: Option<Drift>,
-    status: Status,
-) -> Result<Outcome, Error> {
+async fn end_pending(app: &App, pending: Option<Drift>, status: Status) -> Result<Outcome, Error> {
     if let Some(drift) = pending {
         changing::resolve(app, &drift, status).await?;
     }

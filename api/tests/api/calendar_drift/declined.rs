@@ -43,7 +43,11 @@ async fn where_that_is_free_the_student_has_cancelled() {
     assert_eq!(world.told().await, ["declined cancelled"]);
     let seen = question(&world.sam).await;
     assert_eq!(seen["student"]["name"], "Sam");
-    assert!(world.booking.ends_with(seen["booking_id"].as_str().unwrap()));
+    assert!(
+        world
+            .booking
+            .ends_with(seen["booking_id"].as_str().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -55,7 +59,9 @@ async fn where_it_is_not_free_the_student_is_asked() {
     assert!(found["resolved_at"].is_null());
     let olga = world.test.student("Olga").await;
     assert!(drifts(&olga, "").await.is_empty());
-    answer(&olga, &found, "come").await.expect_problem(404, "not_found");
+    answer(&olga, &found, "come")
+        .await
+        .expect_problem(404, "not_found");
     assert_eq!(question(&world.tutor.person).await, found);
     assert_eq!(question(&world.admin).await, found);
     let by_tutor = answer(&world.tutor.person, &found, "cancel").await;
@@ -71,7 +77,10 @@ async fn where_it_is_not_free_the_student_is_asked() {
     late.expect_problem(409, "already_decided");
     let booking = world.booking().await;
     assert_eq!(booking["status"], "cancelled");
-    assert_eq!(booking["cancellation"]["consequence"], "charged", "{booking:#}");
+    assert_eq!(
+        booking["cancellation"]["consequence"], "charged",
+        "{booking:#}"
+    );
     world.test.run_jobs().await;
     assert_starts(&world.test, &world.tutor, &[]);
 }

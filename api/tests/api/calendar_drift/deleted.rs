@@ -37,7 +37,10 @@ async fn a_lesson_is_cancelled_an_hour_after_its_event_was_deleted() {
     let booking = world.booking().await;
     assert_eq!(booking["status"], "cancelled");
     assert_eq!(booking["cancellation_reason"], "event_deleted");
-    assert_eq!(booking["cancellation"]["consequence"], "free", "{booking:#}");
+    assert_eq!(
+        booking["cancellation"]["consequence"], "free",
+        "{booking:#}"
+    );
     assert_eq!(deletion(&world).await["status"], "cancelled");
     assert_starts(&world.test, &world.tutor, &[]);
     for _ in 0..2 {

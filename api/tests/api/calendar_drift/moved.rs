@@ -69,7 +69,7 @@ async fn the_trail_tells_that_it_came_from_the_calendar() {
     world.charge().await;
     let quote = format!("{}/cancellation-quote", world.booking);
     let quote = world.sam.get(&quote).await.expect(200);
-    assert_eq!(quote["consequence"], "free");
+    assert_eq!(quote["now"]["consequence"], "free");
 }
 
 #[tokio::test]
@@ -106,7 +106,10 @@ async fn an_event_is_put_back_from_where_its_lesson_can_not_be() {
         world.read_anew().await;
         assert_eq!(world.told().await.len(), told.len());
     }
-    assert_eq!(at(world.booking().await["start"].as_str().unwrap()), at(FIRST));
+    assert_eq!(
+        at(world.booking().await["start"].as_str().unwrap()),
+        at(FIRST)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +154,9 @@ async fn what_is_changed_here_comes_before_what_is_moved_in_google() {
 #[tokio::test]
 async fn where_the_centre_wants_it_so_every_event_is_put_back() {
     let world = World::new().await;
-    world.set_policy(&[("event_moved", json!("put_back"))]).await;
+    world
+        .set_policy(&[("event_moved", json!("put_back"))])
+        .await;
     world.drag(THIRD, 60);
     world.read_anew().await;
     world.assert_at(FIRST).await;

@@ -177,10 +177,7 @@ pub fn of_drifts() -> Vec<Case> {
         ),
         with(json!({}), &[("answer", "missing")]),
         with(json!({"answer": "perhaps"}), &[("answer", "unacceptable")]),
-        with(
-            json!({"answer": "come", "why": "x"}),
-            &[("why", "unknown")],
-        ),
+        with(json!({"answer": "come", "why": "x"}), &[("why", "unknown")]),
     ]
 }
 
