@@ -69,11 +69,17 @@ CREATE TRIGGER bookings_supersedes_drift AFTER UPDATE OF status, lesson_id ON bo
     WHEN (OLD.status = 'confirmed' AND (OLD.status, OLD.lesson_id) IS DISTINCT FROM (NEW.status, NEW.lesson_id))
     EXECUTE FUNCTION booking_supersedes_drift();
 
+-- Whether this is what Google calls the calendar, of an event that stands in it; where nothing is said, it is the primary one.
+CREATE FUNCTION is_event_in(event_calendar text, calendar calendars) RETURNS boolean LANGUAGE sql IMMUTABLE
+    RETURN coalesce(event_calendar = calendar.google_id, false)
+        OR calendar.is_primary AND coalesce(event_calendar, 'primary') = 'primary';
+
 SELECT audit_table('calendar_drifts', 'lesson', 'lesson_id', '{}');
 ";
 
 const DOWN: &str = r"
 DELETE FROM jobs WHERE kind = 'follow_lesson_event';
 DROP FUNCTION lesson_supersedes_drift, booking_supersedes_drift CASCADE;
+DROP FUNCTION is_event_in;
 DROP TABLE calendar_drifts;
 ";

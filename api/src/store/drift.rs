@@ -1,6 +1,6 @@
 //! What was done in Google with the events of lessons, and what became of it.
 
-use super::{conditions::Conditions, lesson::PRIMARY_CALENDAR};
+use super::conditions::Conditions;
 use ::entity::id::{BookingId, CalendarId, DriftId, LessonId, TutorId, UserId};
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
@@ -338,8 +338,7 @@ pub async fn suspected(
                AS told (google_id, starts_at, ends_at, declined) ON told.google_id = calendar_event_id
            WHERE calendars.id = {calendar} AND lessons.starts_at > {now} AND status = 'scheduled'
              AND calendar_event_id IS NOT NULL AND calendar_event_revision = calendar_revision
-             AND (calendar_event_calendar = calendars.google_id
-                  OR is_primary AND coalesce(calendar_event_calendar, {PRIMARY_CALENDAR}) = {PRIMARY_CALENDAR})
+             AND is_event_in(calendar_event_calendar, calendars)
              AND CASE WHEN told.google_id IS NULL THEN coalesce(lessons.starts_at < {all}::timestamptz, false)
                  ELSE told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
                      OR EXISTS (SELECT FROM calendar_drifts

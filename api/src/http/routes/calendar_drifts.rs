@@ -202,8 +202,7 @@ pub struct DriftParams {
 ///
 /// In the order in which it was found: for admins all; for a tutor, of the tutor's lessons; for a student and their
 /// guardians, what became of the student's invitations; for others there is nothing. What becomes of it is up to the
-/// centre's policy (`replace_centre_policy`). It is found in calendars of the tutor's own that block, and only for lessons
-/// that have not begun. What somebody changes here comes before what is changed in Google at the same time.
+/// centre's policy (`replace_centre_policy`). It is found only for lessons that have not begun. What somebody changes here comes before what is changed in Google at the same time.
 #[utoipa::path(get, path = "/v1/calendar/drifts", tag = "calendar", operation_id = "list_calendar_drifts",
     security(("session" = [])), params(DriftParams),
     responses((status = 200, description = "What was done.", body = CalendarDriftPage), NotSignedIn, Faults))]

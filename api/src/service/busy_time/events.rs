@@ -3,7 +3,7 @@
 use super::super::{CalendarId, LessonId, lesson_event::MARK};
 use crate::store::{
     self,
-    calendar::Blocking,
+    calendar::Read,
     calendar_event::{BlockingEvent, Synced},
     drift::ToldEvent,
     job::Work,
@@ -26,6 +26,8 @@ const SCATTER_HOURS: u8 = 72;
 /// What Google told of the events of a calendar.
 pub(super) struct Told {
     pub(super) calendar: CalendarId,
+    /// Whether it blocks.
+    pub(super) blocks: bool,
     /// The token that was known when it was asked.
     known: Option<String>,
     /// Whether it told of all events, and not only of what has changed since.
@@ -38,7 +40,7 @@ pub(super) struct Told {
 /// Asks `list` what has changed, or for all events where that is not to be known. None where no days can be told, since
 /// the calendar's zone is none that we know.
 pub(super) async fn read<F>(
-    calendar: &Blocking,
+    calendar: &Read,
     window: Span,
     list: impl Fn(Listing) -> F,
 ) -> Result<Option<Told>, google::Error>
@@ -56,6 +58,7 @@ where
                 if let Some(zone) = zone.filter(|zone| zone.name() == synced.time_zone) {
                     return Ok(Some(Told {
                         calendar: calendar.id,
+                        blocks: calendar.blocks,
                         known,
                         is_all: false,
                         changes,
@@ -78,6 +81,7 @@ where
     let changes = list(Listing::All(window.start(), until)).await?;
     Ok(changes.time_zone.map(|zone| Told {
         calendar: calendar.id,
+        blocks: calendar.blocks,
         known,
         is_all: true,
         changes,
@@ -111,7 +115,7 @@ impl Told {
         tokens.get(&self.calendar) == self.known.as_ref()
     }
 
-    /// Stores what ends after `from`.
+    /// Stores what ends after `from`: of a calendar that does not block no more than how far it is known.
     pub(super) async fn store(
         &self,
         txn: &impl ConnectionTrait,
@@ -128,6 +132,9 @@ impl Told {
             until: self.until,
         };
         store::calendar_event::note_synced(txn, self.calendar, &synced).await?;
+        if !self.blocks {
+            return Ok(());
+        }
         let events = self.changes.events.iter();
         let events = events.filter_map(|event| blocking(event, self.zone));
         let is_in_window =
