@@ -269,6 +269,23 @@ pub async fn pending(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Opti
     Ok(list(db, filter).await?.pop())
 }
 
+/// How often something was done with the event of a lesson since then.
+pub async fn count_since(
+    db: &impl ConnectionTrait,
+    lesson: LessonId,
+    since: DateTime<Utc>,
+) -> Result<i64, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        count: i64,
+    }
+    let row = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND created_at > {since}"#
+    ));
+    Ok(row.one(db).await?.map_or(0, |row| row.count))
+}
+
 /// A student who is invited to the event of a lesson.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Guest {

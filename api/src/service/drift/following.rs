@@ -25,6 +25,12 @@ use scheduling::{
 /// How soon to look again at an event that is unclear, while its lesson is about to be cancelled.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
+/// So often within [`A_WHILE`] something is done about an event: where a program moves it whenever it is put back, neither
+/// its guests nor Google hear of it all day.
+const MOST: i64 = 10;
+
+const A_WHILE: TimeDelta = TimeDelta::hours(1);
+
 /// Makes a lesson follow what was done with its event, by the centre's policy. May be repeated at any time: what is done is
 /// done only while the lesson is as it was when its event was read.
 pub async fn follow(app: &App, id: LessonId) -> Result<Outcome, Error> {
@@ -121,7 +127,11 @@ impl Case<'_> {
             return self.settle_deletion(&drift, shown).await;
         }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
-        match of_event(self.span, shown, &policy, self.now) {
+        let verdict = of_event(self.span, shown, &policy, self.now);
+        if verdict != Verdict::Nothing && self.is_restless().await? {
+            return Ok(Outcome::Again(A_WHILE));
+        }
+        match verdict {
             Verdict::Nothing => declined::follow(self, policy.declined).await?,
             Verdict::Reschedule(to) => changing::reschedule(self, to).await?,
             Verdict::PutBack(why) => {
@@ -133,6 +143,11 @@ impl Case<'_> {
             }
         }
         Ok(Outcome::Done)
+    }
+
+    async fn is_restless(&self) -> Result<bool, Error> {
+        let (id, since) = (self.lesson.id, self.now - A_WHILE);
+        Ok(store::drift::count_since(&self.app.db, id, since).await? >= MOST)
     }
 
     async fn settle_deletion(&self, drift: &Drift, shown: Shown) -> Result<Outcome, Error> {

@@ -196,6 +196,25 @@ async fn what_was_moved_while_nobody_could_be_told_is_found_by_a_full_listing() 
     assert!(told[0].starts_with("moved "), "{told:?}");
 }
 
+#[tokio::test]
+async fn an_event_that_is_moved_again_and_again_is_left_where_it_is_for_a_while() {
+    let world = World::new().await;
+    world
+        .set_policy(&[("event_moved", json!("put_back"))])
+        .await;
+    for _ in 0..12 {
+        world.drag(THIRD, 60);
+        world.read_anew().await;
+    }
+    assert_eq!(world.told().await.len(), 10);
+    assert_starts(&world.test, &world.tutor, &[THIRD]);
+    for _ in 0..2 {
+        world.after(TimeDelta::hours(1)).await;
+    }
+    world.assert_at(FIRST).await;
+    assert_eq!(world.told().await.len(), 11);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_who_follow_at_once_do_so_once() {
     for start in [THIRD, "2027-03-03T20:00:00Z"] {
