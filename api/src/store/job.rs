@@ -47,11 +47,15 @@ impl Work {
         }
     }
 
-    /// Whether it is never given up: it is done again and again, or what it is about must not stay.
+    /// Whether it is never given up: it is done again and again, or what it is about must not stay, or does so until a
+    /// lesson begins at the longest.
     pub fn is_lasting(self) -> bool {
         matches!(
             self,
-            Self::ReadBusyTime(_) | Self::WatchCalendars(_) | Self::RevokeGrant(_)
+            Self::FollowLessonEvent(_)
+                | Self::ReadBusyTime(_)
+                | Self::WatchCalendars(_)
+                | Self::RevokeGrant(_)
         )
     }
 
