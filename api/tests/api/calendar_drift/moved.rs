@@ -34,8 +34,9 @@ async fn a_lesson_follows_its_event_to_a_time_that_is_possible() {
     // The old time is free, the new one is not.
     let olga = world.test.student("Olga").await;
     book(&olga, &world.tutor, FIRST).await;
-    let taken = olga.post("/v1/bookings", &world.tutor.lesson(THIRD, 60));
-    taken.await.expect_problem(409, "slot_unavailable");
+    let wanted = world.tutor.lesson(THIRD, 60);
+    let taken = olga.post("/v1/bookings", &wanted).await;
+    taken.expect_problem(409, "slot_unavailable");
 
     // Whatever looks at it again finds nothing to do.
     let before = world.asked("PATCH");
