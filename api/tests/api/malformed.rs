@@ -306,6 +306,11 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
         ),
         ("PUT", FOLLOWED, json!({"calendar_ids": []})),
         ("PUT", "/v1/calendar/calendars", json!({"blocking": []})),
+        (
+            "POST",
+            "/v1/calendar/drifts/0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d/answer",
+            json!({"answer": "come"}),
+        ),
         ("PUT", CENTRE, time::policy()),
         (
             "PUT",
