@@ -303,7 +303,7 @@ async fn a_listing_that_goes_in_circles_is_given_up() {
     for outcome in [list(&calendar, full()).await, increment(&calendar).await] {
         assert!(matches!(outcome, Err(Error::Protocol(_))), "{outcome:?}");
     }
-    assert_eq!(stage.calls(EVENTS).len(), 100, "fifty pages each");
+    assert_eq!(stage.calls(EVENTS).len(), 250, "125 pages each");
 }
 
 fn malformed(what: &str) -> Answer {
