@@ -54,10 +54,8 @@ pub struct Read {
     /// Whether it blocks; else it is read for the events of lessons that are in it.
     pub blocks: bool,
     pub is_primary: bool,
-    /// Whether it is the user's own.
-    pub is_owned: bool,
-    /// Whether it has a zone that we know, without which its days are at no time.
-    pub has_zone: bool,
+    /// Whether it is the user's own, and has a zone that we know, without which its days are at no time.
+    pub has_events: bool,
     /// How far its events are known; none: not at all.
     pub synced: Option<Synced>,
 }
@@ -109,8 +107,7 @@ impl From<ReadRow> for Read {
             google_id: row.google_id,
             blocks: row.blocks,
             is_primary: row.is_primary,
-            is_owned: row.access_role == AccessRole::Owner,
-            has_zone: row.time_zone.is_some(),
+            has_events: row.access_role == AccessRole::Owner && row.time_zone.is_some(),
             synced: synced.map(|((sync_token, time_zone), until)| Synced {
                 sync_token,
                 time_zone,

@@ -80,6 +80,10 @@ impl EventChanges {
 ///
 /// Without its attendees, of whom there may be hundreds: read it with [`Calendar::event`](crate::Calendar::event).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that Google tells, and none follows from the others"
+)]
 pub struct ListedEvent {
     /// Its id, unique within its calendar.
     pub id: String,

@@ -198,7 +198,7 @@ impl Question<'_> {
     }
 
     fn may_read_events(self, calendar: &Read) -> bool {
-        calendar.is_owned && calendar.has_zone && self.has(scope::CALENDAR_EVENTS_OWNED)
+        calendar.has_events && self.has(scope::CALENDAR_EVENTS_OWNED)
     }
 
     fn has(self, scope: &str) -> bool {
