@@ -14,7 +14,7 @@ use crate::{
     oauth, persist, server,
     shared::Shared,
     state::State,
-    types::{Account, Config, Consent, Failure, RequestLog},
+    types::{Account, Config, Consent, Failure, Meets, RequestLog},
 };
 
 /// A running sandbox. Clones are handles to the same one; it stops when the last is dropped.
@@ -266,6 +266,17 @@ impl Sandbox {
     pub fn channels(&self, calendar: &str) -> Vec<String> {
         self.shared
             .read(|state| calendar::watch::open(state, calendar))
+    }
+
+    /// What becomes of Meet links that are asked for from now on.
+    pub fn set_meets(&self, meets: Meets) {
+        self.shared.write(|state| state.meets = meets);
+    }
+
+    /// Makes the Meet links that are pending, or lets them fail.
+    pub fn settle_meets(&self, succeed: bool) {
+        self.shared
+            .write(|state| calendar::settle_conferences(state, succeed));
     }
 
     /// Loses the next pushes on their way. `u32::MAX` loses all, 0 none.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     oauth::{Code, Flow},
-    types::{Account, Client, Failure, RequestLog},
+    types::{Account, Client, Failure, Meets, RequestLog},
 };
 
 /// How many requests the log remembers.
@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) log: VecDeque<RequestLog>,
     #[serde(skip)]
     pub(crate) pushes: Pushes,
+    #[serde(skip)]
+    pub(crate) meets: Meets,
     /// Codes and tokens, the oldest first, those too that are of no use any more.
     #[serde(skip)]
     pub(crate) secrets: VecDeque<String>,

@@ -198,3 +198,15 @@ pub struct RequestLog {
     /// The status answered; 0 when the connection was dropped instead.
     pub status: u16,
 }
+
+/// What becomes of a Meet link that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Meets {
+    /// It is there at once.
+    #[default]
+    AtOnce,
+    /// It is pending until [`Sandbox::settle_meets`](crate::Sandbox::settle_meets).
+    Pending,
+    /// The calendar takes no such conferences, and the event is refused with it.
+    Refused,
+}

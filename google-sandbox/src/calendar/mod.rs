@@ -27,8 +27,8 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-pub(crate) use self::time::resolve;
 use self::{error::ApiError, events::Change, list::Query, time::rfc3339};
+pub(crate) use self::{events::settle_conferences, time::resolve};
 use crate::{shared::Shared, state::State};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
