@@ -62,6 +62,8 @@ mod m20261122_000082_create_calendar_event;
 mod m20261122_000084_create_calendar_channel;
 mod m20261122_000086_add_calendar_unknown;
 mod m20261122_000088_choose_receiving_calendar;
+mod m20261122_000096_tell_what_fails;
+mod m20261122_000098_add_meet_links;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -126,6 +128,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000084_create_calendar_channel::Migration),
             Box::new(m20261122_000086_add_calendar_unknown::Migration),
             Box::new(m20261122_000088_choose_receiving_calendar::Migration),
+            Box::new(m20261122_000096_tell_what_fails::Migration),
+            Box::new(m20261122_000098_add_meet_links::Migration),
         ]
     }
 }
