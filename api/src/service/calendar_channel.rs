@@ -76,6 +76,12 @@ pub async fn receive(app: &App, message: &Message) -> Result<bool, Error> {
         let resource_id = message.resource_id.clone();
         store::calendar_channel::note_heard(&app.db, message.channel, resource_id, now).await?;
     }
+    if !addressee.is_heard {
+        // The one before can be stopped now.
+        let work = Work::WatchCalendars(addressee.tutor_id);
+        store::job::enqueue(&app.db, work, now).await?;
+        app.work_enqueued.notify_one();
+    }
     if message.is_change {
         store::google_grant::hurry_busy_read(&app.db, addressee.tutor_id, now).await?;
         app.work_enqueued.notify_one();
