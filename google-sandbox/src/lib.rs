@@ -41,4 +41,6 @@ mod state;
 mod types;
 
 pub use sandbox::Sandbox;
-pub use types::{Account, Client, Config, Consent, Effect, Failure, RequestLog, Target, subject};
+pub use types::{
+    Account, Client, Config, Consent, Effect, Failure, PushMessage, RequestLog, Target, subject,
+};
