@@ -42,5 +42,6 @@ mod types;
 
 pub use sandbox::Sandbox;
 pub use types::{
-    Account, Client, Config, Consent, Effect, Failure, Meets, RequestLog, Target, subject,
+    Account, Client, Config, Consent, Effect, Failure, Meets, PushMessage, RequestLog, Target,
+    subject,
 };

@@ -15,6 +15,7 @@ mod bookings;
 mod busy_time;
 mod cache;
 mod calendar_connection;
+mod calendar_lives;
 mod calendar_push;
 mod calendar_sync;
 mod calendar_unknown;

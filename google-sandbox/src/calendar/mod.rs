@@ -101,6 +101,23 @@ pub(crate) fn agenda(
         .collect()
 }
 
+/// When a calendar is busy with events that don't have this private property.
+pub(crate) fn busy_without(
+    state: &State,
+    id: &str,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    property: &str,
+) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    let calendar = state.calendars.get(&id.to_lowercase());
+    let Some(calendar) = calendar.filter(|calendar| !calendar.deleted) else {
+        return Vec::new();
+    };
+    freebusy::busy_with(calendar, from, to, |event| {
+        let properties = event.fields.get("extendedProperties");
+        properties.is_none_or(|all| all["private"].get(property).is_none())
+    })
+}
+
 /// A plain event in a primary calendar, made by its owner.
 pub(crate) fn insert_busy(
     state: &mut State,
