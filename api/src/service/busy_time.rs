@@ -111,7 +111,7 @@ async fn read(
     let patience = app.config.jobs.time_limit() * 9 / 10;
     let reading = ask_and_store(question, tutor_id, list_first);
     let reading = tokio::time::timeout(patience, reading).await;
-    let reading = reading.unwrap_or_else(|elapsed| Err(no_answer(elapsed)));
+    let reading = reading.unwrap_or_else(|elapsed| Err(no_answer(&elapsed)));
     if is_answer(&reading) {
         google.bookings.note_answer(app.clock.now());
     }
@@ -142,7 +142,7 @@ fn is_answer(reading: &Result<bool, Failure>) -> bool {
     )
 }
 
-fn no_answer(elapsed: tokio::time::error::Elapsed) -> Failure {
+fn no_answer(elapsed: &tokio::time::error::Elapsed) -> Failure {
     Failure::Google(google::Error::Unavailable {
         reason: format!("not all was told in time: {elapsed}"),
         retry_after: None,

@@ -7,6 +7,7 @@ use super::{
     CalendarId, ChannelId, GrantId, TutorId, UserId,
     calendar_connection::{self, Failure, with_token},
     queue::Outcome,
+    transaction::transaction,
 };
 use crate::{
     app::{App, Google},
@@ -73,13 +74,14 @@ pub async fn receive(app: &App, message: &Message) -> Result<bool, Error> {
     // It may come before Google has answered, or in the place of the answer.
     let names_resource = addressee.resource_id.is_none() && message.resource_id.is_some();
     if !addressee.is_heard || names_resource {
-        let resource_id = message.resource_id.clone();
-        store::calendar_channel::note_heard(&app.db, message.channel, resource_id, now).await?;
-    }
-    if !addressee.is_heard {
-        // The one before can be stopped now.
+        let resource_id = &message.resource_id;
+        // The channel before can be stopped now.
         let work = Work::WatchCalendars(addressee.tutor_id);
-        store::job::enqueue(&app.db, work, now).await?;
+        transaction!(app.db, |txn| {
+            let resource_id = resource_id.clone();
+            store::calendar_channel::note_heard(txn, message.channel, resource_id, now).await?;
+            Ok(store::job::enqueue(txn, work, now).await?)
+        })?;
         app.work_enqueued.notify_one();
     }
     if message.is_change {

@@ -1,6 +1,9 @@
 //! What must hold after each step, and what when all has come to rest.
 
-use super::world::{Known, MARK, TUTORS, World};
+use super::{
+    trouble::Delivery,
+    world::{Known, MARK, TUTORS, World},
+};
 use crate::support::at;
 use api::store;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -309,6 +312,8 @@ impl World {
         for _ in 0..16 {
             self.pass(TimeDelta::hours(12)).await;
             self.work(2).await;
+            self.work(1).await;
+            self.deliver(Delivery::All).await;
             self.work(1).await;
         }
         self.look().await;
