@@ -49,7 +49,7 @@ const CLIENT_SECRET: &str = "of-nothing-but-a-stand-in";
 const SUBJECT: &str = "mathematics";
 
 /// How long requests at rest are counted.
-const REST: Duration = Duration::from_secs(180);
+const REST: Duration = Duration::from_mins(3);
 
 /// Over so long the changes are spread.
 const CHANGES: Duration = Duration::from_mins(1);

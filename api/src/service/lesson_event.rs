@@ -69,7 +69,7 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
             if lesson.calendar_event_revision == Some(lesson.calendar_revision) =>
         {
             match event.as_ref().zip(lesson.meet_pending_since) {
-                None => return Ok(Outcome::Done),
+                None => Ok(Outcome::Done),
                 Some((event, since)) => {
                     look_for_meet(app, google, grant, &lesson, (event, since)).await
                 }
