@@ -198,18 +198,13 @@ impl World {
             id: format!("{}_{}", event.id, occurrence(start, nth)),
             calendar: event.calendar,
         };
-        match when {
-            Some(when) => {
-                let change = Change::When(when);
-                let changes = self.changes(&occurrence, &change);
-                self.patch(&occurrence, &changes)
-            }
-            None => {
-                let google = &self.test.google;
-                google.delete_event(&occurrence.calendar, &occurrence.id);
-                Ok(occurrence.id)
-            }
+        if let Some(when) = when {
+            let changes = self.changes(&occurrence, &Change::When(when));
+            return self.patch(&occurrence, &changes);
         }
+        let google = &self.test.google;
+        google.delete_event(&occurrence.calendar, &occurrence.id);
+        Ok(occurrence.id)
     }
 
     fn delete_calendar(&self, tutor: usize, number: usize) -> Result<String, String> {
