@@ -1,6 +1,7 @@
 //! What every request and every job works with.
 
 use crate::{
+    breaker::Breaker,
     clock::Clock,
     config::{self, Config, GOOGLE},
     origin::{Actor, Origin},
@@ -58,6 +59,8 @@ pub struct Google {
     pub sign_in: SignIn,
     pub calendar: Calendar,
     pub access_tokens: AccessTokens,
+    /// Of those who wait for it while they book.
+    pub bookings: Breaker,
 }
 
 impl App {
@@ -173,6 +176,7 @@ impl Google {
                 settings.calendar_limits,
             )?,
             access_tokens: AccessTokens::new(sign_in.clone()),
+            bookings: Breaker::default(),
             sign_in,
         })
     }

@@ -23,6 +23,8 @@ pub struct Model {
     pub resource_id: Option<String>,
     /// None where Google has not said that it is open.
     pub expires_at: Option<DateTimeUtc>,
+    /// When the first message came by it; none: none has come.
+    pub heard_at: Option<DateTimeUtc>,
     /// From when on another one may be asked for of the same calendar.
     pub renew_at: DateTimeUtc,
     pub created_at: DateTimeUtc,

@@ -32,6 +32,8 @@ pub struct Model {
     pub state: GrantState,
     /// Since when Google could not be read; none while it can.
     pub failing_since: Option<DateTimeUtc>,
+    /// Since when lessons could not be written to the calendar; none while they can.
+    pub writing_failing_since: Option<DateTimeUtc>,
     /// When busy time was last read.
     pub busy_read_at: Option<DateTimeUtc>,
     /// When busy time was last asked for, whatever came of it.
@@ -40,6 +42,8 @@ pub struct Model {
     pub calendars_read_at: Option<DateTimeUtc>,
     /// Moves on with each change of which calendars there are, and of which of them block.
     pub calendars_version: i32,
+    /// Whether lessons get a Meet link.
+    pub meet_links: bool,
     pub connected_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -54,6 +54,10 @@ pub struct Model {
     pub calendar_revision: i32,
     /// The last revision that the event is known to show, 0 where none is; none where no event stands.
     pub calendar_event_revision: Option<i32>,
+    /// Where its Meet conference is, once there is one.
+    pub meet_url: Option<String>,
+    /// Since when Google has been making the Meet conference; none: it is not.
+    pub meet_pending_since: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

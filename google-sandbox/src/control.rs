@@ -158,6 +158,7 @@ struct Fail {
     target: Option<Target>,
     method: Option<String>,
     path: Option<String>,
+    query: Option<String>,
     /// -1 means until cleared.
     count: Option<i64>,
     status: Option<u16>,
@@ -203,6 +204,7 @@ async fn fail(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Byt
                 target: fail.target.unwrap_or(Target::All),
                 method: fail.method,
                 path: fail.path,
+                query: fail.query,
                 count,
                 effect,
             });

@@ -41,4 +41,7 @@ mod state;
 mod types;
 
 pub use sandbox::Sandbox;
-pub use types::{Account, Client, Config, Consent, Effect, Failure, RequestLog, Target, subject};
+pub use types::{
+    Account, Client, Config, Consent, Effect, Failure, Meets, PushMessage, RequestLog, Target,
+    subject,
+};

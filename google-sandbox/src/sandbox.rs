@@ -14,7 +14,7 @@ use crate::{
     oauth, persist, server,
     shared::Shared,
     state::State,
-    types::{Account, Config, Consent, Failure, RequestLog},
+    types::{Account, Config, Consent, Failure, Meets, PushMessage, RequestLog},
 };
 
 /// A running sandbox. Clones are handles to the same one; it stops when the last is dropped.
@@ -194,6 +194,13 @@ impl Sandbox {
         });
     }
 
+    /// Moves a calendar into another zone, in which its whole days are then, as if its owner had done so.
+    pub fn set_time_zone(&self, id: &str, zone: chrono_tz::Tz) {
+        self.shared.write(|state| {
+            let _ = calendar::calendars::set_time_zone(state, id, zone);
+        });
+    }
+
     /// Puts a calendar on the list of somebody else, as if its owner had shared it: as `writer`, `reader` or
     /// `freeBusyReader`. `none` leaves it on the list, and shows nothing of it.
     pub fn share_calendar(&self, id: &str, email: &str, role: &str) {
@@ -215,6 +222,18 @@ impl Sandbox {
             .write(|state| calendar::insert_busy(state, email, start, end, summary))
             .inspect_err(|error| tracing::warn!("no event was made: {error}"))
             .unwrap_or_default()
+    }
+
+    /// When a calendar is busy within a window, as free/busy would tell, but for events that have this private property. By
+    /// its id; that of a primary one is its owner's address.
+    pub fn busy_without(
+        &self,
+        calendar: &str,
+        window: (DateTime<Utc>, DateTime<Utc>),
+        property: &str,
+    ) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        self.shared
+            .read(|state| calendar::busy_without(state, calendar, window, property))
     }
 
     /// Deletes an event from a person's primary calendar, or from another one by its id, as if they had done so themselves.
@@ -268,6 +287,17 @@ impl Sandbox {
             .read(|state| calendar::watch::open(state, calendar))
     }
 
+    /// What becomes of Meet links that are asked for from now on.
+    pub fn set_meets(&self, meets: Meets) {
+        self.shared.write(|state| state.meets = meets);
+    }
+
+    /// Makes the Meet links that are pending, or lets them fail.
+    pub fn settle_meets(&self, succeed: bool) {
+        self.shared
+            .write(|state| calendar::settle_conferences(state, succeed));
+    }
+
     /// Loses the next pushes on their way. `u32::MAX` loses all, 0 none.
     pub fn lose_pushes(&self, count: u32) {
         self.shared.write(|state| state.pushes.lose = count);
@@ -276,6 +306,28 @@ impl Sandbox {
     /// Delivers the next pushes twice. `u32::MAX` means all, 0 none.
     pub fn repeat_pushes(&self, count: u32) {
         self.shared.write(|state| state.pushes.repeat = count);
+    }
+
+    /// Sends no pushes from now on. Who takes them delivers them, in whatever order and however often, or doesn't.
+    pub fn withhold_pushes(&self) {
+        self.shared.write(|state| {
+            state.pushes.withheld.get_or_insert_default();
+        });
+    }
+
+    /// The pushes that were withheld, the oldest first. It forgets them.
+    pub fn take_pushes(&self) -> Vec<PushMessage> {
+        let withheld = self
+            .shared
+            .read(|state| state.pushes.withheld.as_mut().map(std::mem::take));
+        let withheld = withheld.unwrap_or_default();
+        withheld.iter().map(calendar::push::message).collect()
+    }
+
+    /// Puts no more than so many entries on a page of events, whatever is asked for. Google's pages may be short, too.
+    pub fn limit_pages(&self, most: usize) {
+        self.shared
+            .write(|state| state.page_limit = Some(most.max(1)));
     }
 
     /// The requests served to the endpoints that stand for Google, oldest first.

@@ -121,11 +121,15 @@ async fn surround(Shares(shared): Shares<Arc<Shared>>, request: Request, next: N
     let Some(target) = target(&path) else {
         return next.run(request).await;
     };
+    let asked = request.uri().query().unwrap_or_default().to_owned();
     let query = match target {
-        Target::Calendar => request.uri().query().unwrap_or_default().to_owned(),
+        Target::Calendar => asked.clone(),
         _ => String::new(),
     };
-    let failure = shared.read(|state| strike(&mut state.failures, target, &method, &path));
+    let failure = shared.read(|state| {
+        let request = (method.as_str(), path.as_str(), asked.as_str());
+        strike(&mut state.failures, target, request)
+    });
     let response = match failure {
         Some(Effect::Status {
             status,
@@ -184,14 +188,20 @@ fn dropped() -> Response {
 }
 
 /// The first planned failure that matches, used up by one.
-fn strike(failures: &mut Vec<Failure>, target: Target, method: &str, path: &str) -> Option<Effect> {
+fn strike(
+    failures: &mut Vec<Failure>,
+    target: Target,
+    (method, path, query): (&str, &str, &str),
+) -> Option<Effect> {
+    let has = |text: &str, part: &Option<String>| part.as_ref().is_none_or(|it| text.contains(it));
     let index = failures.iter().position(|failure| {
         (failure.target == Target::All || failure.target == target)
             && failure
                 .method
                 .as_ref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-            && failure.path.as_ref().is_none_or(|part| path.contains(part))
+            && has(path, &failure.path)
+            && has(query, &failure.query)
     })?;
     let failure = failures.get_mut(index)?;
     let effect = failure.effect.clone();

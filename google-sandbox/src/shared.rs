@@ -51,7 +51,7 @@ impl Shared {
         let (result, pushes) = {
             let mut state = self.lock();
             let result = change(&mut state);
-            (result, std::mem::take(&mut state.pushes.outbox))
+            (result, state.pushes.take())
         };
         self.couriers.send(self, pushes);
         self.changed.notify_one();

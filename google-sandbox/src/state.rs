@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     oauth::{Code, Flow},
-    types::{Account, Client, Failure, RequestLog},
+    types::{Account, Client, Failure, Meets, RequestLog},
 };
 
 /// How many requests the log remembers.
@@ -55,6 +55,11 @@ pub(crate) struct State {
     pub(crate) log: VecDeque<RequestLog>,
     #[serde(skip)]
     pub(crate) pushes: Pushes,
+    #[serde(skip)]
+    pub(crate) meets: Meets,
+    /// How many entries a page of events has at most; none: as many as are asked for.
+    #[serde(skip)]
+    pub(crate) page_limit: Option<usize>,
     /// Codes and tokens, the oldest first, those too that are of no use any more.
     #[serde(skip)]
     pub(crate) secrets: VecDeque<String>,
@@ -184,6 +189,22 @@ pub(crate) struct Pushes {
     pub(crate) outbox: Vec<Push>,
     pub(crate) lose: u32,
     pub(crate) repeat: u32,
+    /// Those that somebody else delivers, or doesn't; none where they are sent.
+    pub(crate) withheld: Option<Vec<Push>>,
+}
+
+impl Pushes {
+    /// What is to be sent now.
+    pub(crate) fn take(&mut self) -> Vec<Push> {
+        let pushes = std::mem::take(&mut self.outbox);
+        match &mut self.withheld {
+            None => pushes,
+            Some(withheld) => {
+                withheld.extend(pushes);
+                Vec::new()
+            }
+        }
+    }
 }
 
 /// A request that was not answered and is still to be carried out.

@@ -118,6 +118,8 @@ pub struct Failure {
     pub method: Option<String>,
     /// Only requests whose path contains this text.
     pub path: Option<String>,
+    /// Only requests whose query contains this text, still percent-encoded.
+    pub query: Option<String>,
     /// How many requests it strikes; `u32::MAX` means until it is cleared.
     pub count: u32,
     /// What it does to them.
@@ -131,6 +133,7 @@ impl Failure {
             target,
             method: None,
             path: None,
+            query: None,
             count: 1,
             effect,
         }
@@ -178,6 +181,13 @@ impl Failure {
         self
     }
 
+    /// Strikes only requests whose query contains this text, still percent-encoded.
+    #[must_use]
+    pub fn query(mut self, part: &str) -> Self {
+        self.query = Some(part.to_owned());
+        self
+    }
+
     /// Strikes this many requests; `u32::MAX` means until cleared.
     #[must_use]
     pub fn times(mut self, count: u32) -> Self {
@@ -197,4 +207,25 @@ pub struct RequestLog {
     pub query: String,
     /// The status answered; 0 when the connection was dropped instead.
     pub status: u16,
+}
+
+/// What becomes of a Meet link that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Meets {
+    /// It is there at once.
+    #[default]
+    AtOnce,
+    /// It is pending until [`Sandbox::settle_meets`](crate::Sandbox::settle_meets).
+    Pending,
+    /// The calendar takes no such conferences, and the event is refused with it.
+    Refused,
+}
+
+/// A push that was withheld: what is to be posted, without a body.
+#[derive(Clone)]
+pub struct PushMessage {
+    /// Where to.
+    pub address: String,
+    /// Among them the channel's token.
+    pub headers: Vec<(&'static str, String)>,
 }

@@ -65,6 +65,8 @@ mod m20261122_000088_choose_receiving_calendar;
 mod m20261122_000090_add_drift_policy;
 mod m20261122_000092_create_calendar_drift;
 mod m20261122_000094_list_guests_of_events;
+mod m20261122_000096_tell_what_fails;
+mod m20261122_000098_add_meet_links;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -132,6 +134,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000090_add_drift_policy::Migration),
             Box::new(m20261122_000092_create_calendar_drift::Migration),
             Box::new(m20261122_000094_list_guests_of_events::Migration),
+            Box::new(m20261122_000096_tell_what_fails::Migration),
+            Box::new(m20261122_000098_add_meet_links::Migration),
         ]
     }
 }

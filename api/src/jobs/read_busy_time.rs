@@ -2,7 +2,13 @@
 
 use crate::{
     app::App,
-    service::{TutorId, busy_time, calendar_channel, queue::Outcome},
+    error::Error,
+    service::{
+        TutorId,
+        busy_time::{self, Refreshed},
+        calendar_channel,
+        queue::Outcome,
+    },
 };
 
 pub async fn run(app: &App, tutor: TutorId) -> Outcome {
@@ -11,8 +17,12 @@ pub async fn run(app: &App, tutor: TutorId) -> Outcome {
         return Outcome::Again(calendar_channel::next_reading(app, tutor).await);
     }
     match busy_time::refresh(app, tutor).await {
-        Ok(true) => Outcome::Again(calendar_channel::next_reading(app, tutor).await),
-        Ok(false) => Outcome::Done,
+        Ok(Refreshed::Read) => Outcome::Again(calendar_channel::next_reading(app, tutor).await),
+        Ok(Refreshed::Superseded) => {
+            let why = "somebody else stores what they read, or has a clock that is ahead";
+            Outcome::Failed(Error::unavailable(anyhow::anyhow!(why)))
+        }
+        Ok(Refreshed::NotConnected) => Outcome::Done,
         Err(error) => Outcome::Failed(error),
     }
 }

@@ -31,9 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PAST: TimeDelta = TimeDelta::days(1);
 
 /// Reads the busy time of a tutor before a booking, if it was not just read. Google being slow or down
-/// is no reason not to book: then what was read last decides.
+/// is no reason not to book: then what was read last decides, and others don't wait for it either.
 pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
-    if app.google.is_none() {
+    let Some(google) = &app.google else { return };
+    let began = app.clock.now();
+    if google.bookings.is_open(began) {
         return;
     }
     let owned = app.clone();
@@ -42,7 +44,10 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
         let now = owned.clock.now();
         let before = now - STALE_AFTER;
         let claim = store::google_grant::claim_stale_busy_read(&owned.db, tutor_id, before, now);
-        read(&owned, tutor_id, claim.await?, now, false).await
+        let claim = claim.await?;
+        let google = owned.google.as_ref();
+        let claim = claim.filter(|_| google.is_some_and(|it| it.bookings.may_ask(now)));
+        read(&owned, tutor_id, claim, now, false).await
     }));
     let read = match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(read)) => Ok(read),
@@ -55,14 +60,25 @@ pub(super) async fn read_if_stale(app: &App, tutor_id: TutorId) {
             tracing::warn!(tutor = %tutor_id, %error, "booking by the busy time read last");
         }
         Err(_) => {
+            google.bookings.note_silence(began, app.clock.now());
             tracing::warn!(tutor = %tutor_id, "booking by the busy time read last: Google is slow");
         }
     }
 }
 
+/// What became of a reading.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    Read,
+    /// What was read could not be kept: it is not known whether what is known is newer.
+    Superseded,
+    /// Nothing is connected, or not so that busy time can be read, before the tutor has granted that.
+    NotConnected,
+}
+
 /// Reads the busy time of a tutor from Google and replaces what was known; and before that, now and then, which
-/// calendars there are. Whether the calendar is still connected.
-pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<bool, Error> {
+/// calendars there are.
+pub async fn refresh(app: &App, tutor_id: TutorId) -> Result<Refreshed, Error> {
     let now = app.clock.now();
     let claim = store::google_grant::claim_busy_read(&app.db, tutor_id, now).await?;
     let list_first = claim
@@ -77,12 +93,12 @@ async fn read(
     claim: Option<BusyReadClaim>,
     read_at: DateTime<Utc>,
     list_first: bool,
-) -> Result<bool, Error> {
+) -> Result<Refreshed, Error> {
     let (Some(google), Some(claim)) = (&app.google, claim) else {
-        return Ok(false);
+        return Ok(Refreshed::NotConnected);
     };
     let Some(window) = window(app, tutor_id, read_at).await? else {
-        return Ok(false);
+        return Ok(Refreshed::NotConnected);
     };
     let question = Question {
         app,
@@ -91,38 +107,63 @@ async fn read(
         window,
         read_at,
     };
-    match ask_and_store(question, tutor_id, list_first).await {
-        Ok(()) => Ok(true),
+    // A little less than a job may take, so that it is noted that there was no answer.
+    let patience = app.config.jobs.time_limit() * 9 / 10;
+    let reading = ask_and_store(question, tutor_id, list_first);
+    let reading = tokio::time::timeout(patience, reading).await;
+    let reading = reading.unwrap_or_else(|elapsed| Err(no_answer(&elapsed)));
+    if is_answer(&reading) {
+        google.bookings.note_answer(app.clock.now());
+    }
+    match reading {
+        Ok(true) => Ok(Refreshed::Read),
+        Ok(false) => Ok(Refreshed::Superseded),
         // The grant is noted as dead, or does not cover busy time; only the tutor can mend that.
-        Err(Failure::Google(google::Error::GrantDead)) => Ok(false),
+        Err(Failure::Google(google::Error::GrantDead)) => Ok(Refreshed::NotConnected),
         Err(Failure::Google(google::Error::InsufficientScope))
             if !calendar::may_know_busy_time(&claim.scopes) =>
         {
-            Ok(false)
+            store::google_grant::note_nothing_to_read(&app.db, claim.id).await?;
+            Ok(Refreshed::NotConnected)
         }
         Err(Failure::Google(error)) => {
-            store::google_grant::note_failure(&app.db, claim.id, read_at).await?;
+            store::google_grant::note_read_failure(&app.db, claim.id, read_at).await?;
             Err(calendar_connection::unavailable(error))
         }
         Err(Failure::Ours(error)) => Err(error),
     }
 }
 
-/// Where somebody else was faster, or the choice of calendars another one meanwhile, it is asked once more; if then again it
-/// is so, what is known is new enough.
+/// Whether Google has answered, and be it no.
+fn is_answer(reading: &Result<bool, Failure>) -> bool {
+    !matches!(
+        reading,
+        Err(Failure::Google(google::Error::Unavailable { .. }) | Failure::Ours(_))
+    )
+}
+
+fn no_answer(elapsed: &tokio::time::error::Elapsed) -> Failure {
+    Failure::Google(google::Error::Unavailable {
+        reason: format!("not all was told in time: {elapsed}"),
+        retry_after: None,
+    })
+}
+
+/// Where somebody else was faster, or the choice of calendars another one meanwhile, it is asked once more. Whether what was
+/// told could be kept.
 async fn ask_and_store(
     question: Question<'_>,
     tutor_id: TutorId,
     list_first: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     for list_first in [list_first, false] {
         // In a box, for the compiler has a limit to how deep futures are in each other.
         let reading = Box::pin(reading::ask(question, list_first)).await?;
         if store(question, tutor_id, &reading).await? {
-            break;
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Stores what was read, and has lessons follow what was done with their events; whether it could be.

@@ -45,6 +45,8 @@ pub struct Calendars {
     pub version: i32,
     /// When Google last told which there are; none: not yet.
     pub read_at: Option<DateTime<Utc>>,
+    /// Whether lessons get a Meet link.
+    pub meet_links: bool,
     /// The primary one first, then by name.
     pub items: Vec<Calendar>,
 }
@@ -69,6 +71,8 @@ pub struct Choice {
     pub blocking: Vec<CalendarId>,
     /// The one that receives lessons; none: the primary one.
     pub receiving: Option<CalendarId>,
+    /// Whether lessons get a Meet link; none: as before.
+    pub meet_links: Option<bool>,
 }
 
 /// The calendars of a user; none where nothing is connected.
@@ -81,6 +85,7 @@ pub async fn list(app: &App, user_id: UserId) -> Result<Calendars, Error> {
     Ok(Calendars {
         version: grant.calendars_version,
         read_at: grant.calendars_read_at,
+        meet_links: grant.meet_links,
         items,
     })
 }
@@ -131,7 +136,8 @@ async fn choose(
         let detail = "It is not known yet which calendars there are.";
         return Err(Error::conflict("calendars_not_read", detail));
     }
-    if !store::calendar::begin_edit(txn, user_id, version).await? {
+    let meet_links = choice.meet_links.unwrap_or(grant.meet_links);
+    if !store::calendar::begin_edit(txn, user_id, version, meet_links).await? {
         return Err(Error::PreconditionFailed);
     }
     choice.check(&store::calendar::of_user(txn, user_id).await?)?;
@@ -141,6 +147,7 @@ async fn choose(
     Ok(Calendars {
         version: version + 1,
         read_at: grant.calendars_read_at,
+        meet_links,
         items: store::calendar::of_user(txn, user_id).await?,
     })
 }

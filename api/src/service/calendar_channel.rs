@@ -7,6 +7,7 @@ use super::{
     CalendarId, ChannelId, GrantId, TutorId, UserId,
     calendar_connection::{self, Failure, with_token},
     queue::Outcome,
+    transaction::transaction,
 };
 use crate::{
     app::{App, Google},
@@ -21,6 +22,7 @@ use crate::{
 use ::entity::google_grant::{self, GrantState};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join_all;
 use google::scope;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -34,8 +36,11 @@ const LIFE: Duration = Duration::from_hours(7 * 24);
 /// For so long Google is not asked again for a channel of a calendar, at least, when it is not known to have opened one.
 const PAUSE: TimeDelta = TimeDelta::minutes(10);
 
-/// And for so long when it has said that the calendar can't be watched.
-const PAUSE_AFTER_REFUSAL: TimeDelta = TimeDelta::hours(24);
+/// And for so long when it has refused what we ask, which somebody has to mend.
+const PAUSE_AFTER_REFUSAL: TimeDelta = TimeDelta::hours(1);
+
+/// And for so long when it has said that this calendar can't be watched, or not by this grant.
+const PAUSE_WITHOUT_PUSH: TimeDelta = TimeDelta::hours(24);
 
 /// So many channels are opened, and as many stopped, in one run.
 const AT_ONCE: usize = 10;
@@ -65,13 +70,22 @@ pub async fn receive(app: &App, message: &Message) -> Result<bool, Error> {
     if !bool::from(addressee.token_hash.ct_eq(hash)) {
         return Ok(false);
     }
+    let now = app.clock.now();
     // It may come before Google has answered, or in the place of the answer.
-    if let (None, Some(resource_id)) = (&addressee.resource_id, &message.resource_id) {
-        store::calendar_channel::note_resource(&app.db, message.channel, resource_id).await?;
+    let names_resource = addressee.resource_id.is_none() && message.resource_id.is_some();
+    if !addressee.is_heard || names_resource {
+        let resource_id = &message.resource_id;
+        // The channel before can be stopped now.
+        let work = Work::WatchCalendars(addressee.tutor_id);
+        transaction!(app.db, |txn| {
+            let resource_id = resource_id.clone();
+            store::calendar_channel::note_heard(txn, message.channel, resource_id, now).await?;
+            Ok(store::job::enqueue(txn, work, now).await?)
+        })?;
+        app.work_enqueued.notify_one();
     }
     if message.is_change {
-        let work = Work::ReadBusyTime(addressee.tutor_id);
-        store::job::hurry(&app.db, work, app.clock.now()).await?;
+        store::google_grant::hurry_busy_read(&app.db, addressee.tutor_id, now).await?;
         app.work_enqueued.notify_one();
     }
     Ok(true)
@@ -193,7 +207,11 @@ async fn open(
         }
         Err(error) if is_refusal(&error) => {
             tracing::warn!(calendar = %calendar.id, %error, "a calendar can't be watched");
-            let renew_at = later(now, PAUSE_AFTER_REFUSAL, rand::random());
+            let pause = match error {
+                google::Error::Invalid { .. } => PAUSE_AFTER_REFUSAL,
+                _ => PAUSE_WITHOUT_PUSH,
+            };
+            let renew_at = later(now, pause, rand::random());
             store::calendar_channel::postpone(&app.db, id, renew_at).await?;
         }
         Err(error) => return Err(error.into()),
@@ -229,25 +247,29 @@ async fn stop(
     .await
 }
 
-/// Forgets all channels of a user whose connection is about to end, and has Google stop them, as far as it does so at
-/// once.
+/// Forgets all channels of a user whose connection is about to end, and has Google stop them, as far as it does so soon.
 pub(super) async fn end_all(app: &App, user_id: UserId) {
     let Some(google) = &app.google else { return };
     let stopping = async {
         let channels = store::calendar_channel::take_of_user(&app.db, user_id).await?;
         let grant = store::google_grant::of_user(&app.db, user_id).await?;
         let now = app.clock.now();
-        for channel in channels.iter().filter(|channel| !is_over(channel, now)) {
-            if let (Some(grant), Some(resource_id)) = (&grant, &channel.resource_id) {
-                stop(app, google, grant.id, channel.id, resource_id).await?;
-            }
-        }
-        Ok::<_, Failure>(())
+        let open = channels.iter().filter(|channel| !is_over(channel, now));
+        let stopping = open.filter_map(|channel| {
+            let (grant, resource_id) = (grant.as_ref()?.id, channel.resource_id.as_ref()?);
+            Some(async move {
+                let stopped = stop(app, google, grant, channel.id, resource_id).await;
+                if let Err(error) = stopped {
+                    tracing::warn!(channel = %channel.id, %error, "a channel was not stopped");
+                }
+            })
+        });
+        join_all(stopping).await;
+        Ok::<_, Error>(())
     };
     let trouble = match tokio::time::timeout(PATIENCE, stopping).await {
         Ok(Ok(())) => return,
-        Ok(Err(Failure::Google(error))) => error.to_string(),
-        Ok(Err(Failure::Ours(error))) => error.to_string(),
+        Ok(Err(error)) => error.to_string(),
         Err(elapsed) => elapsed.to_string(),
     };
     tracing::warn!(user = %user_id, trouble, "channels were not stopped");
@@ -344,14 +366,26 @@ impl Standing {
         })
     }
 
-    /// The channel by which Google tells of a calendar at this time: the last one that was opened.
-    fn live(&self, calendar: CalendarId, address: &Url, at: DateTime<Utc>) -> Option<&Channel> {
-        let is_live = |channel: &&Channel| channel.expires_at.is_some_and(|end| end > at);
-        self.of(calendar, address).filter(is_live).last()
+    /// The channels of a calendar that are open at this time.
+    fn open(
+        &self,
+        calendar: CalendarId,
+        address: &Url,
+        at: DateTime<Utc>,
+    ) -> impl Iterator<Item = &Channel> {
+        let is_open = move |channel: &&Channel| channel.expires_at.is_some_and(|end| end > at);
+        self.of(calendar, address).filter(is_open)
     }
 
-    /// Whether a channel is still to be: by it Google tells, or until then it is not to be asked again. One to another
-    /// address, until there is one to this.
+    /// The channel by which Google tells of a calendar at this time: the last one by which a message has come. That Google
+    /// has opened one says nothing of whether its messages reach us.
+    fn live(&self, calendar: CalendarId, address: &Url, at: DateTime<Utc>) -> Option<&Channel> {
+        let open = self.open(calendar, address, at);
+        open.filter(|channel| channel.heard_at.is_some()).last()
+    }
+
+    /// Whether a channel is still to be: by it Google tells, or is to tell from now on, or until then it is not to be asked
+    /// again. Those that were before, and those to another address, until there is one by which it tells.
     fn is_of_use(&self, channel: &Channel, address: &Url, now: DateTime<Utc>) -> bool {
         let mut calendars = self.calendars.iter();
         let Some(calendar) = calendars.find(|it| Some(it.id) == channel.calendar_id) else {
@@ -361,9 +395,12 @@ impl Standing {
             return false;
         }
         match channel.expires_at {
-            Some(end) if end > now => self
-                .live(calendar.id, address, now)
-                .is_none_or(|live| live.id == channel.id),
+            Some(end) if end > now => {
+                let newest = self.open(calendar.id, address, now).last();
+                let live = self.live(calendar.id, address, now);
+                live.is_none_or(|live| live.id == channel.id)
+                    || newest.is_some_and(|newest| newest.id == channel.id)
+            }
             _ => channel.renew_at > now,
         }
     }

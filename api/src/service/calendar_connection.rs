@@ -9,7 +9,11 @@ use crate::{
     app::{App, Google},
     error::Error,
     seal::Sealed,
-    store::{self, google_grant::NewGrant, job::Work},
+    store::{
+        self,
+        google_grant::{Kept, NewGrant},
+        job::Work,
+    },
 };
 use ::entity::{google_grant, id::GrantId};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,7 +22,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 
 /// How long Google is left alone at least when a quota is used up. It does not say when there will be more.
-const QUOTA_PAUSE: TimeDelta = TimeDelta::minutes(40);
+const QUOTA_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// Google's `Retry-After` is heeded up to this.
 const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
@@ -49,6 +53,11 @@ pub async fn keep(app: &App, user_id: UserId, grant: Grant) -> Result<(), Error>
         refresh_token: sealed.bytes,
         refresh_token_key_id: sealed.key_id,
     };
+    let before = store::google_grant::of_user(&app.db, user_id).await?;
+    if before.is_some_and(|grant| grant.subject != new.subject) {
+        // With the new grant they can't be stopped.
+        calendar_channel::end_all(app, user_id).await;
+    }
     transaction!(app.db, |txn| put(txn, &new, app.clock.now()).await)?;
     app.work_enqueued.notify_one();
     Ok(())
@@ -58,13 +67,25 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     store::lock_time_of(txn, &[new.user_id]).await?;
     let tutor = store::tutor::of_user(txn, new.user_id).await?;
     let before = store::google_grant::of_user(txn, new.user_id).await?;
-    let other_account = before.is_some_and(|grant| grant.subject != new.subject);
+    let other_account = before
+        .as_ref()
+        .is_some_and(|grant| grant.subject != new.subject);
     if other_account || !calendar::may_list(&new.scopes) {
         store::calendar::forget(txn, new.user_id).await?;
     }
-    store::google_grant::put(txn, new, now).await?;
+    let knows_busy_time = calendar::may_know_busy_time(&new.scopes);
+    let same = before.filter(|_| !other_account);
+    let kept = same.map(|grant| {
+        let keeps_busy_time = knows_busy_time && calendar::may_know_busy_time(&grant.scopes);
+        Kept {
+            busy_read_at: grant.busy_read_at.filter(|_| keeps_busy_time),
+            meet_links: grant.meet_links,
+        }
+    });
+    store::google_grant::put(txn, new, kept.unwrap_or_default(), now).await?;
+    store::calendar_channel::doubt(txn, new.user_id, now).await?;
     let Some(tutor) = tutor else { return Ok(()) };
-    if other_account || !calendar::may_know_busy_time(&new.scopes) {
+    if other_account || !knows_busy_time {
         store::busy_span::replace(txn, tutor, &[]).await?;
     }
     if other_account {

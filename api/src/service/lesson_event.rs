@@ -16,7 +16,6 @@ use crate::{
     error::Error,
     store::{
         self,
-        job::Work,
         lesson::{ForCalendar, PRIMARY_CALENDAR},
     },
 };
@@ -39,6 +38,16 @@ const MOST_IDS: i16 = 20;
 /// names no limit; this is meant to be well beyond what a request can last.
 const ON_ITS_WAY: TimeDelta = TimeDelta::minutes(10);
 
+/// A longer address of a conference is not kept.
+const LONGEST_URL: usize = 2000;
+
+/// How soon to look again for a Meet link that Google is still making; later by and by, up to the second.
+const LOOK_FOR_MEET: TimeDelta = TimeDelta::seconds(10);
+const MOST_BETWEEN: TimeDelta = TimeDelta::hours(1);
+
+/// For so long a Meet link is looked for.
+const MEET_IS_LATE: TimeDelta = TimeDelta::days(1);
+
 /// How soon to look again for an event that may still come.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
@@ -56,10 +65,15 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     };
     let outcome = match (lesson.status, &lesson.calendar_event_id) {
-        (LessonStatus::Scheduled, _)
+        (LessonStatus::Scheduled, event)
             if lesson.calendar_event_revision == Some(lesson.calendar_revision) =>
         {
-            return Ok(Outcome::Done);
+            match event.as_ref().zip(lesson.meet_pending_since) {
+                None => Ok(Outcome::Done),
+                Some((event, since)) => {
+                    look_for_meet(app, google, grant, &lesson, (event, since)).await
+                }
+            }
         }
         (LessonStatus::Scheduled, Some(event)) => update(app, google, grant, &lesson, event).await,
         (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
@@ -69,7 +83,9 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
     };
     match outcome {
         Ok(outcome) => {
-            store::google_grant::note_success(&app.db, grant).await?;
+            if matches!(outcome, Outcome::Done) {
+                store::google_grant::note_written(&app.db, grant, id).await?;
+            }
             Ok(outcome)
         }
         Err(Failure::Google(error)) => failed(app, grant, id, error).await,
@@ -95,7 +111,7 @@ pub(super) async fn failed(
             Ok(Outcome::Refused(Error::internal(error)))
         }
         error => {
-            store::google_grant::note_failure(&app.db, grant, app.clock.now()).await?;
+            store::google_grant::note_write_failure(&app.db, grant, app.clock.now()).await?;
             Err(unavailable(error))
         }
     }
@@ -134,10 +150,7 @@ async fn insert(
         if !store::lesson::note_event_asked(&app.db, lesson.id, place, Some(now)).await? {
             return Ok(Outcome::Again(TimeDelta::zero()));
         }
-        let inserted = with_token(app, google, grant, |token| async move {
-            google.calendar.insert_event(&token, calendar, event).await
-        })
-        .await;
+        let inserted = ask_for(app, google, grant, calendar, event).await;
         let found = match inserted {
             Ok(event) => Found::Ours(Box::new(event)),
             Err(google::Error::Duplicate) => {
@@ -187,6 +200,36 @@ async fn insert(
         "all event ids of lesson {} are used up",
         lesson.id
     ))))
+}
+
+/// Asks for an event; without a Meet link where with one it is refused, for there are accounts that have none.
+async fn ask_for(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    calendar: &str,
+    event: &NewEvent,
+) -> Result<Event, google::Error> {
+    let insert = async |event: &NewEvent| {
+        with_token(app, google, grant, |token| async move {
+            google.calendar.insert_event(&token, calendar, event).await
+        })
+        .await
+    };
+    match insert(event).await {
+        Err(google::Error::Invalid {
+            status: 400,
+            reason,
+        }) if event.meet && reason == "invalid" => {
+            tracing::warn!(event = %event.id, "an event with a Meet link is refused");
+            let without = NewEvent {
+                meet: false,
+                ..event.clone()
+            };
+            insert(&without).await
+        }
+        inserted => inserted,
+    }
 }
 
 /// Whether an answer to an insert says that the calendar is gone, or not the tutor's to write to.
@@ -273,10 +316,49 @@ async fn bring_in_line(
     }
     let now = app.clock.now();
     store::lesson::note_event_current(&app.db, id, &event.id, revision, now).await?;
+    let pending = event.meet_pending.then_some(now);
+    store::lesson::note_meet(&app.db, id, &event.id, (meet_url(event), pending)).await?;
     if differs {
-        store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
+        store::google_grant::hurry_busy_read(&app.db, lesson.tutor_id, now).await?;
     }
+    Ok(if event.meet_pending {
+        Outcome::Again(LOOK_FOR_MEET)
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Looks whether Google has made the Meet link of an event that is as it should be. What else has become of the event is none
+/// of its business.
+async fn look_for_meet(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    (event_id, since): (&String, DateTime<Utc>),
+) -> Result<Outcome, Failure> {
+    let now = app.clock.now();
+    let found = look(app, google, grant, (lesson.calendar(), event_id), lesson.id).await?;
+    let event = match found {
+        Found::Ours(event) => Some(event),
+        Found::Nothing | Found::Another => None,
+    };
+    let is_pending = event.as_ref().is_some_and(|event| event.meet_pending);
+    if is_pending && now < since + MEET_IS_LATE {
+        return Ok(Outcome::Again(
+            (now - since).clamp(LOOK_FOR_MEET, MOST_BETWEEN),
+        ));
+    }
+    let url = event.as_deref().and_then(meet_url);
+    store::lesson::note_meet(&app.db, lesson.id, event_id, (url, None)).await?;
     Ok(Outcome::Done)
+}
+
+/// Where the conference of an event is. Whoever owns the event can write anything there, and students are sent to it.
+fn meet_url(event: &Event) -> Option<String> {
+    let url = event.meet_url.as_ref()?;
+    let is_good = url.starts_with("https://") && url.len() <= LONGEST_URL;
+    is_good.then(|| url.clone())
 }
 
 /// Notes where the event is about to be put, so that Google's busy time there is known to be perhaps our own.
@@ -355,7 +437,7 @@ async fn delete(
     // Google may have shown it until now.
     let now = app.clock.now();
     store::lesson::note_no_event(&app.db, lesson.id, (grant, None), attempt, now).await?;
-    store::job::hurry(&app.db, Work::ReadBusyTime(lesson.tutor_id), now).await?;
+    store::google_grant::hurry_busy_read(&app.db, lesson.tutor_id, now).await?;
     Ok(Outcome::Done)
 }
 
@@ -423,6 +505,6 @@ fn content(lesson: &ForCalendar, id: String) -> Result<NewEvent, Error> {
             (MARK.to_owned(), lesson.id.to_string()),
             (REVISION.to_owned(), lesson.calendar_revision.to_string()),
         ]),
-        meet: false,
+        meet: lesson.meet_link,
     })
 }

@@ -27,11 +27,15 @@ pub async fn replace_centre(
     dry_run: bool,
 ) -> Result<(), Error> {
     transaction!(app.db, dry_run, |txn| {
-        if store::policy::replace_centre(txn, version, policy).await? {
-            Ok(())
-        } else {
-            Err(Error::PreconditionFailed)
+        let (before, _) = store::policy::of_centre(txn).await?;
+        if !store::policy::replace_centre(txn, version, policy).await? {
+            return Err(Error::PreconditionFailed);
         }
+        if policy.horizon_days > before.horizon_days && !dry_run {
+            // So far ahead nobody has asked yet when tutors are busy.
+            store::google_grant::hurry_busy_reads(txn, app.clock.now()).await?;
+        }
+        Ok(())
     })
 }
 
@@ -45,8 +49,13 @@ pub async fn replace_tutor(
 ) -> Result<Policy, Error> {
     transaction!(app.db, dry_run, |txn| {
         begin_edit(app, txn, id, version).await?;
+        let before = store::policy::of_tutor(txn, id).await?;
         store::policy::replace_tutor(txn, id, policy).await?;
         let (centre, _) = store::policy::of_centre(txn).await?;
-        Ok(centre.with(policy))
+        let effective = centre.with(policy);
+        if effective.horizon_days > centre.with(&before).horizon_days && !dry_run {
+            store::google_grant::hurry_busy_read(txn, id, app.clock.now()).await?;
+        }
+        Ok(effective)
     })
 }

@@ -237,17 +237,19 @@ pub async fn replace(
     .map(|_| ())
 }
 
-/// Begins an edit of which calendars block, if they are still at `version`; whether they are. The next booking asks
+/// Begins an edit of what calendars are for, if they are still at `version`; whether they are. From now on lessons get a Meet
+/// link or don't. The next booking asks
 /// Google, however short a time ago it was asked about others.
 pub async fn begin_edit(
     txn: &impl ConnectionTrait,
     user_id: UserId,
     version: i32,
+    meet_links: bool,
 ) -> Result<bool, DbErr> {
     let begun = txn
         .execute_raw(raw_sql!(
             Postgres,
-            r#"UPDATE google_grants SET calendars_version = calendars_version + 1, busy_attempted_at = NULL
+            r#"UPDATE google_grants SET calendars_version = calendars_version + 1, meet_links = {meet_links}, busy_attempted_at = NULL
                WHERE user_id = {user_id} AND calendars_version = {version}"#
         ))
         .await?;

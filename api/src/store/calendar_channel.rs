@@ -61,7 +61,7 @@ pub async fn begin(
                      WHERE other.calendar_id = calendars.id AND other.address = {address} AND other.renew_at > {now})
                ON CONFLICT (calendar_id) WHERE expires_at IS NULL DO UPDATE
                SET id = excluded.id, address = excluded.address, token_hash = excluded.token_hash, resource_id = NULL,
-                   renew_at = excluded.renew_at, created_at = excluded.created_at
+                   heard_at = NULL, renew_at = excluded.renew_at, created_at = excluded.created_at
                WHERE calendar_channels.renew_at <= {now} OR calendar_channels.address <> excluded.address"#
         ))
         .await?;
@@ -129,6 +129,8 @@ pub async fn take_of_user(
 pub struct Addressee {
     pub token_hash: Vec<u8>,
     pub resource_id: Option<String>,
+    /// Whether a message has come before.
+    pub is_heard: bool,
     pub tutor_id: TutorId,
 }
 
@@ -138,22 +140,38 @@ pub async fn addressee(
 ) -> Result<Option<Addressee>, DbErr> {
     Addressee::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT token_hash, resource_id, tutors.id AS tutor_id
+        r#"SELECT token_hash, resource_id, heard_at IS NOT NULL AS is_heard, tutors.id AS tutor_id
            FROM calendar_channels JOIN tutors USING (user_id) WHERE calendar_channels.id = {id}"#
     ))
     .one(db)
     .await
 }
 
-/// Notes what a channel watches, where that is not known.
-pub async fn note_resource(
+/// Notes that a message has come by a channel, and what it watches, where that is not known.
+pub async fn note_heard(
     db: &impl ConnectionTrait,
     id: ChannelId,
-    resource_id: &str,
+    resource_id: Option<String>,
+    now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE calendar_channels SET resource_id = {resource_id} WHERE id = {id} AND resource_id IS NULL"#
+        r#"UPDATE calendar_channels
+           SET heard_at = coalesce(heard_at, {now}), resource_id = coalesce(resource_id, {resource_id}) WHERE id = {id}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Relies on no channel of a user before a message has come by it anew, and lets others be asked for at once.
+pub async fn doubt(
+    txn: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE calendar_channels SET heard_at = NULL, renew_at = {now} WHERE user_id = {user_id}"#
     ))
     .await
     .map(|_| ())

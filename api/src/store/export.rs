@@ -127,7 +127,7 @@ pub const LISTS: [(&str, &str); 27] = [
     ),
     (
         "google_connection",
-        "SELECT subject, email, scopes, state, failing_since, busy_read_at, connected_at
+        "SELECT subject, email, scopes, state, least(failing_since, writing_failing_since) AS failing_since, busy_read_at, meet_links, connected_at
          FROM google_grants WHERE user_id = $1",
     ),
     (

@@ -3,9 +3,9 @@
 use super::job::Work;
 use ::entity::{
     google_grant::{self, GrantState},
-    id::{GrantId, TutorId, UserId},
+    id::{GrantId, LessonId, TutorId, UserId},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, DeriveActiveEnum,
     EntityTrait, EnumIter, FromQueryResult, QueryFilter, raw_sql, sea_query::OnConflict,
@@ -42,11 +42,21 @@ pub struct NewGrant {
     pub refresh_token_key_id: String,
 }
 
+/// What stays of the grant before.
+#[derive(Clone, Copy, Default)]
+pub struct Kept {
+    /// When busy time was last read, where what was read stays.
+    pub busy_read_at: Option<DateTime<Utc>>,
+    /// Whether lessons get a Meet link.
+    pub meet_links: bool,
+}
+
 /// Keeps a grant in place of the one that the user gave before. What is known of the calendars stays, and which of them
 /// block: see [`calendar::forget`](super::calendar::forget).
 pub async fn put(
     txn: &impl ConnectionTrait,
     new: &NewGrant,
+    kept: Kept,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     use google_grant::Column;
@@ -60,10 +70,12 @@ pub async fn put(
         refresh_token_key_id: Set(new.refresh_token_key_id.clone()),
         state: Set(GrantState::Live),
         failing_since: Set(None),
-        busy_read_at: Set(None),
+        writing_failing_since: Set(None),
+        busy_read_at: Set(kept.busy_read_at),
         busy_attempted_at: Set(None),
         calendars_read_at: Set(None),
         calendars_version: Set(1),
+        meet_links: Set(kept.meet_links),
         connected_at: Set(now),
         updated_at: Set(now),
     };
@@ -76,8 +88,10 @@ pub async fn put(
         Column::RefreshTokenKeyId,
         Column::State,
         Column::FailingSince,
+        Column::WritingFailingSince,
         Column::BusyReadAt,
         Column::BusyAttemptedAt,
+        Column::MeetLinks,
         Column::ConnectedAt,
         Column::UpdatedAt,
     ];
@@ -191,8 +205,42 @@ pub async fn claim_stale_busy_read(
     .await
 }
 
+/// Lets the busy time of a tutor be read now, or once three seconds have passed since it was asked for last, so that a stream of
+/// changes is no stream of readings; and once more, if it is just being read and that does not fail. Not where reading waits
+/// after a failure.
+pub async fn hurry_busy_read(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let (kind, key) = Work::ReadBusyTime(tutor_id).name();
+    let soon = now + TimeDelta::seconds(3);
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE jobs SET revision = revision + 1,
+               run_at = CASE WHEN leased_until > {now} THEN {soon} ELSE least(jobs.run_at, soonest.run_at) END
+           FROM (SELECT least({soon}, greatest({now}, busy_attempted_at + interval '3 seconds')) AS run_at
+                 FROM google_grants JOIN tutors USING (user_id) WHERE tutors.id = {tutor_id}) AS soonest
+           WHERE kind = {kind} AND key = {key} AND (failing_since IS NULL OR jobs.run_at <= {now} OR leased_until > {now})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets the busy time of all tutors be read soon, over half a minute so that they don't all come at once.
+pub async fn hurry_busy_reads(txn: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE jobs SET revision = revision + 1, run_at = least(run_at, {now} + random() * interval '30 seconds')
+           WHERE kind = 'read_busy_time' AND (failing_since IS NULL OR run_at <= {now} OR leased_until > {now})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Notes that busy time was read, as of `read_at`, of the calendars that block by this version of them; unless the
-/// grant is gone, others block by now, or it was read later by somebody else. Whether so.
+/// grant is gone, others block by now, or it was read later by somebody else. Whether so. No reading takes five minutes: what
+/// is said to have been read still later was read by a clock that is wrong.
 pub async fn note_busy_read(
     txn: &impl ConnectionTrait,
     id: GrantId,
@@ -204,14 +252,15 @@ pub async fn note_busy_read(
             Postgres,
             r#"UPDATE google_grants SET busy_read_at = {read_at}, failing_since = NULL
                WHERE id = {id} AND calendars_version = {calendars_version}
-                 AND (busy_read_at IS NULL OR busy_read_at <= {read_at})"#
+                 AND (busy_read_at IS NULL OR busy_read_at NOT BETWEEN {read_at} AND {read_at} + interval '5 minutes'
+                     OR busy_read_at = {read_at})"#
         ))
         .await?;
     Ok(noted.rows_affected() == 1)
 }
 
-/// Notes that Google could be reached.
-pub async fn note_success(db: &impl ConnectionTrait, id: GrantId) -> Result<(), DbErr> {
+/// Notes that there is nothing in the calendars that may be read.
+pub async fn note_nothing_to_read(db: &impl ConnectionTrait, id: GrantId) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE google_grants SET failing_since = NULL
@@ -221,15 +270,48 @@ pub async fn note_success(db: &impl ConnectionTrait, id: GrantId) -> Result<(), 
     .map(|_| ())
 }
 
-/// Notes that Google could not be reached.
-pub async fn note_failure(
+/// Notes that Google could not be asked at `now` when the calendars are busy.
+pub async fn note_read_failure(
     db: &impl ConnectionTrait,
     id: GrantId,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE google_grants SET failing_since = {now} WHERE id = {id} AND failing_since IS NULL"#
+        r#"UPDATE google_grants SET failing_since = {now}
+           WHERE id = {id} AND failing_since IS NULL AND (busy_read_at IS NULL OR busy_read_at < {now})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that a lesson could not be written to the calendar.
+pub async fn note_write_failure(
+    db: &impl ConnectionTrait,
+    id: GrantId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET writing_failing_since = {now} WHERE id = {id} AND writing_failing_since IS NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that the calendar says what this lesson says. It is no sign that lessons can be written while others can't.
+pub async fn note_written(
+    db: &impl ConnectionTrait,
+    id: GrantId,
+    lesson: LessonId,
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE google_grants SET writing_failing_since = NULL
+           WHERE id = {id} AND writing_failing_since IS NOT NULL AND NOT EXISTS (
+               SELECT FROM jobs JOIN lessons ON lessons.id::text = jobs.key JOIN tutors ON tutors.id = lessons.tutor_id
+               WHERE kind = 'sync_lesson_event' AND jobs.failing_since IS NOT NULL AND dead_at IS NULL
+                 AND tutors.user_id = google_grants.user_id AND lessons.id <> {lesson})"#
     ))
     .await
     .map(|_| ())
@@ -300,7 +382,8 @@ pub async fn standings(
     Standing::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT * FROM (
-               SELECT tutors.id AS tutor_id, tutors.user_id, users.name, granted.email, granted.scopes, granted.failing_since,
+               SELECT tutors.id AS tutor_id, tutors.user_id, users.name, granted.email, granted.scopes,
+                      least(granted.failing_since, granted.writing_failing_since) AS failing_since,
                       granted.busy_read_at, granted.connected_at, jobs.run_at AS next_read_at,
                       busy_known_until(granted, calendar_unknown_after_hours) AS busy_known_until,
                       CASE WHEN granted.id IS NULL THEN 'not_connected' WHEN granted.state = 'dead' THEN 'needs_consent'
@@ -314,7 +397,8 @@ pub async fn standings(
                   OR user_id = {user_id})
              AND ({state}::text IS NULL OR state = {state})
              AND (NOT {needs_attention} OR state IN ('limited', 'needs_consent') OR failing_since IS NOT NULL
-                  OR busy_known_until <= {now})
+                  OR busy_known_until <= {now} OR EXISTS (
+                     SELECT FROM calendars WHERE calendars.user_id = standings.user_id AND unreadable_since IS NOT NULL))
              AND ({after}::uuid IS NULL OR tutor_id > {after})
            ORDER BY tutor_id LIMIT {limit}"#
     ))

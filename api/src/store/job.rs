@@ -150,19 +150,6 @@ pub async fn enqueue_unless_queued(
         .map(|_| ())
 }
 
-/// Lets work that is queued run now, unless it waits after a failure; and once more, if it is just running and does not
-/// fail.
-pub async fn hurry(db: &impl ConnectionTrait, work: Work, now: DateTime<Utc>) -> Result<(), DbErr> {
-    let (kind, key) = work.name();
-    db.execute_raw(raw_sql!(
-        Postgres,
-        r#"UPDATE jobs SET revision = revision + 1, run_at = least(run_at, {now})
-           WHERE kind = {kind} AND key = {key} AND (failing_since IS NULL OR run_at <= {now})"#
-    ))
-    .await
-    .map(|_| ())
-}
-
 /// A job that this worker has to itself until `leased_until`.
 #[derive(Debug)]
 pub struct Leased {
@@ -238,7 +225,7 @@ pub enum Settlement {
     Dead { error: String },
 }
 
-/// Ends the lease. If the work was asked for again meanwhile, the job stays and runs at once; if it was no more than
+/// Ends the lease. If the work was asked for again meanwhile, the job stays and runs when that was to be; if it was no more than
 /// hurried, only where it did not fail, for who waits after a failure is not hurried (attempts are counted anew by who
 /// asks, and not by who hurries). Nothing happens when the lease was lost.
 pub async fn settle(
@@ -281,7 +268,7 @@ pub async fn settle(
                progress = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {progress}::bigint END,
                attempts = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {attempts} ELSE 0 END,
                failing_since = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {failing_since}::timestamptz END,
-               run_at = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {run_at}::timestamptz ELSE least(run_at, {now}) END,
+               run_at = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {run_at}::timestamptz ELSE run_at END,
                dead_at = CASE WHEN revision = {revision} OR ({waits} AND attempts = {leased}) THEN {dead_at}::timestamptz END
            WHERE id = {id} AND leased_until = {leased_until}"#
     ))

@@ -183,6 +183,10 @@ pub struct ForCalendar {
     pub grant_id: Option<GrantId>,
     /// The calendar that receives lessons; none: the primary one.
     pub receiving_calendar: Option<String>,
+    /// Whether a Meet link is wanted.
+    pub meet_link: bool,
+    /// Since when Google has been making the Meet link of the event.
+    pub meet_pending_since: Option<DateTime<Utc>>,
 }
 
 impl ForCalendar {
@@ -206,7 +210,8 @@ pub async fn for_calendar(
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id, calendar_event_calendar,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
-                  google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar, title, capacity, student_names, attendee_names, attendee_emails
+                  google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar,
+                  coalesce(meet_links, false) AS meet_link, meet_pending_since, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
@@ -277,7 +282,7 @@ pub async fn note_no_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL,
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL, meet_url = NULL, meet_pending_since = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)
@@ -306,6 +311,24 @@ pub async fn note_event_current(
            UPDATE event_spans SET shown_until = {now} FROM noted
            WHERE lesson_id = noted.id AND shown_until IS NULL
              AND (event_spans.starts_at, event_spans.ends_at) <> (noted.starts_at, noted.ends_at)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes where the Meet conference of this event is, or since when Google has been making it, where that was not known.
+pub async fn note_meet(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    event_id: &str,
+    (url, pending_since): (Option<String>, Option<DateTime<Utc>>),
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET meet_url = {url},
+               meet_pending_since = CASE WHEN {pending_since}::timestamptz IS NOT NULL THEN coalesce(meet_pending_since, {pending_since}) END
+           WHERE id = {id} AND calendar_event_id = {event_id}
+             AND (meet_url IS DISTINCT FROM {url} OR (meet_pending_since IS NULL) <> ({pending_since}::timestamptz IS NULL))"#
     ))
     .await
     .map(|_| ())
@@ -357,6 +380,8 @@ pub async fn forget_calendar_events(
         .set(lesson::ActiveModel {
             calendar_event_id: Set(None),
             calendar_event_revision: Set(None),
+            meet_url: Set(None),
+            meet_pending_since: Set(None),
             ..Default::default()
         })
         .filter(lesson::COLUMN.tutor_id.eq(tutor_id))

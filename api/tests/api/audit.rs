@@ -100,6 +100,7 @@ async fn every_operation_that_changes_something_leaves_who_did_it_from_where() {
         .connect_calendar(&email, google_sandbox::Consent::All)
         .await
         .expect(303);
+    world.test.run_jobs().await;
     let rows = changes(&world);
     world.test.app.db.clone().close().await.unwrap();
     let mut count = 0;

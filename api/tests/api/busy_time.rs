@@ -3,6 +3,7 @@
 use crate::support::{Centre, TestApp, TutorAtCentre, at, email};
 use chrono::TimeDelta;
 use google_sandbox::{Consent, Effect, Failure, Target};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,27 @@ async fn a_move_asks_google_as_a_booking_does() {
 }
 
 #[tokio::test]
+async fn a_move_of_a_group_lesson_asks_google_too() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.connected_tutor(&test, "Tina").await;
+    let mut lesson = tutor.lesson(MORNING, 60);
+    lesson["capacity"] = json!(3);
+    let opened = tutor.person.post("/v1/lessons", &lesson).await;
+    let path = format!(
+        "{}/reschedule",
+        opened.headers["location"].to_str().unwrap()
+    );
+    opened.expect(201);
+    test.pass(TimeDelta::seconds(11));
+    busy(&test, &tutor, NOON, "2027-03-02T12:00:00Z");
+    let to = json!({"start": NOON, "end": "2027-03-02T12:00:00Z"});
+    let refused = tutor.person.post(&path, &to).await;
+    let problem = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(problem["conflicts"][0]["code"], "calendar_busy");
+}
+
+#[tokio::test]
 async fn while_google_fails_what_was_read_last_decides() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;
@@ -190,6 +212,52 @@ async fn a_booking_does_not_wait_for_a_google_that_hangs() {
     let booked = student.post("/v1/bookings", &tutor.lesson(NOON, 60)).await;
     booked.expect(201);
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn while_google_hangs_one_of_those_who_book_waits_for_it_in_half_a_minute() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let mut tutors = Vec::new();
+    for name in ["Tina", "Tom", "Tess", "Toni", "Ted"] {
+        tutors.push(centre.connected_tutor(&test, name).await);
+    }
+    let student = test.student("Sam").await;
+    test.pass(TimeDelta::minutes(1));
+    let hang = Effect::Hang(Duration::from_mins(10));
+    let hang = Failure::new(Target::Calendar, hang);
+    test.google.fail_next(hang.times(u32::MAX));
+    let mut count = 0;
+    let mut book = async |tutor: &TutorAtCentre| {
+        let start = format!("2027-03-{:02}T{:02}:00:00Z", 2 + count / 6, 8 + count % 6);
+        count += 1;
+        let booked = student
+            .post("/v1/bookings", &tutor.lesson(&start, 60))
+            .await;
+        booked.expect(201);
+        let asked = "SELECT count(*) FROM google_grants WHERE busy_attempted_at > busy_read_at";
+        test.count(asked).await
+    };
+    for tutor in &tutors[..3] {
+        assert_eq!(book(tutor).await, 1);
+    }
+    test.pass(TimeDelta::seconds(30));
+    // Who asks Google nothing is not the one.
+    let without = centre.tutor(&test, "Will").await;
+    assert_eq!(book(&without).await, 1);
+    for tutor in &tutors[1..4] {
+        assert_eq!(book(tutor).await, 2);
+    }
+    // Once it answers again everybody is asked about.
+    test.google.clear_failures();
+    test.pass(TimeDelta::seconds(30));
+    assert_eq!(book(&tutors[4]).await, 2);
+    assert_eq!(book(&tutors[2]).await, 2);
+    let read = format!(
+        "SELECT count(*) FROM google_grants WHERE busy_read_at = '{}'",
+        test.now()
+    );
+    assert_eq!(test.count(&read).await, 2);
 }
 
 #[tokio::test]
@@ -291,6 +359,53 @@ async fn an_event_at_the_end_of_the_horizon_counts() {
     assert!(!starts.is_empty());
     for slot in starts {
         assert!(at(slot["end"].as_str().unwrap()) <= at("2027-04-29T00:00:00Z"));
+    }
+}
+
+#[tokio::test]
+async fn what_comes_within_a_longer_horizon_is_read_soon() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.connected_tutor(&test, "Tina").await;
+    let ada = test.admin("Ada").await;
+    busy(
+        &test,
+        &tutor,
+        "2027-05-19T00:00:00Z",
+        "2027-07-20T00:00:00Z",
+    );
+    read_anew(&test).await;
+    let student = test.student("Sam").await;
+    let path = hours(&tutor, "2027-05-18", "2027-05-22");
+    let none = student.get(&path).await.expect(200);
+    assert_eq!(none["items"], json!([]));
+    let read = ada.get("/v1/centre/policy").await;
+    let etag = read.etag();
+    let mut policy = read.expect(200);
+    policy["horizon_days"] = json!(90);
+    let edited = ada.edit(Method::PUT, "/v1/centre/policy", &etag, &policy);
+    edited.await.expect(200);
+    test.pass(TimeDelta::seconds(30));
+    test.run_jobs().await;
+    let slots = student.get(&path).await.expect(200);
+    let slots = slots["items"].as_array().unwrap();
+    assert!(!slots.is_empty());
+    for slot in slots {
+        assert!(at(slot["end"].as_str().unwrap()) <= at("2027-05-19T00:00:00Z"));
+    }
+
+    // A tutor's own horizon as well.
+    let own = json!({"horizon_days": 150});
+    let own = tutor.edit(Method::PUT, "/policy", &own).await;
+    own.expect(200);
+    test.pass(TimeDelta::seconds(3));
+    test.run_jobs().await;
+    let path = hours(&tutor, "2027-07-19", "2027-07-22");
+    let slots = student.get(&path).await.expect(200);
+    let slots = slots["items"].as_array().unwrap();
+    assert!(!slots.is_empty());
+    for slot in slots {
+        assert!(at(slot["start"].as_str().unwrap()) >= at("2027-07-20T00:00:00Z"));
     }
 }
 

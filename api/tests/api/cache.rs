@@ -92,8 +92,8 @@ const CHANGES: &[(&str, &str)] = &[
         "UPDATE google_grants SET scopes
              = '{https://www.googleapis.com/auth/calendar.events.owned,https://www.googleapis.com/auth/calendar.calendarlist.readonly}'",
     ),
-    ("google_grants", "UPDATE google_grants SET busy_read_at = NULL, connected_at = '2027-03-01 06:00Z'"),
-    ("google_grants", "UPDATE google_grants SET connected_at = '2027-02-01 06:00Z'"),
+    ("google_grants", "UPDATE google_grants SET busy_read_at = '2027-03-01 06:30Z'"),
+    ("google_grants", "UPDATE google_grants SET busy_read_at = NULL"),
     ("google_grants", "DELETE FROM google_grants"),
     (
         "lessons",

@@ -26,6 +26,9 @@ const MORNING: &str = "2027-03-02T08:00:00Z";
 const NOON: &str = "2027-03-02T11:00:00Z";
 const CALENDARS: &str = "/v1/calendar/calendars";
 
+/// So soon at the latest it is read what has changed, where it was just read.
+const SOON: TimeDelta = TimeDelta::seconds(3);
+
 /// What Google is asked for a channel at.
 const WATCH: &str = "/events/watch";
 const STOP: &str = "/channels/stop";
@@ -45,6 +48,7 @@ impl World {
     async fn new() -> Self {
         let world = Self::where_watching(None).await;
         assert_eq!(world.open().len(), 1);
+        world.heard().await;
         world
     }
 
@@ -82,8 +86,18 @@ impl World {
             .unwrap()
     }
 
+    /// When by each channel that is open a message has come, and what is due then is done.
+    async fn heard(&self) {
+        let is_unheard = |it: &Channel| it.expires_at.is_some() && it.heard_at.is_none();
+        while self.known().await.iter().any(is_unheard) {
+            tokio::task::yield_now().await;
+        }
+        self.test.run_jobs().await;
+    }
+
     /// The one channel that there is, open and nothing else.
     async fn one(&self) -> Channel {
+        self.heard().await;
         let known = self.known().await;
         let [one] = known.as_slice() else {
             panic!("{known:#?}")
@@ -122,9 +136,9 @@ impl World {
     }
 
     async fn is_asked_for(&self) -> bool {
-        let now = self.test.now();
+        let soon = self.test.now() + SOON;
         let due = format!(
-            "SELECT count(*) FROM jobs WHERE kind = 'read_busy_time' AND run_at <= '{now}'"
+            "SELECT count(*) FROM jobs WHERE kind = 'read_busy_time' AND run_at <= '{soon}'"
         );
         self.test.count(&due).await > 0
     }
@@ -233,7 +247,7 @@ async fn a_change_in_a_calendar_reaches_the_slots_at_once() {
     assert!(world.is_free(MORNING).await);
     world.busy(main, MORNING);
     world.told().await;
-    world.test.run_jobs().await;
+    world.pass(SOON).await;
     assert!(!world.is_free(MORNING).await && world.is_free(NOON).await);
 
     // What does not block is not watched.
@@ -434,13 +448,37 @@ async fn a_burst_of_messages_is_one_reading() {
     let world = World::new().await;
     let id = world.with_known_token().await.id.to_string();
     let before = world.readings();
-    let burst = (0..100).map(|_| world.send(&id, TOKEN, "exists"));
-    for answer in join_all(burst).await {
-        answer.expect(204);
+    for _ in 0..5 {
+        let burst = (0..20).map(|_| world.send(&id, TOKEN, "exists"));
+        for answer in join_all(burst).await {
+            answer.expect(204);
+        }
+        world.test.run_jobs().await;
     }
-    world.test.run_jobs().await;
+    world.pass(SOON).await;
     assert_eq!(world.readings(), before + 1);
     assert!(!world.is_asked_for().await);
+}
+
+#[tokio::test]
+async fn changes_that_do_not_end_are_read_every_three_seconds() {
+    let world = World::new().await;
+    let id = world.with_known_token().await.id.to_string();
+    world.pass(TimeDelta::minutes(2)).await;
+    let before = world.readings();
+    for _ in 0..30 {
+        world.send(&id, TOKEN, "exists").await.expect(204);
+        world.pass(TimeDelta::seconds(1)).await;
+    }
+    assert_eq!(world.readings(), before + 10);
+
+    // After a pause the first is read at once.
+    world.pass(SOON).await;
+    let before = world.readings();
+    world.test.pass(SOON);
+    world.send(&id, TOKEN, "exists").await.expect(204);
+    world.test.run_jobs().await;
+    assert_eq!(world.readings(), before + 1);
 }
 
 #[tokio::test]
@@ -454,6 +492,7 @@ async fn a_message_during_a_reading_leads_to_one_more() {
         .google
         .fail_next(late.method("GET").path("/events"));
     world.send(&id, TOKEN, "exists").await.expect(204);
+    world.test.pass(SOON);
     let meanwhile = async {
         let is_running = "SELECT count(*) FROM jobs WHERE leased_until IS NOT NULL";
         while world.test.count(is_running).await == 0 {
@@ -464,6 +503,8 @@ async fn a_message_during_a_reading_leads_to_one_more() {
         }
     };
     tokio::join!(world.test.run_jobs(), meanwhile);
+    assert_eq!(world.readings(), before + 1);
+    world.pass(SOON).await;
     assert_eq!(world.readings(), before + 2);
     assert!(!world.is_asked_for().await);
 }
@@ -472,21 +513,26 @@ async fn a_message_during_a_reading_leads_to_one_more() {
 #[tokio::test]
 async fn messages_do_not_cut_the_pause_after_a_failure_short() {
     let world = World::new().await;
-    let (db, now) = (&world.test.app.db, world.test.now());
-    let work = Work::ReadBusyTime(world.tutor.id);
+    let (db, tutor) = (&world.test.app.db, world.tutor.id);
+    let now = world.test.now() + SOON;
+    let hurry = async |now| {
+        let hurried = store::google_grant::hurry_busy_read(db, tutor, now).await;
+        hurried.unwrap();
+    };
+    let work = Work::ReadBusyTime(tutor);
     let lease = async |now: DateTime<Utc>| {
         let leased = store::job::lease(db, now, now + TimeDelta::minutes(1)).await;
         leased.unwrap().unwrap()
     };
-    store::job::hurry(db, work, now).await.unwrap();
+    hurry(now).await;
     let first = lease(now).await;
-    store::job::hurry(db, work, now).await.unwrap();
+    hurry(now).await;
     let retry = |minutes| Settlement::Retry {
         at: now + TimeDelta::minutes(minutes),
         error: "no".to_owned(),
     };
     store::job::settle(db, &first, retry(3), now).await.unwrap();
-    store::job::hurry(db, work, now).await.unwrap();
+    hurry(now).await;
     let asleep = store::job::lease(db, now, now + TimeDelta::minutes(1)).await;
     assert!(asleep.unwrap().is_none());
 
@@ -501,11 +547,17 @@ async fn messages_do_not_cut_the_pause_after_a_failure_short() {
     let third = lease(later).await;
     assert_eq!((third.attempts, third.failing_since), (1, None));
 
-    // And what was hurried while it went well runs once more.
-    store::job::hurry(db, work, later).await.unwrap();
+    // And what was hurried while it went well runs once more, though it had failed before.
+    store::job::settle(db, &third, retry(3), later)
+        .await
+        .unwrap();
+    let later = later + TimeDelta::minutes(3);
+    let third = lease(later).await;
+    assert_eq!(third.failing_since, Some(later - TimeDelta::minutes(3)));
+    hurry(later).await;
     let again = Settlement::Again(later + TimeDelta::minutes(9));
     store::job::settle(db, &third, again, later).await.unwrap();
-    assert_eq!(lease(later).await.work, work);
+    assert_eq!(lease(later + SOON).await.work, work);
 }
 
 #[tokio::test]
@@ -560,7 +612,7 @@ async fn a_channel_of_which_google_has_not_answered_is_replaced_and_stopped_once
     }
     world.busy(&world.tutor.email, MORNING);
     world.told().await;
-    world.test.run_jobs().await;
+    world.pass(SOON).await;
     assert!(!world.is_free(MORNING).await);
     // But nobody relies on it.
     assert!(is_often(world.next_reading().await));
@@ -568,6 +620,38 @@ async fn a_channel_of_which_google_has_not_answered_is_replaced_and_stopped_once
     assert_eq!(world.open(), [unknown.as_str()]);
     world.pass(TimeDelta::minutes(4)).await;
     assert_ne!(world.one().await.id.to_string(), unknown);
+}
+
+#[tokio::test]
+async fn a_channel_by_which_no_message_has_come_is_not_relied_on() {
+    let world = World::where_watching(Some(unavailable())).await;
+    world.test.google.lose_pushes(1);
+    world.pass(TimeDelta::minutes(13)).await;
+    assert_eq!(world.known().await.len(), 1);
+    for _ in 0..3 {
+        world.pass(TimeDelta::minutes(1)).await;
+        assert!(is_often(world.next_reading().await));
+    }
+    world.busy(&world.tutor.email, MORNING);
+    world.told().await;
+    world.pass(SOON).await;
+    assert!(is_rarely(world.next_reading().await));
+    world.one().await;
+}
+
+/// Whether channels outlive the grant by which they were opened Google does not say.
+#[tokio::test]
+async fn who_grants_anew_is_watched_by_another_channel() {
+    let mut world = World::new().await;
+    let first = world.one().await;
+    world.test.google.revoke_grants(&world.tutor.email);
+    world.pass(TimeDelta::minutes(61)).await;
+    let tutor = &mut world.tutor.person;
+    let connected = tutor.connect_calendar(&world.tutor.email, Consent::All);
+    connected.await.expect(303);
+    world.test.run_jobs().await;
+    world.pass(TimeDelta::minutes(1)).await;
+    assert_ne!(world.one().await.id, first.id);
 }
 
 #[tokio::test]
@@ -595,6 +679,23 @@ async fn a_calendar_that_can_not_be_watched_is_asked_for_daily() {
     for _ in 0..6 {
         world.pass(TimeDelta::hours(1)).await;
     }
+    assert_eq!(world.asked(WATCH), 2);
+    world.one().await;
+}
+
+/// That the domain is not verified, say. It is no fault of the tutor's.
+#[tokio::test]
+async fn an_address_that_google_does_not_accept_is_tried_again_every_hour() {
+    let reason = "push.webhookUrlUnauthorized";
+    let refusal = Failure::status(Target::Calendar, 401, reason);
+    let world = World::where_watching(Some(refusal)).await;
+    let connection = world.tutor.person.get("/v1/calendar/connection").await;
+    let connection = connection.expect(200);
+    assert_eq!(connection["state"], "connected");
+    assert_eq!(connection["failing_since"], json!(null));
+    world.pass(TimeDelta::minutes(55)).await;
+    assert_eq!(world.asked(WATCH), 1);
+    world.pass(TimeDelta::minutes(18)).await;
     assert_eq!(world.asked(WATCH), 2);
     world.one().await;
 }
@@ -634,7 +735,7 @@ async fn a_calendar_that_blocks_no_longer_is_not_watched_any_more() {
     assert_eq!(world.test.google.channels(&world.family).len(), 1);
     world.busy(&world.family, MORNING);
     world.told().await;
-    world.test.run_jobs().await;
+    world.pass(SOON).await;
     assert!(!world.is_free(MORNING).await);
 
     // Nor is one that is gone.
@@ -658,12 +759,13 @@ async fn channels_to_an_address_that_is_no_longer_ours_are_replaced() {
 async fn with_another_account_its_calendar_is_watched() {
     let mut world = World::new().await;
     world.test.add_account("Work");
-    world.tutor.email = email("Work");
+    let former = std::mem::replace(&mut world.tutor.email, email("Work"));
     let tutor = &mut world.tutor.person;
     let connected = tutor.connect_calendar(&world.tutor.email, Consent::All);
     connected.await.expect(303);
     world.test.run_jobs().await;
     world.one().await;
+    assert!(world.test.google.channels(&former).is_empty());
 }
 
 #[tokio::test]

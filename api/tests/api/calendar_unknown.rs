@@ -154,21 +154,26 @@ async fn of_a_grant_that_died_what_was_read_holds_for_a_day() {
 }
 
 #[tokio::test]
-async fn who_connects_and_is_never_read_has_a_day_as_well() {
+async fn of_who_connects_and_is_never_read_nothing_is_known() {
     let test = TestApp::start().await;
     let mut tutor = Centre::open(&test).await.tutor(&test, "Tina").await;
     let sam = test.student("Sam").await;
     let failure = Failure::status(Target::Calendar, 500, "backendError");
-    test.google.fail_next(failure.times(u32::MAX));
+    let failure = failure.times(u32::MAX);
+    test.google.fail_next(failure.clone());
     connect(&test, &mut tutor, Consent::All).await;
-    test.pass(TimeDelta::hours(24) - TimeDelta::seconds(1));
-    assert_open(&sam, &tutor, THURSDAY).await;
-    test.pass(TimeDelta::seconds(1));
     assert_closed(&sam, &tutor, THURSDAY, &UNKNOWN).await;
-    // To connect anew gives another day, and to disconnect ends the rule.
+    test.google.clear_failures();
+    test.pass(TimeDelta::minutes(5));
+    test.run_jobs().await;
+    assert_open(&sam, &tutor, THURSDAY).await;
+
+    // Who connects the same account anew keeps what is known, for no longer.
+    test.google.fail_next(failure);
+    test.pass(TimeDelta::hours(23));
     connect(&test, &mut tutor, Consent::All).await;
     assert_open(&sam, &tutor, THURSDAY).await;
-    test.pass(TimeDelta::hours(24));
+    test.pass(TimeDelta::hours(1));
     assert_closed(&sam, &tutor, FRIDAY, &UNKNOWN).await;
     tutor.person.delete(CONNECTION).await.expect(204);
     assert_open(&sam, &tutor, FRIDAY).await;

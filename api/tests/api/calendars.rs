@@ -120,7 +120,7 @@ impl World {
 #[tokio::test]
 async fn at_first_the_main_calendar_alone_blocks() {
     let mut world = World::before_connecting().await;
-    let nothing = json!({"items": [], "read_at": null});
+    let nothing = json!({"items": [], "read_at": null, "meet_links": false});
     assert_eq!(world.list().await, nothing);
     let account = world.tutor.email.clone();
     world.connect(&account, Consent::All).await;
@@ -395,7 +395,10 @@ async fn the_choice_stays_with_the_account() {
     let fred = email("Fred");
     let etag = world.tutor.person.get(CALENDARS).await.etag();
     world.connect(&fred, Consent::All).await;
-    assert_eq!(world.list().await, json!({"items": [], "read_at": null}));
+    assert_eq!(
+        world.list().await,
+        json!({"items": [], "read_at": null, "meet_links": false})
+    );
     world.test.run_jobs().await;
     assert_eq!(
         world.names().await,
@@ -432,7 +435,10 @@ async fn without_the_right_to_read_the_list_the_main_calendar_blocks() {
     }
     assert!(!world.is_free(MORNING).await && world.is_free(NOON).await);
     assert_eq!(world.asked("/calendarList"), 0);
-    assert_eq!(world.list().await, json!({"items": [], "read_at": null}));
+    assert_eq!(
+        world.list().await,
+        json!({"items": [], "read_at": null, "meet_links": false})
+    );
     let refused = world.put(&json!({"blocking": []})).await;
     refused.expect_problem(409, "calendars_not_read");
 
@@ -443,7 +449,10 @@ async fn without_the_right_to_read_the_list_the_main_calendar_blocks() {
     world.test.google.revoke_grants(&main);
     world.connect(&main, limited).await;
     world.test.run_jobs().await;
-    assert_eq!(world.list().await, json!({"items": [], "read_at": null}));
+    assert_eq!(
+        world.list().await,
+        json!({"items": [], "read_at": null, "meet_links": false})
+    );
     assert!(!world.is_free(MORNING).await && world.is_free(NOON).await);
 }
 
@@ -512,7 +521,10 @@ async fn only_tutors_choose_and_only_of_what_is_connected() {
     let student = world.test.student("Sam").await;
     let list = student.get(CALENDARS).await;
     let etag = list.etag();
-    assert_eq!(list.expect(200), json!({"items": [], "read_at": null}));
+    assert_eq!(
+        list.expect(200),
+        json!({"items": [], "read_at": null, "meet_links": false})
+    );
     let refused = student.edit(Method::PUT, CALENDARS, &etag, &none).await;
     refused.expect_problem(403, "not_a_tutor");
 }

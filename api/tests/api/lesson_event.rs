@@ -1,6 +1,7 @@
 //! The event in the tutor's calendar follows every change of its lesson.
 
 mod busy_time;
+mod meet;
 mod mishaps;
 
 use crate::support::{

@@ -16,6 +16,7 @@ mod busy_time;
 mod cache;
 mod calendar_connection;
 mod calendar_drift;
+mod calendar_lives;
 mod calendar_push;
 mod calendar_sync;
 mod calendar_unknown;

@@ -115,6 +115,15 @@ pub(crate) fn remove(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Moves a calendar into another zone, as its owner would.
+pub(crate) fn set_time_zone(state: &mut State, id: &str, zone: Tz) -> Result<(), ApiError> {
+    let (now, version) = (state.now(), state.next_version());
+    let calendar = events::calendar_mut(state, id)?;
+    calendar.time_zone = zone;
+    (calendar.updated, calendar.version) = (now, version);
+    Ok(())
+}
+
 /// Puts a calendar on the list of somebody else, or changes what they may do with it.
 pub(crate) fn share(state: &mut State, id: &str, email: &str, role: &str) -> Result<(), ApiError> {
     let version = state.next_version();

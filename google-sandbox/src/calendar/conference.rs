@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
+use crate::types::Meets;
 
 /// Applies the `conferenceData` of a request to an event's fields.
 ///
@@ -13,7 +14,7 @@ pub(crate) fn apply(
     given: &Map<String, Value>,
     before: Option<&Map<String, Value>>,
     fields: &mut Map<String, Value>,
-    seed: &str,
+    (seed, meets): (&str, Meets),
 ) -> Result<(), ApiError> {
     let old = before.and_then(|before| before.get("conferenceData"));
     let wanted = given.get("conferenceData").filter(|_| version > 0);
@@ -27,7 +28,7 @@ pub(crate) fn apply(
                 if same {
                     old.cloned()
                 } else {
-                    Some(create(request, seed)?)
+                    Some(create(request, seed, meets)?)
                 }
             }
             _ => keep(data),
@@ -39,14 +40,35 @@ pub(crate) fn apply(
             fields.remove("conferenceData");
             fields.remove("hangoutLink");
         }
-        Some(data) => {
-            if let Some(uri) = video_uri(&data) {
-                fields.insert("hangoutLink".to_owned(), uri);
-            }
-            fields.insert("conferenceData".to_owned(), data);
-        }
+        Some(data) => set(fields, data),
     }
     Ok(())
+}
+
+fn set(fields: &mut Map<String, Value>, data: Value) {
+    if let Some(uri) = video_uri(&data) {
+        fields.insert("hangoutLink".to_owned(), uri);
+    }
+    fields.insert("conferenceData".to_owned(), data);
+}
+
+/// Makes the conference that is pending, or lets it fail; whether one was.
+pub(crate) fn settle(fields: &mut Map<String, Value>, seed: &str, succeeds: bool) -> bool {
+    let request = fields
+        .get("conferenceData")
+        .map(|data| data["createRequest"].clone());
+    let is_pending = |request: &Value| request["status"]["statusCode"] == "pending";
+    let Some(mut request) = request.filter(is_pending) else {
+        return false;
+    };
+    let data = if succeeds {
+        made(request, seed)
+    } else {
+        request["status"]["statusCode"] = json!("failure");
+        json!({ "createRequest": request })
+    };
+    set(fields, data);
+    true
 }
 
 fn video_uri(data: &Value) -> Option<Value> {
@@ -73,24 +95,35 @@ fn keep(data: &Map<String, Value>) -> Option<Value> {
     (!kept.is_empty()).then_some(Value::Object(kept))
 }
 
-fn create(request: &Value, seed: &str) -> Result<Value, ApiError> {
+fn create(request: &Value, seed: &str, meets: Meets) -> Result<Value, ApiError> {
     let id = request
         .get("requestId")
         .and_then(Value::as_str)
         .filter(|id| !id.is_empty())
         .ok_or_else(|| ApiError::required("Missing conference request id."))?;
     let kind = request["conferenceSolutionKey"]["type"].as_str();
-    if !matches!(kind, None | Some("hangoutsMeet")) {
+    if meets == Meets::Refused || !matches!(kind, None | Some("hangoutsMeet")) {
         return Err(ApiError::invalid("Invalid conference type value."));
     }
+    let request = json!({
+        "requestId": id,
+        "conferenceSolutionKey": {"type": "hangoutsMeet"},
+        "status": {"statusCode": "pending"},
+    });
+    Ok(match meets {
+        Meets::Pending => json!({ "createRequest": request }),
+        Meets::AtOnce | Meets::Refused => made(request, seed),
+    })
+}
+
+/// The conference for which this request asks.
+fn made(mut request: Value, seed: &str) -> Value {
+    let id = request["requestId"].as_str().unwrap_or_default();
     let code = code(&format!("{seed} {id}"));
     let uri = format!("https://meet.google.com/{code}");
-    Ok(json!({
-        "createRequest": {
-            "requestId": id,
-            "conferenceSolutionKey": {"type": "hangoutsMeet"},
-            "status": {"statusCode": "success"},
-        },
+    request["status"]["statusCode"] = json!("success");
+    json!({
+        "createRequest": request,
         "conferenceId": code,
         "conferenceSolution": {
             "key": {"type": "hangoutsMeet"},
@@ -98,7 +131,7 @@ fn create(request: &Value, seed: &str) -> Result<Value, ApiError> {
             "iconUri": "https://fonts.gstatic.com/s/i/productlogos/meet_2020q4/v6/web-512dp/logo_meet_2020q4_color_2x_web_512dp.png",
         },
         "entryPoints": [{"entryPointType": "video", "uri": uri, "label": format!("meet.google.com/{code}")}],
-    }))
+    })
 }
 
 /// A meeting code like `abc-defg-hij`.

@@ -47,7 +47,8 @@ pub(crate) fn insert(
             "The requested identifier already exists.",
         ));
     }
-    conference::apply(change.conference, change.body, None, &mut kept, &id)?;
+    let seed = (id.as_str(), state.meets);
+    conference::apply(change.conference, change.body, None, &mut kept, seed)?;
     attendees::mark_organizer(&mut kept, calendar_id);
     let uid = match change.body.get("iCalUID").and_then(Value::as_str) {
         Some(uid) if !uid.is_empty() => uid.to_owned(),
@@ -70,6 +71,21 @@ pub(crate) fn insert(
     put(state, calendar_id, event);
     attendees::spread(state, calendar_id, &id);
     Ok(id)
+}
+
+/// Makes the conferences that are pending, or lets them fail.
+pub(crate) fn settle_conferences(state: &mut State, succeeds: bool) {
+    let calendars = state.calendars.iter();
+    let settled = calendars.flat_map(|(calendar, it)| {
+        it.events.values().filter_map(|event| {
+            let mut event = event.clone();
+            let id = event.id.clone();
+            conference::settle(&mut event.fields, &id, succeeds).then(|| (calendar.clone(), event))
+        })
+    });
+    for (calendar, event) in settled.collect::<Vec<_>>() {
+        put(state, &calendar, event);
+    }
 }
 
 /// Changes an event, or one occurrence of a recurring one.
@@ -101,7 +117,7 @@ pub(crate) fn change(
         change.body,
         Some(&before.fields),
         &mut kept,
-        id,
+        (id, state.meets),
     )?;
     let kind = |fields: &Map<String, Value>| {
         fields

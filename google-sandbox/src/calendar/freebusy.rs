@@ -115,11 +115,21 @@ fn items(body: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
 
 /// When a calendar is busy within a window: merged and in order.
 pub(crate) fn busy(calendar: &Calendar, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Span> {
+    busy_with(calendar, from, to, |_| true)
+}
+
+/// When a calendar is busy within a window with those of its events that count: merged and in order.
+pub(crate) fn busy_with(
+    calendar: &Calendar,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    counts: impl Fn(&Event) -> bool,
+) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for event in calendar
         .events
         .values()
-        .filter(|event| blocks(calendar, event))
+        .filter(|event| blocks(calendar, event) && counts(event))
     {
         if recurrence::is_recurring(event) {
             let starts = recurrence::starts(event, calendar.time_zone, Some(from), Some(to));

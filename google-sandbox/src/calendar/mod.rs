@@ -27,8 +27,8 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-pub(crate) use self::time::resolve;
 use self::{error::ApiError, events::Change, list::Query, time::rfc3339};
+pub(crate) use self::{events::settle_conferences, time::resolve};
 use crate::{shared::Shared, state::State};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
@@ -99,6 +99,23 @@ pub(crate) fn agenda(
         .into_iter()
         .map(|(_, event)| event)
         .collect()
+}
+
+/// When a calendar is busy with events that don't have this private property.
+pub(crate) fn busy_without(
+    state: &State,
+    id: &str,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    property: &str,
+) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    let calendar = state.calendars.get(&id.to_lowercase());
+    let Some(calendar) = calendar.filter(|calendar| !calendar.deleted) else {
+        return Vec::new();
+    };
+    freebusy::busy_with(calendar, from, to, |event| {
+        let properties = event.fields.get("extendedProperties");
+        properties.is_none_or(|all| all["private"].get(property).is_none())
+    })
 }
 
 /// A plain event in a primary calendar, made by its owner.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::{shared::Shared, state::Push};
+use crate::{shared::Shared, state::Push, types::PushMessage};
 
 /// How often a message is tried, and how long the first pause is; each pause doubles the last.
 const TRIES: u32 = 5;
@@ -93,30 +93,38 @@ fn is_live(shared: &Weak<Shared>, push: &Push) -> bool {
 
 /// Sends a message once. True if it should be tried again.
 async fn deliver(client: &reqwest::Client, push: &Push) -> bool {
-    let channel = &push.channel;
-    let mut request = client
-        .post(&channel.address)
-        .header("Content-Length", "0")
-        .header("X-Goog-Channel-ID", &channel.id)
-        .header(
-            "X-Goog-Channel-Expiration",
-            channel
-                .expires
-                .format("%a, %d %b %Y %H:%M:%S GMT")
-                .to_string(),
-        )
-        .header("X-Goog-Message-Number", channel.messages.to_string())
-        .header("X-Goog-Resource-ID", &channel.resource_id)
-        .header("X-Goog-Resource-State", push.state)
-        .header("X-Goog-Resource-URI", &channel.resource_uri);
-    if let Some(token) = &channel.token {
-        request = request.header("X-Goog-Channel-Token", token);
+    let PushMessage { address, headers } = message(push);
+    let mut request = client.post(&address);
+    for (name, value) in headers {
+        request = request.header(name, value);
     }
     match request.send().await {
         Ok(answer) => matches!(answer.status().as_u16(), 500 | 502 | 503 | 504),
         Err(error) => {
-            tracing::debug!("a push to {} failed: {error}", channel.address);
+            tracing::debug!("a push to {address} failed: {error}");
             true
         }
+    }
+}
+
+/// A push as it is posted.
+pub(crate) fn message(push: &Push) -> PushMessage {
+    let channel = &push.channel;
+    let expires = channel.expires.format("%a, %d %b %Y %H:%M:%S GMT");
+    let mut headers = vec![
+        ("Content-Length", "0".to_owned()),
+        ("X-Goog-Channel-ID", channel.id.clone()),
+        ("X-Goog-Channel-Expiration", expires.to_string()),
+        ("X-Goog-Message-Number", channel.messages.to_string()),
+        ("X-Goog-Resource-ID", channel.resource_id.clone()),
+        ("X-Goog-Resource-State", push.state.to_owned()),
+        ("X-Goog-Resource-URI", channel.resource_uri.clone()),
+    ];
+    if let Some(token) = &channel.token {
+        headers.push(("X-Goog-Channel-Token", token.clone()));
+    }
+    PushMessage {
+        address: channel.address.clone(),
+        headers,
     }
 }

@@ -193,6 +193,7 @@ pub(crate) async fn list(
             params.get("orderBy")
         );
         let found = query.run(calendar);
+        let size = state.page_limit.map_or(size, |most| size.min(most));
         let page = sync::page(&params, &question, size, state.version, found)?;
         let zone = query.zone.unwrap_or(calendar.time_zone);
         let mut body = collection(calendar, zone);

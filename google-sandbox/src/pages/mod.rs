@@ -43,7 +43,7 @@ const COMMANDS: [(&str, &str, &str); 10] = [
     (
         "POST fail",
         r#"{"target": "calendar", "method": "POST", "path": "/events", "count": 2, "status": 503, "reason": "backendError", "retry_after": 1}"#,
-        "The next requests that match are refused. Targets: all, calendar, token, discovery, jwks, user_info, revoke, authorization. A count of -1 lasts until cleared. With \"hang_ms\" the answer is late instead. With \"after\": true the change is applied first; then, without a status, the connection is dropped. With \"held\": true the connection is dropped, and the request is carried out on release.",
+        "The next requests that match are refused. Targets: all, calendar, token, discovery, jwks, user_info, revoke, authorization. \"query\" is a part of the query. A count of -1 lasts until cleared. With \"hang_ms\" the answer is late instead. With \"after\": true the change is applied first; then, without a status, the connection is dropped. With \"held\": true the connection is dropped, and the request is carried out on release.",
     ),
     ("POST clear-failures", "", "Forgets every planned failure."),
     (

@@ -50,3 +50,16 @@ async fn a_calendar_that_is_shared_is_on_the_list_of_the_other_and_shows_when_it
     assert_eq!(roles(&student).await, [owned(STUDENT)]);
     assert_eq!(busy(&tutor, &choir).await["errors"], missing);
 }
+
+#[tokio::test]
+async fn when_a_calendar_is_busy_is_told_without_events_of_a_certain_mark() {
+    let sandbox = start().await;
+    for (start, properties) in [(9, json!({"mark": "1"})), (12, json!({"other": "1"}))] {
+        let id = sandbox.insert_busy(TUTOR, at(start), at(start + 1), "Bach");
+        let marked = json!({"extendedProperties": {"private": properties}});
+        let marked = sandbox.patch_event(TUTOR, &id, &marked);
+        marked.expect("a patch");
+    }
+    let busy = sandbox.busy_without(TUTOR, (at(0), at(23)), "mark");
+    assert_eq!(busy, [(at(12), at(13))]);
+}

@@ -138,3 +138,26 @@ async fn the_token_endpoint_fails_in_its_own_words() {
     assert_eq!(ask().await.expect("an answer").status(), StatusCode::OK);
     assert_eq!(sandbox.requests().len(), 4);
 }
+
+#[tokio::test]
+async fn a_listing_can_be_cut_off_in_its_midst() {
+    let sandbox = start().await;
+    let api = Api::of(&sandbox, TUTOR);
+    for hour in [9, 11, 13] {
+        api.insert(&event(hour)).await;
+    }
+    sandbox.limit_pages(2);
+    let expired = Failure::status(Target::Calendar, 410, "fullSyncRequired").query("pageToken=");
+    sandbox.fail_next(expired);
+    let first = api.get(EVENTS).await;
+    assert_eq!(first["items"].as_array().map(Vec::len), Some(2));
+    let next = first["nextPageToken"].as_str().expect("another page");
+    let next = format!("{EVENTS}?pageToken={next}");
+    let (status, body) = api.call(Method::GET, &next, None).await;
+    assert_eq!(
+        (status, reason(&body)),
+        (StatusCode::GONE, "fullSyncRequired")
+    );
+    let last = api.get(&next).await;
+    assert_eq!(last["items"].as_array().map(Vec::len), Some(1));
+}

@@ -94,6 +94,27 @@ async fn pushes_can_be_lost_and_repeated() {
 }
 
 #[tokio::test]
+async fn pushes_that_are_withheld_are_for_who_takes_them() {
+    let sandbox = start().await;
+    let api = Api::of(&sandbox, TUTOR);
+    let mut receiver = Receiver::start(vec![]).await;
+    sandbox.withhold_pushes();
+    receiver.watched_by(&api).await;
+    api.insert(&event(9)).await;
+    let taken = sandbox.take_pushes();
+    let said = |name: &str| -> Vec<_> {
+        let headers = taken.iter().flat_map(|push| &push.headers);
+        let named = headers.filter(|(known, _)| *known == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    };
+    assert_eq!(said("X-Goog-Resource-State"), ["sync", "exists"]);
+    assert_eq!(said("X-Goog-Message-Number"), ["1", "2"]);
+    assert!(taken.iter().all(|push| push.address == receiver.address));
+    assert!(sandbox.take_pushes().is_empty());
+    assert!(receiver.seen.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn a_stopped_channel_falls_silent() {
     let sandbox = start().await;
     let api = Api::of(&sandbox, TUTOR);

@@ -169,6 +169,7 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
     if status != EventStatus::Cancelled && (start.is_none() || end.is_none()) {
         return Err(Error::protocol("an event that stands, without its times"));
     }
+    let meet_pending = event.conference_data.as_ref().is_some_and(is_being_made);
     let video = |data: api::ConferenceData| {
         let mut points = data.entry_points.into_iter().flatten();
         points
@@ -201,10 +202,19 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         meet_url: event
             .hangout_link
             .or_else(|| event.conference_data.and_then(video)),
+        meet_pending,
         html_link: event.html_link,
         recurring_event_id: event.recurring_event_id,
         updated: event.updated,
     })
+}
+
+/// A conference that was asked for is made by and by.
+/// <https://developers.google.com/workspace/calendar/api/guides/create-events#conferencing>
+fn is_being_made(conference: &api::ConferenceData) -> bool {
+    let request = conference.create_request.as_ref();
+    let status = request.and_then(|request| request.status.as_ref());
+    status.is_some_and(|status| status.status_code.as_deref() == Some("pending"))
 }
 
 pub(super) fn time_from_api(time: Option<api::EventDateTime>) -> Option<EventTime> {

@@ -24,6 +24,11 @@ pub(super) fn read(status: u16, after: Option<&str>, envelope: Option<&Value>) -
             Error::FullSyncRequired
         }
         (400, "pushNotSupportedForRequestedResource") => Error::PushNotSupported,
+        // About the address of a channel, and not about the token.
+        (401, "push.webhookUrlUnauthorized") => Error::Invalid {
+            status,
+            reason: reason.to_owned(),
+        },
         (401, _) => Error::Unauthorized,
         (403, "rateLimitExceeded" | "userRateLimitExceeded") | (429, _) => {
             Error::RateLimited { retry_after: after }

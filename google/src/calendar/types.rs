@@ -156,6 +156,8 @@ pub struct Event {
     pub private: BTreeMap<String, String>,
     /// Where the video meeting is, once there is one.
     pub meet_url: Option<String>,
+    /// Whether Google is still making it.
+    pub meet_pending: bool,
     /// Its page in Google Calendar.
     pub html_link: Option<String>,
     /// If it is an occurrence of a repeated event, the id of that.

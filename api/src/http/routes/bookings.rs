@@ -59,6 +59,14 @@ pub struct Booking {
     level: String,
     /// How the booking stands in the tutor's Google Calendar.
     calendar: CalendarState,
+    /// Where the lesson is held online by Google Meet, where the tutor has chosen that (`replace_calendar_choice`) and its event
+    /// is in the calendar; null else, and as long as Google is still making it. It is another one when the event is made anew.
+    #[schema(
+        required,
+        max_length = 2000,
+        example = "https://meet.google.com/abc-defg-hij"
+    )]
+    meet_url: Option<String>,
     /// Until when the tutor may answer what is `requested`; null for everything else.
     #[schema(required)]
     expires_at: Option<DateTime<Utc>>,
@@ -225,6 +233,7 @@ impl From<Detail> for Booking {
                 InCalendar::Pending => CalendarState::Pending,
                 InCalendar::NotConnected => CalendarState::NotConnected,
             },
+            meet_url: detail.meet_url,
             time_zone: detail.tutor_time_zone,
             tutor: Named {
                 id: detail.tutor_id.0,

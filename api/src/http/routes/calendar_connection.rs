@@ -42,7 +42,7 @@ pub struct CalendarConnection {
     missing_scopes: Vec<&'static str>,
     /// What can't be done for want of them. Connect again, and leave every box ticked, to mend it.
     limitations: Vec<ConnectionLimitation>,
-    /// Since when Google could not be reached; null while it can.
+    /// Since when busy time could not be read, or lessons could not be written; null while both can be.
     #[schema(required)]
     failing_since: Option<DateTime<Utc>>,
     /// When busy time was last read.
@@ -52,7 +52,8 @@ pub struct CalendarConnection {
     #[schema(required)]
     next_read_at: Option<DateTime<Utc>>,
     /// Since when the tutor is not offered or booked (`calendar_unknown`), because busy time could not be read for as long as
-    /// `calendar_unknown_after_hours` of the centre's policy says; null while it is known.
+    /// `calendar_unknown_after_hours` of the centre's policy says, or never since the calendar was connected; null while it is
+    /// known.
     #[schema(required)]
     busy_unknown_since: Option<DateTime<Utc>>,
     #[schema(required)]
@@ -205,7 +206,7 @@ pub struct ConnectionParams {
     #[param(inline, nullable = false)]
     state: Option<ConnectionState>,
     /// Only those that are connected and don't do all that they could: `limited` or `needs_consent`, or with a
-    /// `failing_since` or `busy_unknown_since`.
+    /// `failing_since` or `busy_unknown_since`, or with a calendar of which Google tells nothing (`unreadable_since`).
     #[garde(skip)]
     #[serde(default)]
     #[param(default = false)]

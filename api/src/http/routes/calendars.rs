@@ -81,6 +81,8 @@ pub struct GoogleCalendarList {
     /// When Google last told which there are; null: not yet, and the main calendar alone blocks.
     #[schema(required)]
     read_at: Option<DateTime<Utc>>,
+    /// Whether the events of lessons get a Google Meet link; see `meet_url` of a booking.
+    meet_links: bool,
 }
 
 impl From<calendar::Calendars> for GoogleCalendarList {
@@ -99,13 +101,14 @@ impl From<calendar::Calendars> for GoogleCalendarList {
         Self {
             items: items.collect(),
             read_at: calendars.read_at,
+            meet_links: calendars.meet_links,
         }
     }
 }
 
 /// List my calendars.
 ///
-/// Those of the connected Google account, with which of them block and which receives lessons. There are none while nothing is connected; and none
+/// Those of the connected Google account, with which of them block and which receives lessons, and whether those get a Meet link. There are none while nothing is connected; and none
 /// until they have been read, which is a matter of seconds after connecting: ask again every second or two until `read_at`
 /// is not null, for half a minute at most. It stays null where `calendar.calendarlist.readonly` was not granted (see
 /// `missing_scopes` of the connection) or Google does not tell them. They are read anew once an hour. A
@@ -136,11 +139,15 @@ pub struct CalendarChoice {
     /// the main one.
     #[garde(skip)]
     receiving: Option<Uuid>,
+    /// Whether Google is to add a Meet link to the event of each lesson that comes into the calendar from now on; null, or left
+    /// out: as before, which is no at first. Where the account has no Meet, events come without.
+    #[garde(skip)]
+    meet_links: Option<bool>,
 }
 
 /// Replace what my calendars are for.
 ///
-/// For tutors: which of them block, and which receives lessons. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
+/// For tutors: which of them block, which receives lessons, and whether those get a Meet link. All of them at once; what is in them is busy time, as that of the main calendar is until something else is
 /// chosen. Busy time is read anew at once, usually within seconds; until Google has answered, what was read last goes on to
 /// block, of calendars too that are no longer chosen, and what was not read blocks nothing: `busy_read_at` of the
 /// connection tells. Lessons that are in no calendar yet go into the one that receives them, whether it blocks or not;
@@ -170,6 +177,7 @@ pub async fn replace_choice(
     let choice = Choice {
         blocking: new.blocking.into_iter().map(CalendarId).collect(),
         receiving: new.receiving.map(CalendarId),
+        meet_links: new.meet_links,
     };
     let calendars = calendar::replace_choice(&app, &holder, version, &choice, dry_run).await?;
     Ok(edited(

@@ -143,8 +143,8 @@ pub struct Policy {
     #[schema(minimum = 0, maximum = 365, example = 14)]
     attendance_days: i32,
     /// A tutor whose connected Google calendar could not be read for so many hours is not offered or booked
-    /// (`calendar_unknown`) until it is; before, what was read last decides. null: what was read last goes on to decide. For
-    /// all tutors.
+    /// (`calendar_unknown`) until it is; before, what was read last decides. Nor is one whose calendar was never read since it
+    /// was connected. null: what was read last goes on to decide, and be it nothing. For all tutors.
     #[garde(inner(custom(validate::number(1, 8760))))]
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required, minimum = 1, maximum = 8760, example = 24)]

@@ -250,7 +250,7 @@ pub struct Explanation {
 /// | `override_closed` | the weekly rules would, but an override of the date doesn't |
 /// | `time_off`, `holiday`, `tutor_ended` | the tutor is away, or the centre is closed, or the tutor teaches no more |
 /// | `lesson`, `hold`, `calendar_busy` | the tutor has something |
-/// | `calendar_unknown` | the tutor's calendar has not been read for as long as the centre's policy says |
+/// | `calendar_unknown` | the tutor's calendar has not been read for as long as the centre's policy says, or, unless that says never, not at all since it was connected |
 /// | `buffer` | too near to something that the tutor has |
 /// | `notice`, `horizon` | too soon, too far ahead |
 /// | `daily_cap`, `weekly_cap` | the tutor has enough lessons on that date, or in that week |

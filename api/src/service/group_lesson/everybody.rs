@@ -10,6 +10,7 @@ use crate::{
     service::{
         LessonId, UserId,
         booking::{span, translate, turn, unavailable},
+        busy_time,
         caller::Caller,
         cancellation::GOOD_FOR_DAYS,
         idempotency::Reply,
@@ -112,6 +113,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
 ) -> Result<A, Error> {
     let to = span(start, end)?;
     let before = find_managed(&app.db, caller, id).await?;
+    busy_time::read_if_stale(app, before.tutor_id).await;
     let _turn = turn(app, before.tutor_user_id, before.tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
         lock_everybody(app, txn, &before).await?;

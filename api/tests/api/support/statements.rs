@@ -7,13 +7,13 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::{
     fmt::{self, Write},
     mem::take,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 use tracing::{
-    Event, Subscriber,
+    Dispatch, Event, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::{self, DefaultGuard},
+    subscriber::{self, DefaultGuard, NoSubscriber},
 };
 use tracing_subscriber::{
     Layer,
@@ -66,8 +66,13 @@ impl Visit for Text {
     }
 }
 
+/// While there has been but one subscriber, whether an event is of interest is decided by the thread that is the first to come
+/// to it, for all threads: by one that has none, that it is not.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 /// From now on, until the guard goes, the statements of this thread are noted.
 pub fn noting() -> (Statements, DefaultGuard) {
+    LazyLock::force(&ANOTHER);
     let statements = Statements::default();
     let subscriber = tracing_subscriber::registry().with(statements.clone());
     (statements, subscriber::set_default(subscriber))
