@@ -62,11 +62,11 @@ mod m20261122_000082_create_calendar_event;
 mod m20261122_000084_create_calendar_channel;
 mod m20261122_000086_add_calendar_unknown;
 mod m20261122_000088_choose_receiving_calendar;
-mod m20261122_000090_add_drift_policy;
-mod m20261122_000092_create_calendar_drift;
-mod m20261122_000094_list_guests_of_events;
 mod m20261122_000096_tell_what_fails;
 mod m20261122_000098_add_meet_links;
+mod m20261122_000100_add_drift_policy;
+mod m20261122_000102_create_calendar_drifts;
+mod m20261122_000104_list_guests_of_events;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -131,11 +131,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000084_create_calendar_channel::Migration),
             Box::new(m20261122_000086_add_calendar_unknown::Migration),
             Box::new(m20261122_000088_choose_receiving_calendar::Migration),
-            Box::new(m20261122_000090_add_drift_policy::Migration),
-            Box::new(m20261122_000092_create_calendar_drift::Migration),
-            Box::new(m20261122_000094_list_guests_of_events::Migration),
             Box::new(m20261122_000096_tell_what_fails::Migration),
             Box::new(m20261122_000098_add_meet_links::Migration),
+            Box::new(m20261122_000100_add_drift_policy::Migration),
+            Box::new(m20261122_000102_create_calendar_drifts::Migration),
+            Box::new(m20261122_000104_list_guests_of_events::Migration),
         ]
     }
 }

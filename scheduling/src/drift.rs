@@ -83,16 +83,25 @@ pub enum Why {
     NotAhead,
     /// Lessons begin with a minute.
     NotWholeMinutes,
+    /// It was changed here too.
+    ChangedHere,
+    /// Nobody could look at the event until shortly before the lesson.
+    TooLate,
+    /// Its tutor may not do anything at present.
+    TutorSuspended,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Policy,
         Self::AllDay,
         Self::OtherLength,
         Self::NotAhead,
         Self::NotWholeMinutes,
+        Self::ChangedHere,
+        Self::TooLate,
+        Self::TutorSuspended,
     ];
 
     /// The stable name, for programs.
@@ -103,6 +112,9 @@ impl Why {
             Self::OtherLength => "other_length",
             Self::NotAhead => "not_ahead",
             Self::NotWholeMinutes => "not_whole_minutes",
+            Self::ChangedHere => "changed_here",
+            Self::TooLate => "too_late",
+            Self::TutorSuspended => "tutor_suspended",
         }
     }
 }
@@ -153,6 +165,12 @@ fn end_of_grace(lesson: Span, grace: TimeDelta, now: DateTime<Utc>) -> DateTime<
     now + grace.clamp(TimeDelta::zero(), half)
 }
 
+/// So long after its grace is over a deletion is as good as when it was.
+const DELAY: TimeDelta = TimeDelta::minutes(15);
+
+/// After that, only so long before the lesson.
+const NOTICE: TimeDelta = TimeDelta::hours(1);
+
 /// What to do about a deletion that can still be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grace {
@@ -160,18 +178,22 @@ pub enum Grace {
     Wait(DateTime<Utc>),
     /// Cancel the lesson.
     Over,
+    /// Make the event anew: nobody has looked for too long for the students to hear of it in time.
+    TooLate,
     /// Leave the lesson be: its event is there again.
     Back,
     /// Leave the lesson be: it has begun.
     Lapsed,
 }
 
-/// What to do about a deletion that can be undone until `ends_at`.
+/// What to do about a deletion that can be undone until `ends_at`, by what its event shows now.
 pub fn of_grace(lesson: Span, shown: Shown, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> Grace {
     if lesson.start() <= now {
         Grace::Lapsed
     } else if shown != Shown::Nothing {
         Grace::Back
+    } else if ends_at + DELAY < now && lesson.start() < now + NOTICE {
+        Grace::TooLate
     } else if ends_at <= now {
         Grace::Over
     } else {

@@ -96,6 +96,9 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     for lesson in store::lesson::out_of_step_with_calendar(txn, tutor, now).await? {
         store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
     }
+    for lesson in store::drift::pending_of(txn, tutor).await? {
+        store::job::enqueue(txn, Work::FollowLessonEvent(lesson), now).await?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::{
     DriftId, LessonId,
     booking::{self, turn},
     caller::Caller,
+    lesson_event::span_of,
     step,
     transaction::transaction,
 };
@@ -21,18 +22,66 @@ use crate::{
     error::Error,
     store::{
         self,
-        drift::{Filter, Viewer},
+        drift::{Filter, NewDrift, Viewer},
         job::Work,
+        lesson::ForCalendar,
     },
 };
+use ::entity::lesson::LessonStatus;
 use chrono::{DateTime, Utc};
-use scheduling::lifecycle::Step;
+use scheduling::{drift::Why, interval::Span, lifecycle::Step};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 pub use crate::store::drift::{Drift, Kind, Status};
 pub use changing::EVENT_DELETED;
 pub use declined::EVENT_DECLINED;
 pub use following::follow;
+
+/// Whether a lesson follows what is done with its event: one that is ahead, and has not moved since its event was known to be
+/// where it is. What is changed here comes first.
+pub(super) fn follows(lesson: &ForCalendar, now: DateTime<Utc>) -> bool {
+    lesson.status == LessonStatus::Scheduled
+        && lesson.starts_at > now
+        && lesson.calendar_event_id.is_some()
+        && span_of(lesson).is_ok_and(|span| lesson.event_span() == Some(span))
+}
+
+/// Asks for a lesson to follow its event.
+pub(super) async fn have_followed(
+    app: &App,
+    id: LessonId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    store::job::enqueue(&app.db, Work::FollowLessonEvent(id), now).await?;
+    app.work_enqueued.notify_one();
+    Ok(())
+}
+
+/// Notes that somebody has done something with the event of a lesson, of which nothing comes: the lesson has been moved here
+/// since the event was known to be where it is.
+pub(super) async fn note_changed_here(
+    txn: &DatabaseTransaction,
+    lesson: &ForCalendar,
+    (kind, moved_to): (Kind, Option<Span>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let span = span_of(lesson)?;
+    let is_moved_here = lesson.event_span().is_some_and(|known| known != span);
+    if is_moved_here && moved_to != Some(span) {
+        let drift = NewDrift {
+            kind,
+            status: Status::PutBack,
+            lesson_id: lesson.id,
+            booking_id: None,
+            lesson: span,
+            event: moved_to,
+            reasons: vec![Why::ChangedHere.code().to_owned()],
+            cancels_at: None,
+        };
+        store::drift::insert(txn, drift, now).await?;
+    }
+    Ok(())
+}
 
 /// Which drifts are listed, and where the page begins.
 #[derive(Debug)]
@@ -94,8 +143,8 @@ pub async fn undo(app: &App, caller: &Caller, id: DriftId) -> Result<Drift, Erro
         let now = app.clock.now();
         store::drift::lock(txn, before.lesson_id).await?;
         let step = (Status::Pending, Status::Undone);
-        if store::drift::resolve(txn, id, step, now).await? {
-            write_event_anew(txn, before.lesson_id, now).await?;
+        if before.starts_at > now && store::drift::resolve(txn, id, step, now).await? {
+            write_event_anew(txn, before.lesson_id, None, now).await?;
         }
         decided(find(txn, caller, id).await?, Status::Undone)
     })?;
@@ -142,7 +191,8 @@ pub async fn answer(
     let answered = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
-        let is_open = store::drift::resolve(txn, id, (Status::Asked, wanted), now).await?;
+        let is_open = before.starts_at > now
+            && store::drift::resolve(txn, id, (Status::Asked, wanted), now).await?;
         if is_open && answer == Answer::Cancel {
             let booking = booking::find(txn, caller, booking_id, now).await?;
             let status = step::take(&booking, caller, Step::Cancel, now)?;
@@ -175,12 +225,14 @@ fn not_yours() -> Error {
     }
 }
 
-/// Lets the event of a lesson be written, or made, anew.
+/// Lets the event of a lesson, which is there now, if at times, be written anew; or be made anew.
 async fn write_event_anew(
     txn: &DatabaseTransaction,
     id: LessonId,
+    is_at: Option<Span>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    store::drift::note_event_span(txn, id, is_at).await?;
     store::drift::outdate_event(txn, id).await?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
 }

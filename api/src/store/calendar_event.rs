@@ -158,7 +158,7 @@ pub async fn spans(
            WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from}
              AND NOT EXISTS (
                  SELECT FROM lessons WHERE lessons.id = calendar_events.lesson_id AND status = 'scheduled'
-                     AND calendar_event_id = google_id AND lessons.starts_at > {now})"#
+                     AND calendar_event_id = google_id AND calendar_event_starts_at IS NOT NULL AND lessons.starts_at > {now})"#
     ))
     .all(db)
     .await

@@ -110,10 +110,11 @@ pub async fn insert(
     let inserted = txn
         .execute_raw(raw_sql!(
             Postgres,
-            r#"INSERT INTO calendar_drifts (id, kind, status, lesson_id, booking_id, starts_at, ends_at, event_starts_at,
-                   event_ends_at, reasons, cancels_at, resolved_at, created_at)
-               VALUES ({id}, {kind}, {status}, {lesson_id}, {booking_id}, {start}, {end}, {event_start}, {event_end},
-                   {reasons}, {cancels_at}, {resolved_at}, {now})
+            r#"INSERT INTO calendar_drifts (id, kind, status, lesson_id, tutor_id, booking_id, student_id, starts_at, ends_at,
+                   event_starts_at, event_ends_at, reasons, cancels_at, resolved_at, created_at)
+               SELECT {id}, {kind}, {status}, lessons.id, tutor_id, bookings.id, student_id, {start}, {end},
+                   {event_start}, {event_end}, {reasons}, {cancels_at}, {resolved_at}, {now}
+               FROM lessons LEFT JOIN bookings ON bookings.id = {booking_id} WHERE lessons.id = {lesson_id}
                ON CONFLICT DO NOTHING"#
         ))
         .await?;
@@ -124,33 +125,100 @@ pub async fn insert(
 pub async fn resolve(
     txn: &impl ConnectionTrait,
     id: DriftId,
+    step: (Status, Status),
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    resolve_because(txn, id, step, Vec::new(), now).await
+}
+
+/// As [`resolve`], with codes of why.
+pub async fn resolve_because(
+    txn: &impl ConnectionTrait,
+    id: DriftId,
     (from, to): (Status, Status),
+    reasons: Vec<String>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let (from, to) = (from.to_value(), to.to_value());
     let resolved = txn
         .execute_raw(raw_sql!(
             Postgres,
-            r#"UPDATE calendar_drifts SET status = {to}, resolved_at = {now} WHERE id = {id} AND status = {from}"#
+            r#"UPDATE calendar_drifts SET status = {to}, reasons = {reasons}, resolved_at = {now}
+               WHERE id = {id} AND status = {from}"#
         ))
         .await?;
     Ok(resolved.rows_affected() == 1)
 }
 
-/// Locks a lesson until the end of the transaction, if it is scheduled and still as it was at `revision`, as its event
-/// shows it; whether it is.
-pub async fn lock_lesson(
+/// Locks a lesson until the end of the transaction, if it is scheduled and still when its event was read: at `span`, with
+/// this event, known to have been there too; whether it is.
+pub async fn lock_followed(
     txn: &impl ConnectionTrait,
     id: LessonId,
-    revision: i32,
+    (grant, event): (GrantId, &str),
+    span: Span,
 ) -> Result<bool, DbErr> {
+    let (start, end) = (span.start(), span.end());
     let found = txn.query_one_raw(raw_sql!(
         Postgres,
         r#"SELECT FROM lessons
-           WHERE id = {id} AND status = 'scheduled' AND calendar_revision = {revision} AND calendar_event_revision = {revision}
+           WHERE id = {id} AND status = 'scheduled' AND calendar_event_id = {event}
+             AND starts_at = {start} AND ends_at = {end}
+             AND calendar_event_starts_at = {start} AND calendar_event_ends_at = {end}
+             AND EXISTS (SELECT FROM google_grants WHERE id = {grant})
            FOR NO KEY UPDATE"#
     ));
     Ok(found.await?.is_some())
+}
+
+/// Notes where the event of a lesson is, if at times; where there is none, nowhere.
+pub async fn note_event_span(
+    txn: &impl ConnectionTrait,
+    id: LessonId,
+    span: Option<Span>,
+) -> Result<(), DbErr> {
+    let (start, end) = (span.map(|it| it.start()), span.map(|it| it.end()));
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_starts_at = {start}, calendar_event_ends_at = {end}
+           WHERE id = {id} AND calendar_event_id IS NOT NULL"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes that the event of a lesson stands in another calendar of its tutor by now.
+pub async fn note_calendar(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    (event, from, to): (&str, &str, &str),
+) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_calendar = {to}
+           WHERE id = {id} AND calendar_event_id = {event} AND coalesce(calendar_event_calendar, 'primary') = {from}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// What Google calls the tutor's own calendars, but for the one in which the event of a lesson is.
+pub async fn other_calendars(
+    db: &impl ConnectionTrait,
+    lesson: LessonId,
+) -> Result<Vec<String>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        google_id: String,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT google_id FROM lessons JOIN tutors ON tutors.id = tutor_id JOIN calendars ON calendars.user_id = tutors.user_id
+           WHERE lessons.id = {lesson} AND access_role = 'owner' AND NOT is_event_in(calendar_event_calendar, calendars)
+           ORDER BY is_primary DESC, blocks DESC, google_id LIMIT 20"#
+    ));
+    let rows = rows.all(db).await?;
+    Ok(rows.into_iter().map(|row| row.google_id).collect())
 }
 
 /// Locks a lesson until the end of the transaction.
@@ -161,6 +229,33 @@ pub async fn lock(txn: &impl ConnectionTrait, id: LessonId) -> Result<(), DbErr>
     ))
     .await
     .map(|_| ())
+}
+
+/// Whatever is open when the lesson begins comes to nothing.
+pub async fn lapse(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), DbErr> {
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE calendar_drifts SET status = 'lapsed', resolved_at = {now} WHERE resolved_at IS NULL AND starts_at <= {now}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// The lessons of a tutor that will be cancelled unless that is undone.
+pub async fn pending_of(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+) -> Result<Vec<LessonId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        lesson_id: LessonId,
+    }
+    let rows = Row::find_by_statement(raw_sql!(
+        Postgres,
+        r#"SELECT lesson_id FROM calendar_drifts WHERE tutor_id = {tutor_id} AND status = 'pending'"#
+    ));
+    let rows = rows.all(txn).await?;
+    Ok(rows.into_iter().map(|row| row.lesson_id).collect())
 }
 
 /// As if the lesson had changed of which the event tells: so the event is to be written anew.
@@ -212,13 +307,11 @@ impl Filter {
 }
 
 const SELECT: &str = r"SELECT drifts.id, drifts.kind, drifts.status, drifts.lesson_id, drifts.booking_id,
-       bookings.student_id, students.name AS student_name, lessons.tutor_id,
+       drifts.student_id, students.name AS student_name, drifts.tutor_id,
        drifts.starts_at, drifts.ends_at, drifts.event_starts_at, drifts.event_ends_at,
        drifts.reasons, drifts.cancels_at, drifts.resolved_at, drifts.created_at
 FROM calendar_drifts AS drifts
-JOIN lessons ON lessons.id = drifts.lesson_id
-LEFT JOIN bookings ON bookings.id = drifts.booking_id
-LEFT JOIN users AS students ON students.id = bookings.student_id
+LEFT JOIN users AS students ON students.id = drifts.student_id
 WHERE ";
 
 /// Drifts in the order in which they were found.
@@ -228,7 +321,7 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Drift
         Viewer::Centre => conditions.add("true", []),
         Viewer::Person { students, tutor } => {
             let students: Vec<Uuid> = students.into_iter().map(|id| id.0).collect();
-            let condition = "(lessons.tutor_id = ? OR bookings.student_id = ANY(?))";
+            let condition = "(drifts.tutor_id = ? OR drifts.student_id = ANY(?))";
             conditions.add(condition, [tutor.into(), students.into()]);
         }
     }
@@ -269,8 +362,8 @@ pub async fn pending(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Opti
     Ok(list(db, filter).await?.pop())
 }
 
-/// How often something was done with the event of a lesson since then.
-pub async fn count_since(
+/// How often the event of a lesson was put back since then.
+pub async fn count_put_back(
     db: &impl ConnectionTrait,
     lesson: LessonId,
     since: DateTime<Utc>,
@@ -281,7 +374,7 @@ pub async fn count_since(
     }
     let row = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND created_at > {since}"#
+        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND status = 'put_back' AND created_at > {since}"#
     ));
     Ok(row.one(db).await?.map_or(0, |row| row.count))
 }
@@ -321,9 +414,38 @@ pub struct ToldEvent {
     pub declined: bool,
 }
 
-/// The lessons that are ahead, whose events in this calendar may say something else than they do by what Google has told;
-/// and where that was `all` there is until then, also those of which it told nothing. What is still to be written of a
-/// lesson itself comes first, and the event follows it.
+/// Notes of events in this calendar that Google tells to be when their lessons are, and to show all there is to show, that
+/// they are known to be, where that was not known.
+pub async fn note_where_told(
+    txn: &impl ConnectionTrait,
+    calendar: CalendarId,
+    told: &[ToldEvent],
+) -> Result<(), DbErr> {
+    let at_times = told
+        .iter()
+        .filter_map(|it| Some((it.google_id.clone(), it.span?)));
+    let (ids, spans): (Vec<_>, Vec<_>) = at_times.unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let starts: Vec<_> = spans.iter().map(|it| it.start()).collect();
+    let ends: Vec<_> = spans.iter().map(|it| it.end()).collect();
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_starts_at = lessons.starts_at, calendar_event_ends_at = lessons.ends_at
+           FROM calendars JOIN tutors ON tutors.user_id = calendars.user_id,
+               unnest({ids}::text[], {starts}::timestamptz[], {ends}::timestamptz[]) AS told (google_id, starts_at, ends_at)
+           WHERE calendars.id = {calendar} AND lessons.tutor_id = tutors.id AND calendar_event_id = told.google_id
+             AND is_event_in(calendar_event_calendar, calendars) AND status = 'scheduled'
+             AND calendar_event_starts_at IS NULL AND calendar_event_revision = calendar_revision
+             AND (told.starts_at, told.ends_at) = (lessons.starts_at, lessons.ends_at)"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// The lessons that are ahead, and were known to be where their events in this calendar are, of which that may be so no longer
+/// by what Google has told; and where that was `all` there is until then, also those of which it told nothing.
 pub async fn suspected(
     txn: &impl ConnectionTrait,
     calendar: CalendarId,
@@ -354,7 +476,7 @@ pub async fn suspected(
            LEFT JOIN unnest({ids}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {declined}::boolean[])
                AS told (google_id, starts_at, ends_at, declined) ON told.google_id = calendar_event_id
            WHERE calendars.id = {calendar} AND lessons.starts_at > {now} AND status = 'scheduled'
-             AND calendar_event_id IS NOT NULL AND calendar_event_revision = calendar_revision
+             AND (calendar_event_starts_at, calendar_event_ends_at) = (lessons.starts_at, lessons.ends_at)
              AND is_event_in(calendar_event_calendar, calendars)
              AND CASE WHEN told.google_id IS NULL THEN coalesce(lessons.starts_at < {all}::timestamptz, false)
                  ELSE told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)

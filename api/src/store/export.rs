@@ -145,8 +145,7 @@ pub const LISTS: [(&str, &str); 27] = [
         "calendar_drifts",
         "SELECT drifts.id, kind, drifts.status, drifts.lesson_id, booking_id, drifts.starts_at, drifts.ends_at, event_starts_at,
              event_ends_at, reasons, cancels_at, resolved_at, drifts.created_at
-         FROM calendar_drifts AS drifts JOIN lessons ON lessons.id = drifts.lesson_id JOIN tutors ON tutors.id = tutor_id
-             LEFT JOIN bookings ON bookings.id = booking_id
+         FROM calendar_drifts AS drifts JOIN tutors ON tutors.id = drifts.tutor_id
          WHERE user_id = $1 OR student_id = $1 ORDER BY drifts.id DESC",
     ),
     (

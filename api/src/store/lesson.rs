@@ -172,6 +172,8 @@ pub struct ForCalendar {
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
     pub calendar_event_revision: Option<i32>,
+    pub calendar_event_starts_at: Option<DateTime<Utc>>,
+    pub calendar_event_ends_at: Option<DateTime<Utc>>,
     pub title: String,
     /// More than one in a group lesson.
     pub capacity: i16,
@@ -199,6 +201,14 @@ impl ForCalendar {
         let calendar = self.calendar_event_calendar.as_ref().or(receiving);
         calendar.map_or(PRIMARY_CALENDAR, String::as_str)
     }
+
+    /// When the event was last known to be.
+    pub fn event_span(&self) -> Option<Span> {
+        let span = self
+            .calendar_event_starts_at
+            .zip(self.calendar_event_ends_at);
+        span.and_then(|(start, end)| Span::new(start, end))
+    }
 }
 
 pub async fn for_calendar(
@@ -210,6 +220,7 @@ pub async fn for_calendar(
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id, calendar_event_calendar,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
+                  calendar_event_starts_at, calendar_event_ends_at,
                   google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar,
                   coalesce(meet_links, false) AS meet_link, meet_pending_since, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
@@ -262,6 +273,7 @@ pub async fn note_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_revision = 0,
+               calendar_event_starts_at = NULL, calendar_event_ends_at = NULL,
                calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
            WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
     ))
@@ -282,7 +294,8 @@ pub async fn note_no_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL, meet_url = NULL, meet_pending_since = NULL,
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL,
+                   calendar_event_starts_at = NULL, calendar_event_ends_at = NULL, meet_url = NULL, meet_pending_since = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)
@@ -293,7 +306,7 @@ pub async fn note_no_event(
     .map(|_| ())
 }
 
-/// Notes that the event shows the lesson as it was at `revision`, and so stands nowhere else. Nothing is noted when the
+/// Notes that the event was made to show the lesson as it was at `revision`, and so stood when that was. Nothing is noted when the
 /// lesson has changed since, or another event or none is known by now.
 pub async fn note_event_current(
     db: &impl ConnectionTrait,
@@ -305,7 +318,8 @@ pub async fn note_event_current(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_revision = {revision}
+               UPDATE lessons SET calendar_event_revision = {revision},
+                   calendar_event_starts_at = starts_at, calendar_event_ends_at = ends_at
                WHERE id = {id} AND calendar_event_id = {event_id} AND calendar_revision = {revision}
                RETURNING id, starts_at, ends_at)
            UPDATE event_spans SET shown_until = {now} FROM noted
@@ -380,6 +394,8 @@ pub async fn forget_calendar_events(
         .set(lesson::ActiveModel {
             calendar_event_id: Set(None),
             calendar_event_revision: Set(None),
+            calendar_event_starts_at: Set(None),
+            calendar_event_ends_at: Set(None),
             meet_url: Set(None),
             meet_pending_since: Set(None),
             ..Default::default()

@@ -153,6 +153,11 @@ proptest! {
                 prop_assert_eq!(until, ends_at);
                 prop_assert!(shown == Shown::Nothing && now < ends_at && now < start);
             }
+            // Of the last hour before a lesson whoever looks late takes nothing.
+            Grace::TooLate => {
+                prop_assert!(shown == Shown::Nothing && now < start);
+                prop_assert!(ends_at + TimeDelta::minutes(15) < now && start - now < TimeDelta::hours(1));
+            }
             Grace::Back => prop_assert!(shown != Shown::Nothing && now < start),
             Grace::Lapsed => prop_assert!(start <= now),
         }

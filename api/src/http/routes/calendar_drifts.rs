@@ -56,7 +56,7 @@ impl From<Kind> for DriftKind {
 /// | `asked` | the student is asked (`answer_calendar_drift`) |
 /// | `kept` | the student comes all the same |
 /// | `withdrawn` | the student has answered otherwise in Google since |
-/// | `superseded` | before anything became of it, somebody has changed the lesson or the booking otherwise, or the calendar can be read no longer |
+/// | `superseded` | somebody has moved or cancelled the lesson or the booking since, or another calendar is connected |
 /// | `lapsed` | the lesson had begun before anything became of it, and stays |
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -130,8 +130,9 @@ pub struct CalendarDrift {
     #[schema(required, example = "2026-11-24T16:00:00Z")]
     event_end: Option<DateTime<Utc>>,
     /// Why the lesson did not follow: `policy`, as the centre wants it; `all_day`, `other_length`, `not_ahead`,
-    /// `not_whole_minutes`, for a time that no lesson can have; a code of `reschedule_booking`, or of its `conflicts`, for
-    /// what was in the way.
+    /// `not_whole_minutes`, for a time that no lesson can have; `changed_here`, where it was moved here too; `too_late`, where
+    /// nobody could look at the event until shortly before the lesson; `tutor_suspended`; a code of `reschedule_booking`, or
+    /// of its `conflicts`, for what was in the way.
     #[schema(example = json!(["student_busy"]))]
     reasons: Vec<String>,
     /// Until when a deletion can be undone.
@@ -202,7 +203,8 @@ pub struct DriftParams {
 ///
 /// In the order in which it was found: for admins all; for a tutor, of the tutor's lessons; for a student and their
 /// guardians, what became of the student's invitations; for others there is nothing. What becomes of it is up to the
-/// centre's policy (`replace_centre_policy`). It is found only for lessons that have not begun. What somebody changes here comes before what is changed in Google at the same time.
+/// centre's policy (`replace_centre_policy`). It is found only for lessons that have not begun. What somebody changes here
+/// comes before what is changed in Google at the same time. While the calendar can't be read, nothing becomes of a deletion.
 #[utoipa::path(get, path = "/v1/calendar/drifts", tag = "calendar", operation_id = "list_calendar_drifts",
     security(("session" = [])), params(DriftParams),
     responses((status = 200, description = "What was done.", body = CalendarDriftPage), NotSignedIn, Faults))]
@@ -228,7 +230,7 @@ pub async fn list(
 
 /// Undo the deletion of an event.
 ///
-/// By the tutor or an admin, while it is `pending`: the lesson stays, and its event is made anew shortly after. What is
+/// By the tutor or an admin, while it is `pending` and the lesson has not begun: the lesson stays, and its event is made anew shortly after. What is
 /// `undone` already stays so.
 #[utoipa::path(post, path = "/v1/calendar/drifts/{id}/undo", tag = "calendar", operation_id = "undo_calendar_drift",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of what was done.")),
@@ -276,13 +278,13 @@ impl From<Answer> for drift::Answer {
 
 /// Answer whether the student comes who has declined.
 ///
-/// By the student, a guardian or an admin, while it is `asked`. Who comes is not asked again, unless they take their no
+/// By the student, a guardian or an admin, while it is `asked` and the lesson has not begun. Who comes is not asked again, unless they take their no
 /// back in Google and decline once more; what they answered there stays. What was answered so already stays so.
 #[utoipa::path(post, path = "/v1/calendar/drifts/{id}/answer", tag = "calendar", operation_id = "answer_calendar_drift",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of what was done.")),
     request_body = DriftAnswer,
     responses((status = 200, description = "It is answered.", body = CalendarDrift),
-        (status = 409, description = "Nothing is asked, or not any more (`already_decided`); or the lesson has begun (`already_started`).",
+        (status = 409, description = "Nothing is asked, or not any more (`already_decided`); or as `cancel_booking`.",
             body = Problem, content_type = "application/problem+json"),
         NotSignedIn, CrossOrigin, Forbidden, NotFound, BadBody, Faults))]
 pub async fn answer(

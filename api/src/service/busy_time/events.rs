@@ -159,6 +159,7 @@ impl Told {
             declined: false,
         });
         let told: Vec<_> = standing.chain(cancelled).collect();
+        store::drift::note_where_told(txn, self.calendar, &told).await?;
         let all = self.is_all.then_some(self.until);
         let lessons = store::drift::suspected(txn, self.calendar, &told, all, now).await?;
         let works = lessons.into_iter().map(Work::FollowLessonEvent);

@@ -193,6 +193,11 @@ impl Question<'_> {
                 tracing::warn!(calendar = %calendar.id, %error, "the events of a calendar can't be read");
                 Ok(Events::Unreadable)
             }
+            // What else is read does not wait for it.
+            Err(error) if !calendar.blocks && error != google::Error::GrantDead => {
+                tracing::warn!(calendar = %calendar.id, %error, "the events of lessons in a calendar can't be read");
+                Ok(Events::Unreadable)
+            }
             Err(error) => Err(error),
         }
     }

@@ -11,15 +11,16 @@ use super::{
     },
     Drift, Kind, Status,
     following::Case,
+    seen::Seen,
     write_event_anew,
 };
 use crate::{
     app::App,
     error::Error,
-    store::{self, booking::Filter, drift::NewDrift},
+    store::{self, booking::Filter, drift::NewDrift, job::Work},
 };
 use chrono::{DateTime, Utc};
-use scheduling::{interval::Span, lifecycle::Step};
+use scheduling::{drift::Why, interval::Span, lifecycle::Step};
 use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Call
 /// Moves the lesson to where its event is, if the tutor could; and else puts the event back.
 pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<(), Error> {
     let Some(caller) = as_tutor(case).await? else {
-        return put_back(case, vec!["tutor_suspended".to_owned()]).await;
+        return put_back(case, because(Why::TutorSuspended)).await;
     };
     let moved = if case.lesson.capacity > 1 {
         move_group(case, &caller, to).await
@@ -73,6 +74,11 @@ pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<(), Error> {
         }
         Err(error) => put_back(case, reasons(error)?).await,
     }
+}
+
+/// For one of our own reasons.
+pub(super) fn because(why: Why) -> Vec<String> {
+    vec![why.code().to_owned()]
 }
 
 /// Why a lesson can't be moved, if it is for what stands in the way, and not because something failed.
@@ -108,8 +114,19 @@ async fn move_one(case: &Case<'_>, caller: &Caller, to: Span) -> Result<(), Erro
         let booking = booking::find_again(txn, caller, &before, now).await?;
         store::booking::expire(txn, &people, now).await?;
         moving::move_to(app, txn, caller, &booking, to).await?;
-        note(txn, case.drift(Kind::Moved, Status::Rescheduled), now).await
+        note_moved(txn, case, to, now).await
     })
+}
+
+/// Notes that the lesson has moved to where its event is.
+async fn note_moved(
+    txn: &DatabaseTransaction,
+    case: &Case<'_>,
+    to: Span,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    store::drift::note_event_span(txn, case.lesson.id, Some(to)).await?;
+    note(txn, case.drift(Kind::Moved, Status::Rescheduled), now).await
 }
 
 async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<(), Error> {
@@ -123,8 +140,7 @@ async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<(), Er
         }
         let lesson = group_lesson::find(txn, caller, before.id).await?;
         group_lesson::move_to(app, txn, caller, &lesson, to).await?;
-        let drift = case.drift(Kind::Moved, Status::Rescheduled);
-        note(txn, drift, app.clock.now()).await
+        note_moved(txn, case, to, app.clock.now()).await
     })
 }
 
@@ -139,9 +155,9 @@ async fn only_booking(case: &Case<'_>) -> Result<Option<Detail>, Error> {
 }
 
 /// Locks the lesson, if it is still as it was when its event was read: whoever changed it meanwhile comes first.
-async fn is_as_seen(txn: &DatabaseTransaction, case: &Case<'_>) -> Result<bool, Error> {
-    let (id, revision) = (case.lesson.id, case.lesson.calendar_revision);
-    Ok(store::drift::lock_lesson(txn, id, revision).await?)
+pub(super) async fn is_as_seen(txn: &DatabaseTransaction, case: &Case<'_>) -> Result<bool, Error> {
+    let event = (case.grant, case.event);
+    Ok(store::drift::lock_followed(txn, case.lesson.id, event, case.span).await?)
 }
 
 async fn note(txn: &DatabaseTransaction, new: NewDrift, now: DateTime<Utc>) -> Result<(), Error> {
@@ -153,7 +169,7 @@ async fn note(txn: &DatabaseTransaction, new: NewDrift, now: DateTime<Utc>) -> R
 pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<(), Error> {
     let app = case.app;
     let kind = match case.seen {
-        super::seen::Seen::Nothing => Kind::Deleted,
+        Seen::Nothing => Kind::Deleted,
         _ => Kind::Moved,
     };
     transaction!(app.db, |txn| {
@@ -165,8 +181,26 @@ pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<()
             reasons: reasons.clone(),
             ..case.drift(kind, Status::PutBack)
         };
+        let is_at = drift.event;
         note(txn, drift, now).await?;
-        write_event_anew(txn, case.lesson.id, now).await
+        write_event_anew(txn, case.lesson.id, is_at, now).await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(())
+}
+
+/// Lets the lesson be that was to be cancelled, and its event be made anew.
+pub(super) async fn keep(case: &Case<'_>, drift: &Drift, why: Why) -> Result<(), Error> {
+    let app = case.app;
+    transaction!(app.db, |txn| {
+        let now = app.clock.now();
+        let step = (Status::Pending, Status::PutBack);
+        if is_as_seen(txn, case).await?
+            && store::drift::resolve_because(txn, drift.id, step, because(why), now).await?
+        {
+            write_event_anew(txn, case.lesson.id, None, now).await?;
+        }
+        Ok(())
     })?;
     app.work_enqueued.notify_one();
     Ok(())
@@ -196,12 +230,20 @@ pub(super) async fn resolve(app: &App, drift: &Drift, status: Status) -> Result<
     })
 }
 
+/// Leaves the lesson be whose event is there again. What has changed of it meanwhile is still to be written.
+pub(super) async fn take_back(case: &Case<'_>, drift: &Drift) -> Result<(), Error> {
+    let app = case.app;
+    transaction!(app.db, |txn| {
+        let now = app.clock.now();
+        store::drift::resolve(txn, drift.id, (Status::Pending, Status::Undone), now).await?;
+        Ok(store::job::enqueue(txn, Work::SyncLessonEvent(case.lesson.id), now).await?)
+    })
+}
+
 /// Cancels the lesson whose event the tutor deleted, as the tutor does.
 pub(super) async fn cancel(case: &Case<'_>, drift: &Drift) -> Result<(), Error> {
     let Some(caller) = as_tutor(case).await? else {
-        // Whose event it was has no say any more.
-        resolve(case.app, drift, Status::Undone).await?;
-        return put_back(case, vec!["tutor_suspended".to_owned()]).await;
+        return keep(case, drift, Why::TutorSuspended).await;
     };
     if case.lesson.capacity > 1 {
         let lesson = group_lesson::find(&case.app.db, &caller, case.lesson.id).await?;

@@ -8,7 +8,7 @@ use super::{
         transaction::transaction,
     },
     Kind, Status,
-    changing::as_student,
+    changing::{as_student, is_as_seen},
     following::Case,
 };
 use crate::{
@@ -31,15 +31,20 @@ pub const EVENT_DECLINED: &str = "event_declined";
 
 /// Does what follows from what the students have answered to the invitation: who was asked already is not asked again, until
 /// they have taken their no back.
+///
+/// # Errors
+/// The last one that there was with any of them, once all had their turn.
 pub(super) async fn follow(case: &Case<'_>, policy: Declined) -> Result<(), Error> {
+    let mut outcome = Ok(());
     for guest in store::drift::guests(&case.app.db, case.lesson.id).await? {
-        match (case.seen.is_declined_by(&guest.email), guest.known) {
-            (true, None) => give_back_or_ask(case, &guest, policy).await?,
-            (false, Some(_)) => take_back(case, &guest).await?,
-            (true, Some(_)) | (false, None) => {}
-        }
+        let followed = match (case.seen.is_declined_by(&guest.email), guest.known) {
+            (true, None) => give_back_or_ask(case, &guest, policy).await,
+            (false, Some(_)) => take_back(case, &guest).await,
+            (true, Some(_)) | (false, None) => Ok(()),
+        };
+        outcome = followed.and(outcome);
     }
-    Ok(())
+    outcome
 }
 
 /// The student has answered otherwise since.
@@ -56,6 +61,15 @@ async fn take_back(case: &Case<'_>, guest: &Guest) -> Result<(), Error> {
 }
 
 async fn give_back_or_ask(case: &Case<'_>, guest: &Guest, policy: Declined) -> Result<(), Error> {
+    match decide(case, guest, Some(policy)).await {
+        // It can't be given back just so.
+        Err(Error::Conflict(_) | Error::Forbidden { .. }) => decide(case, guest, None).await,
+        outcome => outcome,
+    }
+}
+
+/// Gives the place back, if that is the policy, and else asks.
+async fn decide(case: &Case<'_>, guest: &Guest, policy: Option<Declined>) -> Result<(), Error> {
     let app = case.app;
     let student = as_student(app, guest.student_id).await?;
     let tutor = store::tutor::user_of(&app.db, case.lesson.tutor_id).await?;
@@ -65,10 +79,13 @@ async fn give_back_or_ask(case: &Case<'_>, guest: &Guest, policy: Declined) -> R
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         let now = app.clock.now();
+        if !is_as_seen(txn, case).await? {
+            return Ok(());
+        }
         let Some(booking) = find(txn, case, guest, now).await? else {
             return Ok(());
         };
-        let Some(student) = &student else {
+        let Some((student, policy)) = student.as_ref().zip(policy) else {
             return ask(txn, case, guest, now).await;
         };
         let consequence = cancellation::consequence(txn, student, &booking, now).await?;
@@ -81,7 +98,7 @@ async fn give_back_or_ask(case: &Case<'_>, guest: &Guest, policy: Declined) -> R
     Ok(())
 }
 
-/// The booking, if it still is of the lesson whose invitation was declined, as that was then.
+/// The booking, if it still is of the lesson whose invitation was declined, and that ahead.
 async fn find(
     txn: &DatabaseTransaction,
     case: &Case<'_>,
@@ -95,7 +112,7 @@ async fn find(
         ..Filter::all(Side::centre(), false, now)
     };
     let found = store::booking::list(txn, filter).await?.pop();
-    Ok(found.filter(|it| it.starts_at == case.lesson.starts_at && it.starts_at > now))
+    Ok(found.filter(|it| it.starts_at > now))
 }
 
 async fn ask(

@@ -1,7 +1,11 @@
 //! What is done about one event.
 
 use super::{
-    super::{calendar_connection::unavailable, lesson_event, queue::Outcome},
+    super::{
+        calendar_connection::{Failure, unavailable},
+        lesson_event::{span_of, span_of_event},
+        queue::Outcome,
+    },
     Kind, Status, changing, declined,
     seen::{self, Seen},
 };
@@ -12,20 +16,21 @@ use crate::{
     store::{
         self,
         drift::{Drift, NewDrift},
+        job::Work,
         lesson::ForCalendar,
     },
 };
-use ::entity::{id::GrantId, lesson::LessonStatus};
+use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
 use scheduling::{
-    drift::{Grace, Shown, Verdict, of_event, of_grace},
+    drift::{Grace, Shown, Verdict, Why, of_event, of_grace},
     interval::Span,
 };
 
 /// How soon to look again at an event that is unclear, while its lesson is about to be cancelled.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// So often within [`A_WHILE`] something is done about an event: where a program moves it whenever it is put back, neither
+/// So often within [`A_WHILE`] an event is put back: where a program moves it whenever it is put back, neither
 /// its guests nor Google hear of it all day.
 const MOST: i64 = 10;
 
@@ -45,18 +50,24 @@ pub async fn follow(app: &App, id: LessonId) -> Result<Outcome, Error> {
     if lesson.starts_at <= now {
         return end_pending(app, pending, Status::Lapsed).await;
     }
-    let Some((grant, event)) = followed(&lesson) else {
+    let Some(grant) = lesson.grant_id else {
+        // Connecting the calendar enqueues this again, if anything is pending.
+        return Ok(Outcome::Done);
+    };
+    let event = lesson.calendar_event_id.as_deref();
+    let Some(event) = event.filter(|_| super::follows(&lesson, now)) else {
         return end_pending(app, pending, Status::Superseded).await;
     };
-    let seen = seen::look(app, google, grant, &lesson, event).await;
-    let seen = match seen {
+    let seen = match seen::look(app, google, grant, &lesson, event).await {
         Ok(seen) => seen,
-        Err(error) => return unread(app, (grant, id), pending, error).await,
+        Err(Failure::Google(error)) => return unread(error),
+        Err(Failure::Ours(error)) => return Err(error),
     };
-    store::google_grant::note_success(&app.db, grant).await?;
     let case = Case {
         app,
         lesson: &lesson,
+        grant,
+        event,
         span: span_of(&lesson)?,
         seen,
         now,
@@ -64,36 +75,16 @@ pub async fn follow(app: &App, id: LessonId) -> Result<Outcome, Error> {
     case.settle(pending).await
 }
 
-/// The event to look at, if the lesson follows one: what is still to be written to it comes first.
-fn followed(lesson: &ForCalendar) -> Option<(GrantId, &str)> {
-    let is_written = lesson.calendar_event_revision == Some(lesson.calendar_revision);
-    let event = lesson.calendar_event_id.as_deref()?;
-    let grant = lesson.grant_id?;
-    (lesson.status == LessonStatus::Scheduled && is_written).then_some((grant, event))
-}
-
-fn span_of(lesson: &ForCalendar) -> Result<Span, Error> {
-    Span::new(lesson.starts_at, lesson.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a lesson that ends before it starts")))
-}
-
-/// An event that can't be read is neither gone nor anywhere. Where only the tutor can mend that, nothing is cancelled by it
-/// either.
-async fn unread(
-    app: &App,
-    (grant, lesson): (GrantId, LessonId),
-    pending: Option<Drift>,
-    error: google::Error,
-) -> Result<Outcome, Error> {
-    if matches!(
-        error,
-        google::Error::Invalid { .. } | google::Error::Protocol(_)
-    ) {
-        return Ok(Outcome::Failed(unavailable(error)));
-    }
-    match lesson_event::failed(app, grant, lesson, error).await? {
-        Outcome::Done => end_pending(app, pending, Status::Superseded).await,
-        outcome => Ok(outcome),
+/// An event that can't be read is neither gone nor anywhere.
+fn unread(error: google::Error) -> Result<Outcome, Error> {
+    use google::Error as Google;
+    match error {
+        // Only the tutor can mend these, and what is pending waits for that.
+        Google::GrantDead | Google::InsufficientScope => Ok(Outcome::Done),
+        Google::Invalid { .. } | Google::Protocol(_) => {
+            Ok(Outcome::Refused(Error::internal(error)))
+        }
+        error => Err(unavailable(error)),
     }
 }
 
@@ -109,6 +100,9 @@ async fn end_pending(app: &App, pending: Option<Drift>, status: Status) -> Resul
 pub(super) struct Case<'a> {
     pub(super) app: &'a App,
     pub(super) lesson: &'a ForCalendar,
+    pub(super) grant: GrantId,
+    /// What Google calls the event.
+    pub(super) event: &'a str,
     /// When the lesson is.
     pub(super) span: Span,
     pub(super) seen: Seen,
@@ -118,25 +112,22 @@ pub(super) struct Case<'a> {
 impl Case<'_> {
     async fn settle(&self, pending: Option<Drift>) -> Result<Outcome, Error> {
         let Some(shown) = self.seen.shown() else {
-            return Ok(match pending {
-                Some(_) => Outcome::Again(LOOK_AGAIN),
-                None => Outcome::Done,
-            });
+            return self.settle_unclear(pending).await;
         };
         if let Some(drift) = pending {
             return self.settle_deletion(&drift, shown).await;
         }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
-        let verdict = of_event(self.span, shown, &policy, self.now);
-        if verdict != Verdict::Nothing && self.is_restless().await? {
-            return Ok(Outcome::Again(A_WHILE));
-        }
-        match verdict {
-            Verdict::Nothing => declined::follow(self, policy.declined).await?,
-            Verdict::Reschedule(to) => changing::reschedule(self, to).await?,
-            Verdict::PutBack(why) => {
-                changing::put_back(self, vec![why.code().to_owned()]).await?;
+        match of_event(self.span, shown, &policy, self.now) {
+            Verdict::Nothing => {
+                declined::follow(self, policy.declined).await?;
+                self.write_what_is_new().await?;
             }
+            Verdict::Reschedule(to) => changing::reschedule(self, to).await?,
+            Verdict::PutBack(_) if self.is_restless().await? => {
+                return Ok(Outcome::Again(A_WHILE));
+            }
+            Verdict::PutBack(why) => changing::put_back(self, changing::because(why)).await?,
             Verdict::CancelAt(at) => {
                 changing::begin_grace(self, at).await?;
                 return Ok(Outcome::Again(at - self.now));
@@ -145,9 +136,33 @@ impl Case<'_> {
         Ok(Outcome::Done)
     }
 
+    /// Of an event that makes no sense nothing follows. Where its calendar is gone, its lesson does not follow it any more, and
+    /// whatever is still to be written is written elsewhere.
+    async fn settle_unclear(&self, pending: Option<Drift>) -> Result<Outcome, Error> {
+        if pending.is_some() {
+            return Ok(Outcome::Again(LOOK_AGAIN));
+        }
+        if matches!(self.seen, Seen::NoCalendar) {
+            let (db, id) = (&self.app.db, self.lesson.id);
+            store::drift::note_event_span(db, id, None).await?;
+            store::job::enqueue(db, Work::SyncLessonEvent(id), self.now).await?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// What has changed of the lesson is written to its event only once it is clear that this stands where it should.
+    async fn write_what_is_new(&self) -> Result<(), Error> {
+        let lesson = self.lesson;
+        if lesson.calendar_event_revision != Some(lesson.calendar_revision) {
+            let work = Work::SyncLessonEvent(lesson.id);
+            store::job::enqueue(&self.app.db, work, self.now).await?;
+        }
+        Ok(())
+    }
+
     async fn is_restless(&self) -> Result<bool, Error> {
         let (id, since) = (self.lesson.id, self.now - A_WHILE);
-        Ok(store::drift::count_since(&self.app.db, id, since).await? >= MOST)
+        Ok(store::drift::count_put_back(&self.app.db, id, since).await? >= MOST)
     }
 
     async fn settle_deletion(&self, drift: &Drift, shown: Shown) -> Result<Outcome, Error> {
@@ -155,9 +170,10 @@ impl Case<'_> {
         match of_grace(self.span, shown, ends_at, self.now) {
             Grace::Wait(until) => return Ok(Outcome::Again(until - self.now)),
             Grace::Over => changing::cancel(self, drift).await?,
+            Grace::TooLate => changing::keep(self, drift, Why::TooLate).await?,
             Grace::Lapsed => changing::resolve(self.app, drift, Status::Lapsed).await?,
             Grace::Back => {
-                changing::resolve(self.app, drift, Status::Undone).await?;
+                changing::take_back(self, drift).await?;
                 // It may be back elsewhere.
                 return Ok(Outcome::Again(TimeDelta::zero()));
             }
@@ -167,8 +183,8 @@ impl Case<'_> {
 
     /// What is noted of it.
     pub(super) fn drift(&self, kind: Kind, status: Status) -> NewDrift {
-        let event = match self.seen.shown() {
-            Some(Shown::At(start, end)) if kind == Kind::Moved => Span::new(start, end),
+        let event = match &self.seen {
+            Seen::Event(event) if kind == Kind::Moved => span_of_event(event),
             _ => None,
         };
         NewDrift {

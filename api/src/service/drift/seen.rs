@@ -1,12 +1,12 @@
 //! The event of a lesson, as Google tells it now.
 
 use super::super::{
-    calendar_connection::with_token,
-    lesson_event::{MARK, REVISION},
+    calendar_connection::{Failure, with_token},
+    lesson_event::{is_of, revision_of},
 };
 use crate::{
     app::{App, Google},
-    store::lesson::ForCalendar,
+    store::{self, lesson::ForCalendar},
 };
 use ::entity::id::GrantId;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,8 +22,10 @@ pub(super) enum Seen {
     Event(Box<Event>),
     /// It is gone, and its calendar is not.
     Nothing,
-    /// What makes no sense, so nothing follows from it: another event, or one of another revision, or no calendar.
+    /// What makes no sense, so nothing follows from it: another event, or one of another revision, or one that is repeated.
     Unclear,
+    /// Its calendar is gone.
+    NoCalendar,
 }
 
 impl Seen {
@@ -35,64 +37,70 @@ impl Seen {
                 _ => return None,
             }),
             Self::Nothing => Some(Shown::Nothing),
-            Self::Unclear => None,
+            Self::Unclear | Self::NoCalendar => None,
         }
     }
 
-    /// Whether this guest says no, as far as the event tells.
+    /// Whether this guest says no to the time that the event is at, as far as the event tells.
     pub(super) fn is_declined_by(&self, email: &str) -> bool {
         let Self::Event(event) = self else {
             return false;
         };
-        event.attendees.iter().any(|attendee| {
-            attendee.response == AttendeeResponse::Declined
-                && !attendee.is_self
-                && attendee.email.eq_ignore_ascii_case(email)
-        })
+        let Some(EventTime::At(start)) = event.start else {
+            return false;
+        };
+        event.invites_for(start)
+            && event.attendees.iter().any(|attendee| {
+                attendee.response == AttendeeResponse::Declined
+                    && !attendee.is_self
+                    && attendee.email.eq_ignore_ascii_case(email)
+            })
     }
 }
 
-/// Looks at an event. That it is gone is believed only where the calendar can be read, and a second look says so too.
+/// Looks at an event. That it is gone is believed only where its calendar can be read, a second look says so too, and it is in
+/// none of the tutor's other calendars.
 pub(super) async fn look(
     app: &App,
     google: &Google,
     grant: GrantId,
     lesson: &ForCalendar,
     id: &str,
-) -> Result<Seen, google::Error> {
-    let Some(found) = find(app, google, grant, (lesson.calendar(), id)).await? else {
-        return look_again(app, google, grant, lesson, id).await;
-    };
-    Ok(judge(found, lesson))
-}
-
-async fn look_again(
-    app: &App,
-    google: &Google,
-    grant: GrantId,
-    lesson: &ForCalendar,
-    id: &str,
-) -> Result<Seen, google::Error> {
-    if !is_readable(app, google, grant, lesson.calendar(), app.clock.now()).await? {
-        return Ok(Seen::Unclear);
+) -> Result<Seen, Failure> {
+    let calendar = lesson.calendar();
+    if let Some(event) = find(app, google, grant, (calendar, id)).await? {
+        return Ok(judge(event, lesson));
     }
-    let found = find(app, google, grant, (lesson.calendar(), id)).await?;
-    Ok(found.map_or(Seen::Nothing, |event| judge(event, lesson)))
+    if !is_readable(app, google, grant, calendar, app.clock.now()).await? {
+        return Ok(Seen::NoCalendar);
+    }
+    if let Some(event) = find(app, google, grant, (calendar, id)).await? {
+        return Ok(judge(event, lesson));
+    }
+    for other in store::drift::other_calendars(&app.db, lesson.id).await? {
+        if let Some(event) = find(app, google, grant, (&other, id)).await? {
+            let from_to = (id, calendar, &*other);
+            store::drift::note_calendar(&app.db, lesson.id, from_to).await?;
+            return Ok(judge(event, lesson));
+        }
+    }
+    Ok(Seen::Nothing)
 }
 
+/// What an event says that stands. Of a revision that is neither that of the lesson nor the last one that it was known to show
+/// it is not known from where it was moved.
 fn judge(event: Event, lesson: &ForCalendar) -> Seen {
-    if event.status == EventStatus::Cancelled {
-        return Seen::Nothing;
-    }
-    let says = |name, value: String| event.private.get(name) == Some(&value);
-    if says(MARK, lesson.id.to_string()) && says(REVISION, lesson.calendar_revision.to_string()) {
+    let revision = revision_of(&event);
+    let is_known =
+        revision == Some(lesson.calendar_revision) || revision == lesson.calendar_event_revision;
+    if is_of(&event, lesson.id) && is_known && !event.repeats {
         Seen::Event(Box::new(event))
     } else {
         Seen::Unclear
     }
 }
 
-/// An event, unless Google says that there is none.
+/// An event that stands, unless Google says that there is none.
 async fn find(
     app: &App,
     google: &Google,
@@ -104,7 +112,7 @@ async fn find(
     })
     .await;
     match event {
-        Ok(event) => Ok(Some(event)),
+        Ok(event) => Ok(Some(event).filter(|it| it.status != EventStatus::Cancelled)),
         Err(google::Error::NotFound | google::Error::Gone) => Ok(None),
         Err(error) => Err(error),
     }

@@ -2,9 +2,10 @@
 
 use super::{World, answer, drifts};
 use crate::support::{
-    Person, email,
+    Person, at, email,
     lesson::{FIRST, SECOND, assert_starts},
 };
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 /// What somebody sees of the one question.
@@ -171,16 +172,51 @@ async fn who_leaves_a_group_lesson_so_disturbs_nobody_else_in_it() {
     assert!(drifts(&olga, "").await.is_empty());
 }
 
+/// What Sam has answered, as the tutor's calendar tells.
+fn response(world: &World) -> Value {
+    let event = &world.test.google.events(&world.tutor.email)[0];
+    event["attendees"][0]["responseStatus"].clone()
+}
+
 #[tokio::test]
-async fn an_event_that_moved_and_was_declined_moves_first() {
-    let world = World::new().await;
-    world.charge().await;
-    world.drag(SECOND, 60);
+async fn a_no_to_one_time_is_no_answer_to_another() {
+    for in_google in [true, false] {
+        let world = World::new().await;
+        if in_google {
+            world.answer("Sam", "declined");
+            world.drag(SECOND, 60);
+        } else {
+            world.charge().await;
+            world.answer("Sam", "declined");
+            world.read_anew().await;
+            let path = format!("{}/reschedule", world.booking);
+            let moved = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)});
+            world.admin.post(&path, &moved).await.expect(200);
+            assert_eq!(world.told().await, ["declined superseded"]);
+        }
+        for _ in 0..3 {
+            world.read_anew().await;
+        }
+        world.assert_at(SECOND).await;
+        assert_eq!(response(&world), "needsAction");
+        // Asked anew, Sam may say no again.
+        world.answer("Sam", "declined");
+        world.read_anew().await;
+        let told = world.told().await;
+        let expected = ["moved rescheduled", "declined superseded"][usize::from(!in_google)];
+        assert_eq!(told[0], expected);
+        assert!(told[1].starts_with("declined "), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn several_leave_a_group_lesson_at_once() {
+    let (world, _, _) = World::of_group().await;
     world.answer("Sam", "declined");
+    world.answer("Olga", "declined");
     world.read_anew().await;
-    world.read_anew().await;
-    // What the tutor has just moved can be cancelled freely.
-    let told = ["moved rescheduled", "declined cancelled"];
+    let told = ["declined cancelled", "declined cancelled"];
     assert_eq!(world.told().await, told);
-    assert_eq!(world.booking().await["status"], "cancelled");
+    let event = &world.test.google.events(&world.tutor.email)[0];
+    assert_eq!(event["attendees"].as_array().map_or(0, Vec::len), 0);
 }

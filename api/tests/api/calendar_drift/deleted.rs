@@ -5,7 +5,9 @@ use crate::support::{
     at,
     lesson::{FIRST, SECOND, assert_starts},
 };
+use api::service::booking;
 use chrono::TimeDelta;
+use google_sandbox::{Failure, Target};
 use serde_json::{Value, json};
 
 /// What the tutor sees of the one deletion.
@@ -106,6 +108,96 @@ async fn what_is_changed_meanwhile_is_not_cancelled() {
     world.after(TimeDelta::hours(1)).await;
     world.assert_at(SECOND).await;
     assert_eq!(deletion(&world).await["status"], "superseded");
+}
+
+#[tokio::test]
+async fn what_is_changed_here_comes_before_what_is_deleted_in_google() {
+    let world = World::new().await;
+    world.delete();
+    let moved = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)});
+    let path = format!("{}/reschedule", world.booking);
+    world.sam.post(&path, &moved).await.expect(200);
+    world.read_anew().await;
+    world.after(TimeDelta::hours(2)).await;
+    world.assert_at(SECOND).await;
+    assert_eq!(world.told().await, ["deleted put_back changed_here"]);
+}
+
+#[tokio::test]
+async fn who_joins_meanwhile_does_not_bring_the_event_back() {
+    for is_noticed in [false, true] {
+        let (world, _, _) = World::of_group().await;
+        world.delete();
+        if is_noticed {
+            world.read_anew().await;
+        }
+        let uma = world.test.student("Uma").await;
+        let path = format!("/v1/lessons/{}/join", world.lesson);
+        let joined = uma.post(&path, &json!({})).await;
+        let of_uma = joined.headers["location"].to_str().unwrap().to_owned();
+        world.test.run_jobs().await;
+        let found = deletion(&world).await;
+        assert_eq!(found["status"], "pending");
+        assert_starts(&world.test, &world.tutor, &[]);
+        if is_noticed {
+            undo(&world.tutor.person, &found).await.expect(200);
+            world.read_anew().await;
+            world.assert_at(FIRST).await;
+            let event = &world.test.google.events(&world.tutor.email)[0];
+            assert_eq!(event["attendees"].as_array().unwrap().len(), 3);
+        } else {
+            world.after(TimeDelta::hours(1)).await;
+            assert_eq!(uma.get(&of_uma).await.expect(200)["status"], "cancelled");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_changed_meanwhile_is_written_to_the_event_that_is_back() {
+    let (world, _, _) = World::of_group().await;
+    world.delete();
+    world.read_anew().await;
+    let uma = world.test.student("Uma").await;
+    let path = format!("/v1/lessons/{}/join", world.lesson);
+    uma.post(&path, &json!({})).await.expect(201);
+    world.test.run_jobs().await;
+    world.edit(&json!({"status": "confirmed"}));
+    world.read_anew().await;
+    assert_eq!(deletion(&world).await["status"], "undone");
+    world.assert_at(FIRST).await;
+    let event = &world.test.google.events(&world.tutor.email)[0];
+    assert_eq!(event["attendees"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn nobody_hears_too_late_that_a_lesson_is_cancelled() {
+    let world = World::new().await;
+    world.delete();
+    world.read_anew().await;
+    let down = Failure::status(Target::Calendar, 503, "backendError");
+    world.test.google.fail_next(down.method("GET").times(u32::MAX));
+    world.after(TimeDelta::hours(1)).await;
+    world.test.set_clock(at(FIRST) - TimeDelta::minutes(50));
+    world.test.google.clear_failures();
+    world.test.run_jobs().await;
+    world.assert_at(FIRST).await;
+    assert_eq!(world.told().await, ["deleted put_back too_late"]);
+}
+
+#[tokio::test]
+async fn what_is_open_when_the_lesson_begins_lapses() {
+    let world = World::new().await;
+    world.delete();
+    world.read_anew().await;
+    let found = deletion(&world).await;
+    world.test.google.revoke_grants(&world.tutor.email);
+    world.test.run_jobs().await;
+    world.test.set_clock(at(FIRST));
+    let late = undo(&world.tutor.person, &found).await;
+    late.expect_problem(409, "already_decided");
+    booking::settle(&world.test.app).await.unwrap();
+    assert_eq!(deletion(&world).await["status"], "lapsed");
+    assert_eq!(world.booking().await["status"], "confirmed");
 }
 
 #[tokio::test]

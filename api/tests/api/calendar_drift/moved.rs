@@ -7,6 +7,7 @@ use crate::support::{
 };
 use api::service::drift;
 use chrono::TimeDelta;
+use google_sandbox::{Failure, Target};
 use serde_json::json;
 
 #[tokio::test]
@@ -149,7 +150,116 @@ async fn what_is_changed_here_comes_before_what_is_moved_in_google() {
     world.read_anew().await;
     world.assert_at(SECOND).await;
     world.read_anew().await;
+    // Whoever moved it is told why it is not there any more.
+    assert_eq!(world.told().await, ["moved put_back changed_here"]);
+    let told = &drifts(&world.tutor.person, "").await[0];
+    assert_eq!(at(told["event_start"].as_str().unwrap()), at(THIRD));
+    assert_eq!(at(told["start"].as_str().unwrap()), at(SECOND));
+}
+
+#[tokio::test]
+async fn an_event_that_is_moved_to_where_its_lesson_moves_is_no_conflict() {
+    let world = World::new().await;
+    world.drag(SECOND, 60);
+    let moved = json!({"start": SECOND, "end": THIRD});
+    let path = format!("{}/reschedule", world.booking);
+    world.sam.post(&path, &moved).await.expect(200);
+    world.read_anew().await;
+    world.assert_at(SECOND).await;
     assert_eq!(world.told().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_moved_again_before_it_is_written_is_followed_again() {
+    let world = World::new().await;
+    world.drag(SECOND, 60);
+    let down = Failure::status(Target::Calendar, 503, "backendError").method("PATCH");
+    world.test.google.fail_next(down.times(u32::MAX));
+    world.read_anew().await;
+    world.drag(THIRD, 60);
+    world.test.google.clear_failures();
+    world.after(TimeDelta::minutes(10)).await;
+    world.assert_at(THIRD).await;
+    let told = ["moved rescheduled", "moved rescheduled"];
+    assert_eq!(world.told().await, told);
+}
+
+#[tokio::test]
+async fn who_joins_meanwhile_does_not_put_the_event_back() {
+    let (world, _, _) = World::of_group().await;
+    world.drag(THIRD, 60);
+    let uma = world.test.student("Uma").await;
+    let path = format!("/v1/lessons/{}/join", world.lesson);
+    uma.post(&path, &json!({})).await.expect(201);
+    world.test.run_jobs().await;
+    world.assert_at(THIRD).await;
+    assert_eq!(world.told().await, ["moved rescheduled"]);
+    let event = &world.test.google.events(&world.tutor.email)[0];
+    assert_eq!(event["attendees"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_event_in_another_of_the_tutors_calendars_is_not_gone() {
+    let world = World::new().await;
+    let google = &world.test.google;
+    let family = google.add_calendar(&world.tutor.email, "Family");
+    world.after(TimeDelta::hours(1)).await;
+    google
+        .move_event(&world.tutor.email, &world.event, &family)
+        .unwrap();
+    world.read_anew().await;
+    world.after(TimeDelta::hours(2)).await;
+    assert_eq!(world.told().await, [""; 0]);
+    // There the lesson follows it as anywhere else, and is written there.
+    let (start, end) = (at(SECOND), at(THIRD));
+    let changes = json!({"start": {"dateTime": start}, "end": {"dateTime": end}});
+    google.patch_event(&family, &world.event, &changes).unwrap();
+    world.read_anew().await;
+    world.read_anew().await;
+    assert_eq!(world.told().await, ["moved rescheduled"]);
+    assert_eq!(
+        at(world.booking().await["start"].as_str().unwrap()),
+        at(SECOND)
+    );
+    assert_eq!(world.booking().await["calendar"], "current");
+    assert_starts(&world.test, &world.tutor, &[]);
+    let path = format!("{}/cancel", world.booking);
+    world.sam.post(&path, &json!({})).await.expect(200);
+    world.read_anew().await;
+    let standing = google.all_events(&family);
+    let standing = standing.iter().filter(|it| it["status"] != "cancelled");
+    assert_eq!(standing.count(), 0);
+}
+
+#[tokio::test]
+async fn an_event_that_is_repeated_now_is_left_alone() {
+    let world = World::new().await;
+    world.edit(&json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]}));
+    world.drag(THIRD, 60);
+    world.read_anew().await;
+    world.look_again().await;
+    assert_eq!(world.told().await, [""; 0]);
+    let booking = world.booking().await;
+    assert_eq!(at(booking["start"].as_str().unwrap()), at(FIRST));
+}
+
+#[tokio::test]
+async fn what_was_never_known_to_be_in_its_place_is_not_followed() {
+    let world = World::new().await;
+    // As of lessons that were written before anybody looked.
+    let forget = "UPDATE lessons SET calendar_event_starts_at = NULL, calendar_event_ends_at = NULL";
+    world.test.execute(forget).await;
+    world.drag(THIRD, 60);
+    world.read_anew().await;
+    world.look_again().await;
+    assert_eq!(world.told().await, [""; 0]);
+    // Once it is seen there it is.
+    world.drag(FIRST, 60);
+    world.read_anew().await;
+    world.drag(THIRD, 60);
+    world.read_anew().await;
+    assert_eq!(world.told().await, ["moved rescheduled"]);
+    world.assert_at(THIRD).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What can't be read is neither deleted nor anywhere.
 
 use super::World;
-use crate::support::lesson::FIRST;
+use crate::support::{Consent, lesson::FIRST};
 use chrono::TimeDelta;
 use google_sandbox::{Failure, Target};
 use serde_json::json;
@@ -73,14 +73,31 @@ async fn while_google_is_down_no_lesson_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_can_not_be_seen_any_more_comes_to_nothing() {
-    let world = World::new().await;
-    world.delete();
-    world.read_anew().await;
-    world.test.google.revoke_grants(&world.tutor.email);
-    world.after(TimeDelta::hours(1)).await;
-    assert_eq!(world.booking().await["status"], "confirmed");
-    assert_eq!(world.told().await, ["deleted superseded"]);
+async fn a_deletion_that_can_not_be_seen_any_more_waits_until_it_can() {
+    for is_undone in [false, true] {
+        let mut world = World::new().await;
+        world.delete();
+        world.read_anew().await;
+        world.test.google.revoke_grants(&world.tutor.email);
+        world.after(TimeDelta::hours(1)).await;
+        assert_eq!(world.booking().await["status"], "confirmed");
+        assert_eq!(world.told().await, ["deleted pending"]);
+        if is_undone {
+            world.edit(&json!({"status": "confirmed"}));
+        }
+        let account = world.tutor.email.clone();
+        let tutor = &mut world.tutor.person;
+        let connected = tutor.connect_calendar(&account, Consent::All).await;
+        connected.expect(303);
+        world.test.run_jobs().await;
+        let (status, told) = if is_undone {
+            ("confirmed", "deleted undone")
+        } else {
+            ("cancelled", "deleted cancelled")
+        };
+        assert_eq!(world.booking().await["status"], status);
+        assert_eq!(world.told().await, [told]);
+    }
 }
 
 #[tokio::test]
