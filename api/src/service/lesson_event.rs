@@ -24,12 +24,15 @@ use crate::{
 };
 use ::entity::{id::GrantId, lesson::LessonStatus};
 use chrono::{DateTime, TimeDelta, Utc};
-use google::{Attendee, AttendeeResponse, Event, EventStatus, EventTime, NewEvent, event_id};
+use google::{
+    Attendee, AttendeeResponse, Event, EventStatus, EventTime, ListedEvent, NewEvent, event_id,
+    lesson_of_event,
+};
 use scheduling::interval::Span;
 use std::collections::BTreeMap;
 
 /// The private extended property that marks an event as ours.
-pub(super) const MARK: &str = "tutoringSchedulerLesson";
+const MARK: &str = "tutoringSchedulerLesson";
 
 /// The private extended property that says which revision of the lesson the event shows.
 const REVISION: &str = "tutoringSchedulerRevision";
@@ -383,7 +386,20 @@ fn was_moved(lesson: &ForCalendar, event: &Event) -> Result<bool, Error> {
 
 /// The revision of the lesson that the event shows, as far as it says.
 pub(super) fn revision_of(event: &Event) -> Option<i32> {
-    event.private.get(REVISION)?.parse().ok()
+    revision_in(&event.private)
+}
+
+/// As [`revision_of`], in the private properties of an event.
+pub(super) fn revision_in(private: &BTreeMap<String, String>) -> Option<i32> {
+    private.get(REVISION)?.parse().ok()
+}
+
+/// The lesson of which it is our event, by its id and by what is written on it: a copy has another id, and an event with
+/// an id like ours need not be of us.
+pub(super) fn lesson_of(event: &ListedEvent) -> Option<LessonId> {
+    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
+    let lesson = lesson_of_event(id)?;
+    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
 }
 
 /// When an event is; none where it is for whole days.

@@ -32,6 +32,7 @@ mod proposal;
 pub mod queue;
 pub mod quota;
 pub mod reassignment;
+pub mod reconciliation;
 pub mod reschedule;
 pub mod role;
 pub mod series;

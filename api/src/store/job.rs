@@ -24,6 +24,8 @@ pub enum Work {
     FollowLessonEvent(LessonId),
     /// Read the busy time of the tutor's calendar.
     ReadBusyTime(TutorId),
+    /// Compare the tutor's lessons with the tutor's calendars.
+    ReconcileCalendar(TutorId),
     /// Open and stop channels, so that there is one for each calendar that blocks.
     WatchCalendars(TutorId),
     /// Tell Google that a grant is over.
@@ -40,6 +42,7 @@ impl Work {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
             Self::FollowLessonEvent(_) => "follow_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
+            Self::ReconcileCalendar(_) => "reconcile_calendar",
             Self::WatchCalendars(_) => "watch_calendars",
             Self::RevokeGrant(_) => "revoke_grant",
             Self::OfferSeats(_) => "offer_seats",
@@ -54,6 +57,7 @@ impl Work {
             self,
             Self::FollowLessonEvent(_)
                 | Self::ReadBusyTime(_)
+                | Self::ReconcileCalendar(_)
                 | Self::WatchCalendars(_)
                 | Self::RevokeGrant(_)
         )
@@ -63,7 +67,10 @@ impl Work {
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
             Self::SyncLessonEvent(id) | Self::FollowLessonEvent(id) | Self::OfferSeats(id) => id.0,
-            Self::ReadBusyTime(id) | Self::WatchCalendars(id) | Self::OfferTime(id) => id.0,
+            Self::ReadBusyTime(id)
+            | Self::ReconcileCalendar(id)
+            | Self::WatchCalendars(id)
+            | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
@@ -75,6 +82,7 @@ impl Work {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
             "follow_lesson_event" => Some(Self::FollowLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
+            "reconcile_calendar" => Some(Self::ReconcileCalendar(TutorId(key))),
             "watch_calendars" => Some(Self::WatchCalendars(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
             "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
@@ -188,9 +196,9 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'watch_calendars', 'revoke_grant',
-                     'offer_seats', 'offer_time')
-               ORDER BY kind IN ('read_busy_time', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'reconcile_calendar',
+                     'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time')
+               ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
     .one(db)

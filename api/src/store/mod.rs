@@ -37,6 +37,7 @@ pub mod person;
 pub mod policy;
 pub mod pushed_request;
 pub mod quota;
+pub mod reconciliation;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;

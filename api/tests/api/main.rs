@@ -18,6 +18,7 @@ mod calendar_connection;
 mod calendar_drift;
 mod calendar_lives;
 mod calendar_push;
+mod calendar_reconciliation;
 mod calendar_sync;
 mod calendar_unknown;
 mod calendars;

@@ -1,6 +1,6 @@
 //! The events of one calendar, kept in step with Google by a sync token.
 
-use super::super::{CalendarId, LessonId, lesson_event::MARK};
+use super::super::{CalendarId, lesson_event::lesson_of};
 use crate::store::{
     self,
     calendar::Read,
@@ -150,7 +150,7 @@ impl Told {
         now: DateTime<Utc>,
     ) -> Result<bool, DbErr> {
         let standing = self.changes.events.iter();
-        let standing = standing.filter(|it| lesson(it).is_some()).map(told);
+        let standing = standing.filter(|it| lesson_of(it).is_some()).map(told);
         let cancelled = self.changes.cancelled.iter();
         let cancelled = cancelled.filter(|id| lesson_of_event(id).is_some());
         let cancelled = cancelled.map(|id| ToldEvent {
@@ -208,14 +208,6 @@ fn blocking(event: &ListedEvent, zone: Tz) -> Option<BlockingEvent> {
         google_id: event.id.clone(),
         recurring_event_id: event.recurring_event_id.clone(),
         span,
-        lesson_id: lesson(event),
+        lesson_id: lesson_of(event),
     })
-}
-
-/// The lesson of which it is our event, by its id and by what is written on it: a copy has another id, and an event with
-/// an id like ours need not be of us.
-fn lesson(event: &ListedEvent) -> Option<LessonId> {
-    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
-    let lesson = lesson_of_event(id)?;
-    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
 }
