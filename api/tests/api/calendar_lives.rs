@@ -205,10 +205,3 @@ async fn both_sides_agree_after_lives_in_which_everything_happens_and_goes_wrong
         }
     }
 }
-
-/// The seed differs each time; so it is not said what happens.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_sides_agree_after_a_life_that_nobody_has_lived() {
-    let seed = rand::random::<u32>();
-    live_by(seed.into()).await;
-}

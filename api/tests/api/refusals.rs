@@ -136,7 +136,7 @@ async fn expect_pause(failure: Failure, least: TimeDelta, most: TimeDelta) {
 #[tokio::test]
 async fn a_used_up_quota_is_given_time() {
     let failure = insert_answers(403, "quotaExceeded", None);
-    expect_pause(failure, TimeDelta::minutes(40), TimeDelta::minutes(60)).await;
+    expect_pause(failure, TimeDelta::minutes(60), TimeDelta::minutes(90)).await;
 }
 
 #[tokio::test]

@@ -315,6 +315,13 @@ async fn use_calendar(world: &mut World, sam: &Person) {
     let day = Utc::now().date_naive() + TimeDelta::days(7);
     let monday = day.week(chrono::Weekday::Mon).first_day() + TimeDelta::days(7);
     let google = world.test.google.clone();
+    // Nobody books by a calendar that is not known.
+    let unread = "SELECT count(*) FROM google_grants WHERE busy_read_at IS NULL";
+    let end = Instant::now() + PATIENCE;
+    while world.test.count(unread).await > 0 {
+        assert!(Instant::now() < end, "the calendar is not read");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     google.fail_next(Failure::status(Target::Calendar, 401, "authError"));
     for (nth, hour) in [9, 11].into_iter().enumerate() {
         let start = format!("{monday}T{hour:02}:00:00Z");
