@@ -8,7 +8,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         connection.execute_unprepared(UP).await?;
-        let audit = AUDIT_LESSONS.replace("{more}", "calendar_event_starts_at,calendar_event_ends_at,");
+        let audit =
+            AUDIT_LESSONS.replace("{more}", "calendar_event_starts_at,calendar_event_ends_at,");
         connection.execute_unprepared(&audit).await?;
         Ok(())
     }
@@ -78,7 +79,13 @@ DECLARE
     at timestamptz := coalesce(audit_origin('at')::timestamptz, now());
 BEGIN
     UPDATE calendar_drifts SET status = 'superseded', resolved_at = at
-    WHERE lesson_id = NEW.id AND status IN ('pending', 'asked', 'kept');
+    WHERE lesson_id = NEW.id AND status = 'pending';
+    IF FOUND THEN
+        -- That is told; that there is no event is nothing new.
+        UPDATE lessons SET calendar_event_starts_at = NULL, calendar_event_ends_at = NULL WHERE id = NEW.id;
+    END IF;
+    UPDATE calendar_drifts SET status = 'superseded', resolved_at = at
+    WHERE lesson_id = NEW.id AND status IN ('asked', 'kept');
     RETURN NULL;
 END $$;
 CREATE TRIGGER lessons_supersedes_drift AFTER UPDATE ON lessons FOR EACH ROW

@@ -315,7 +315,8 @@ async fn bring_in_line(
     let differs = revision_of(event) != Some(lesson.calendar_revision);
     let was_moved = was_moved(&lesson, event)?;
     // One that shows the lesson as it is was there once, whoever knew.
-    let is_followed = was_moved && (!differs && lesson.starts_at > now || drift::follows(&lesson, now));
+    let is_followed =
+        was_moved && (!differs && lesson.starts_at > now || drift::follows(&lesson, now));
     if differs && is_followed {
         drift::have_followed(app, id, now).await?;
         return Ok(Outcome::Done);

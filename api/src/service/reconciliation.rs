@@ -130,7 +130,11 @@ async fn compare(app: &App, tutor_id: TutorId, dry_run: bool) -> Result<Option<R
     };
     let now = app.clock.now();
     let connection = store::reconciliation::connection(&app.db, tutor_id, now).await?;
-    let granted = |it: &Connection| it.scopes.iter().any(|it| it == scope::CALENDAR_EVENTS_OWNED);
+    let granted = |it: &Connection| {
+        it.scopes
+            .iter()
+            .any(|it| it == scope::CALENDAR_EVENTS_OWNED)
+    };
     let Some(connection) = connection.filter(granted) else {
         return Ok(None);
     };

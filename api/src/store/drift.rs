@@ -1,7 +1,7 @@
 //! What was done in Google with the events of lessons, and what became of it.
 
 use super::conditions::Conditions;
-use ::entity::id::{BookingId, CalendarId, DriftId, LessonId, TutorId, UserId};
+use ::entity::id::{BookingId, CalendarId, DriftId, GrantId, LessonId, TutorId, UserId};
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
 use sea_orm::{
@@ -394,8 +394,8 @@ pub struct Guest {
 pub async fn guests(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Vec<Guest>, DbErr> {
     Guest::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT bookings.id AS booking_id, student_id, email, drifts.id AS known, drifts.status AS known_status
-           FROM bookings JOIN users ON users.id = student_id
+        r#"SELECT bookings.id AS booking_id, bookings.student_id, email, drifts.id AS known, drifts.status AS known_status
+           FROM bookings JOIN users ON users.id = bookings.student_id
            LEFT JOIN calendar_drifts AS drifts ON drifts.booking_id = bookings.id AND drifts.lesson_id = bookings.lesson_id
                AND drifts.status IN ('asked', 'kept')
            WHERE bookings.lesson_id = {lesson} AND bookings.status = 'confirmed' ORDER BY bookings.id"#

@@ -90,7 +90,7 @@ pub async fn lessons(
                   calendar_revision, calendar_event_revision, jobs.id IS NOT NULL AS is_queued
            FROM (SELECT * FROM lessons WHERE tutor_id = {tutor_id} AND starts_at > {now} AND status = 'scheduled'
                  UNION SELECT * FROM lessons WHERE id = ANY({these}::uuid[])) AS lessons
-           LEFT JOIN jobs ON kind = 'sync_lesson_event' AND key = lessons.id AND dead_at IS NULL"#
+           LEFT JOIN jobs ON kind = 'sync_lesson_event' AND key = lessons.id::text AND dead_at IS NULL"#
     ))
     .all(db)
     .await

@@ -215,12 +215,7 @@ fn orphans(calendar: &Calendar, master: &Event, moved: bool) -> Vec<String> {
 
 /// Moves an event into another calendar, which is its organizer from now on; in the one where it was it is cancelled.
 /// <https://developers.google.com/workspace/calendar/api/v3/reference/events/move>
-pub(crate) fn relocate(
-    state: &mut State,
-    from: &str,
-    id: &str,
-    to: &str,
-) -> Result<(), ApiError> {
+pub(crate) fn relocate(state: &mut State, from: &str, id: &str, to: &str) -> Result<(), ApiError> {
     calendar(state, to)?;
     let event = load(calendar(state, from)?, id);
     let event = event

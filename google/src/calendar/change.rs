@@ -69,8 +69,8 @@ fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
     json!({ "dateTime": at, "timeZone": wanted.time_zone.name(), "date": null })
 }
 
-/// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but for
-/// what those whom we invite have answered about another time.
+/// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but who
+/// of those whom we invite has said no to another time is asked anew.
 fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is = |guest: &Value, email: &str| {
         guest["email"]
@@ -81,9 +81,13 @@ fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
     let stay = event.guests.iter();
     let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
-    let are_answered = event.invites_for(wanted.start);
+    let is_no_to_another_time = |guest: &Value| {
+        guest["responseStatus"] == "declined"
+            && is_wanted(guest)
+            && !event.invites_for(wanted.start)
+    };
     let stay = stay.cloned().map(|mut guest| {
-        if !are_answered && is_wanted(&guest) {
+        if is_no_to_another_time(&guest) {
             guest["responseStatus"] = json!(NEEDS_ACTION);
         }
         guest

@@ -175,7 +175,10 @@ async fn nobody_hears_too_late_that_a_lesson_is_cancelled() {
     world.delete();
     world.read_anew().await;
     let down = Failure::status(Target::Calendar, 503, "backendError");
-    world.test.google.fail_next(down.method("GET").times(u32::MAX));
+    world
+        .test
+        .google
+        .fail_next(down.method("GET").times(u32::MAX));
     world.after(TimeDelta::hours(1)).await;
     world.test.set_clock(at(FIRST) - TimeDelta::minutes(50));
     world.test.google.clear_failures();

@@ -247,7 +247,8 @@ async fn an_event_that_is_repeated_now_is_left_alone() {
 async fn what_was_never_known_to_be_in_its_place_is_not_followed() {
     let world = World::new().await;
     // As of lessons that were written before anybody looked.
-    let forget = "UPDATE lessons SET calendar_event_starts_at = NULL, calendar_event_ends_at = NULL";
+    let forget =
+        "UPDATE lessons SET calendar_event_starts_at = NULL, calendar_event_ends_at = NULL";
     world.test.execute(forget).await;
     world.drag(THIRD, 60);
     world.read_anew().await;

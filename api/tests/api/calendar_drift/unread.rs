@@ -1,9 +1,9 @@
 //! What can't be read is neither deleted nor anywhere.
 
 use super::World;
-use crate::support::{Consent, lesson::FIRST};
+use crate::support::lesson::FIRST;
 use chrono::TimeDelta;
-use google_sandbox::{Failure, Target};
+use google_sandbox::{Consent, Failure, Target};
 use serde_json::json;
 
 fn reading(status: u16, reason: &str) -> Failure {
