@@ -67,7 +67,7 @@ mod m20261122_000098_add_meet_links;
 mod m20261122_000100_add_drift_policy;
 mod m20261122_000102_create_calendar_drifts;
 mod m20261122_000104_list_guests_of_events;
-mod m20261122_000106_note_reconciled;
+mod m20261122_000106_note_reconcile_queued;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -137,7 +137,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000100_add_drift_policy::Migration),
             Box::new(m20261122_000102_create_calendar_drifts::Migration),
             Box::new(m20261122_000104_list_guests_of_events::Migration),
-            Box::new(m20261122_000106_note_reconciled::Migration),
+            Box::new(m20261122_000106_note_reconcile_queued::Migration),
         ]
     }
 }

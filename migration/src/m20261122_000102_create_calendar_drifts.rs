@@ -33,6 +33,23 @@ ALTER TABLE lessons
 COMMENT ON COLUMN lessons.calendar_event_starts_at IS
     'when the event was last known to be, as calendar_event_ends_at: whoever finds it elsewhere finds it moved; null: not known';
 
+-- Whoever notes that the event shows the lesson notes when it is; of another event that is not known.
+CREATE FUNCTION lesson_keeps_event_span() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.calendar_event_id IS DISTINCT FROM OLD.calendar_event_id THEN
+        NEW.calendar_event_starts_at := NULL;
+        NEW.calendar_event_ends_at := NULL;
+    END IF;
+    IF NEW.calendar_event_revision = NEW.calendar_revision
+        AND NEW.calendar_event_revision IS DISTINCT FROM OLD.calendar_event_revision THEN
+        NEW.calendar_event_starts_at := NEW.starts_at;
+        NEW.calendar_event_ends_at := NEW.ends_at;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER lessons_keeps_event_span BEFORE UPDATE OF calendar_event_id, calendar_event_revision ON lessons FOR EACH ROW
+    EXECUTE FUNCTION lesson_keeps_event_span();
+
 CREATE TABLE calendar_drifts (
     id uuid CONSTRAINT calendar_drifts_pkey PRIMARY KEY,
     kind text NOT NULL CONSTRAINT calendar_drifts_kind_known CHECK (kind IN ('moved', 'deleted', 'declined')),
@@ -114,7 +131,7 @@ SELECT audit_table('calendar_drifts', 'lesson', 'lesson_id', '{}');
 
 const DOWN: &str = r"
 DELETE FROM jobs WHERE kind = 'follow_lesson_event';
-DROP FUNCTION lesson_supersedes_drift, booking_supersedes_drift CASCADE;
+DROP FUNCTION lesson_keeps_event_span, lesson_supersedes_drift, booking_supersedes_drift CASCADE;
 DROP FUNCTION is_event_in;
 DROP TABLE calendar_drifts;
 ALTER TABLE lessons DROP calendar_event_ends_at, DROP calendar_event_starts_at;

@@ -87,13 +87,17 @@ pub enum Why {
     ChangedHere,
     /// Nobody could look at the event until shortly before the lesson.
     TooLate,
+    /// Its calendar is gone.
+    CalendarGone,
+    /// It was moved or deleted before anybody looked.
+    Unnoticed,
     /// Its tutor may not do anything at present.
     TutorSuspended,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Policy,
         Self::AllDay,
         Self::OtherLength,
@@ -101,6 +105,8 @@ impl Why {
         Self::NotWholeMinutes,
         Self::ChangedHere,
         Self::TooLate,
+        Self::CalendarGone,
+        Self::Unnoticed,
         Self::TutorSuspended,
     ];
 
@@ -114,6 +120,8 @@ impl Why {
             Self::NotWholeMinutes => "not_whole_minutes",
             Self::ChangedHere => "changed_here",
             Self::TooLate => "too_late",
+            Self::CalendarGone => "calendar_gone",
+            Self::Unnoticed => "unnoticed",
             Self::TutorSuspended => "tutor_suspended",
         }
     }

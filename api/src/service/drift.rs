@@ -25,6 +25,7 @@ use crate::{
         drift::{Filter, NewDrift, Viewer},
         job::Work,
         lesson::ForCalendar,
+        reconciliation::Lesson,
     },
 };
 use ::entity::lesson::LessonStatus;
@@ -36,6 +37,7 @@ pub use crate::store::drift::{Drift, Kind, Status};
 pub use changing::EVENT_DELETED;
 pub use declined::EVENT_DECLINED;
 pub use following::follow;
+pub(super) use seen::find_elsewhere;
 
 /// Whether a lesson follows what is done with its event: one that is ahead, and has not moved since its event was known to be
 /// where it is. What is changed here comes first.
@@ -81,6 +83,32 @@ pub(super) async fn note_changed_here(
         store::drift::insert(txn, drift, now).await?;
     }
     Ok(())
+}
+
+/// Puts an event back that was moved or deleted before it was known to be in its place, so that nobody followed it.
+pub(super) async fn put_back_unnoticed(
+    app: &App,
+    lesson: &Lesson,
+    (kind, moved_to): (Kind, Option<Span>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let Some(span) = lesson.span() else {
+        return Ok(());
+    };
+    let drift = NewDrift {
+        kind,
+        status: Status::PutBack,
+        lesson_id: lesson.id,
+        booking_id: None,
+        lesson: span,
+        event: moved_to,
+        reasons: vec![Why::Unnoticed.code().to_owned()],
+        cancels_at: None,
+    };
+    transaction!(app.db, |txn| {
+        store::drift::insert(txn, drift.clone(), now).await?;
+        write_event_anew(txn, lesson.id, None, now).await
+    })
 }
 
 /// Which drifts are listed, and where the page begins.

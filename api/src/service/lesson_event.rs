@@ -281,6 +281,9 @@ async fn update(
             drift::have_followed(app, lesson.id, now).await?;
             return Ok(Outcome::Done);
         }
+        Found::Nothing | Found::Deleted if is_elsewhere(app, google, grant, lesson).await? => {
+            return Ok(Outcome::Again(TimeDelta::zero()));
+        }
         // Should it be there all the same, the insert finds it by its id.
         Found::Nothing => (lesson.calendar_event_attempt, Some(calendar)),
         Found::Deleted | Found::Another => (lesson.calendar_event_attempt.saturating_add(1), None),
@@ -292,6 +295,19 @@ async fn update(
         Ok(store::lesson::note_no_event(txn, lesson.id, event, attempt, now).await?)
     })?;
     Ok(Outcome::Again(TimeDelta::zero()))
+}
+
+async fn is_elsewhere(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<bool, Failure> {
+    let Some(id) = &lesson.calendar_event_id else {
+        return Ok(false);
+    };
+    let found = drift::find_elsewhere(app, google, grant, lesson, id).await?;
+    Ok(found.is_some())
 }
 
 /// Makes an event, as it was just read, say what the lesson says. Where somebody has moved it in Google, and nobody the lesson

@@ -8,7 +8,8 @@
 use super::{
     LessonId, TutorId,
     calendar_connection::{self, Failure, with_token},
-    lesson_event::lesson_of,
+    drift::{self, Kind},
+    lesson_event::{is_of, lesson_of, revision_in},
     queue::Outcome,
     transaction::transaction,
 };
@@ -110,10 +111,13 @@ pub async fn enqueue_due(app: &App) -> Result<bool, Error> {
         return Ok(false);
     }
     let now = app.clock.now();
-    for tutor in store::reconciliation::due(&app.db, now - EVERY, AT_A_TIME).await? {
-        let work = Work::ReconcileCalendar(tutor);
-        store::job::enqueue_unless_queued(&app.db, work, now).await?;
-    }
+    transaction!(app.db, |txn| {
+        for tutor in store::reconciliation::take_due(txn, now - EVERY, AT_A_TIME, now).await? {
+            let work = Work::ReconcileCalendar(tutor);
+            store::job::enqueue_unless_queued(txn, work, now).await?;
+        }
+        Ok(())
+    })?;
     app.work_enqueued.notify_one();
     // Whoever else is due is so at the next time, too.
     Ok(false)
@@ -143,12 +147,11 @@ async fn compare(app: &App, tutor_id: TutorId, dry_run: bool) -> Result<Option<R
     let these: Vec<_> = calendars.events.iter().map(|it| it.lesson).collect();
     let lessons = store::reconciliation::lessons(&app.db, tutor_id, &these, now).await?;
     let differences = differences(tutor_id, &calendars, &lessons, now);
-    let report = report(&calendars, &lessons, &differences, now);
+    let report = report(tutor_id, (&calendars, &lessons), &differences, now);
     if !dry_run {
         for difference in &differences {
-            mend(app, google, connection.grant_id, difference, now).await?;
+            mend(app, google, connection.grant_id, *difference, now).await?;
         }
-        store::reconciliation::note_reconciled(&app.db, connection.grant_id, now).await?;
         app.work_enqueued.notify_one();
     }
     Ok(Some(report))
@@ -158,6 +161,8 @@ async fn compare(app: &App, tutor_id: TutorId, dry_run: bool) -> Result<Option<R
 #[derive(Debug, Default)]
 struct Calendars {
     events: Vec<Found>,
+    /// Lessons whose events the tutor has let repeat: nobody knows which occurrence is the lesson's.
+    repeated: HashSet<LessonId>,
     unreadable: usize,
 }
 
@@ -195,8 +200,9 @@ async fn list(
         .await;
         match told {
             Ok(told) => {
-                let found = told.events.iter().filter_map(|it| found(&calendar, it));
-                calendars.events.extend(found);
+                for event in &told.events {
+                    calendars.add(&calendar, event);
+                }
             }
             // About this one.
             Err(
@@ -213,27 +219,38 @@ async fn list(
     Ok(calendars)
 }
 
-fn found(calendar: &str, event: &ListedEvent) -> Option<Found> {
-    let span = match (event.start, event.end) {
-        (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),
-        _ => None,
-    };
-    Some(Found {
-        calendar: calendar.to_owned(),
-        id: event.id.clone(),
-        lesson: lesson_of(event)?,
-        revision: super::lesson_event::revision_in(&event.private),
-        span,
-    })
+impl Calendars {
+    fn add(&mut self, calendar: &str, event: &ListedEvent) {
+        let Some(lesson) = lesson_of(event) else {
+            return;
+        };
+        if event.recurring_event_id.is_some() {
+            self.repeated.insert(lesson);
+            return;
+        }
+        let span = match (event.start, event.end) {
+            (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),
+            _ => None,
+        };
+        self.events.push(Found {
+            calendar: calendar.to_owned(),
+            id: event.id.clone(),
+            lesson,
+            revision: revision_in(&event.private),
+            span,
+        });
+    }
 }
 
 /// In what a lesson and the calendars differ.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Difference<'a> {
-    Unwritten(LessonId),
-    Outdated(LessonId),
-    Moved(LessonId),
-    Missing(LessonId),
+    Unwritten(&'a Lesson),
+    Outdated(&'a Lesson),
+    Moved(&'a Lesson, Option<Span>),
+    Missing(&'a Lesson),
+    /// In nothing: but that it was there was not known.
+    InPlace(&'a Lesson, Span),
     Stray(&'a Found),
     Unknown,
 }
@@ -241,7 +258,7 @@ enum Difference<'a> {
 fn differences<'a>(
     tutor_id: TutorId,
     calendars: &'a Calendars,
-    lessons: &[Lesson],
+    lessons: &'a [Lesson],
     now: DateTime<Utc>,
 ) -> Vec<Difference<'a>> {
     let known: HashMap<_, _> = lessons.iter().map(|it| (it.id, it)).collect();
@@ -265,21 +282,25 @@ fn is_ahead(lesson: &Lesson, tutor_id: TutorId, now: DateTime<Utc>) -> bool {
         && lesson.starts_at > now
 }
 
-fn of_lesson<'a>(lesson: &Lesson, calendars: &Calendars) -> Option<Difference<'a>> {
+fn of_lesson<'a>(lesson: &'a Lesson, calendars: &Calendars) -> Option<Difference<'a>> {
     let is_written = lesson.calendar_event_revision == Some(lesson.calendar_revision);
     if !is_written {
         // Whoever is going to write it sees to the rest.
-        return (!lesson.is_queued).then_some(Difference::Unwritten(lesson.id));
+        return (!lesson.is_queued).then_some(Difference::Unwritten(lesson));
     }
-    let id = lesson.calendar_event_id.as_ref()?;
+    if calendars.repeated.contains(&lesson.id) {
+        return None;
+    }
+    let (id, span) = (lesson.calendar_event_id.as_ref()?, lesson.span()?);
     let mut events = calendars.events.iter();
     match events.find(|it| it.lesson == lesson.id && it.id == *id) {
         // In one that can't be read it may be.
-        None => (calendars.unreadable == 0).then_some(Difference::Missing(lesson.id)),
+        None => (calendars.unreadable == 0).then_some(Difference::Missing(lesson)),
         Some(event) if event.revision != Some(lesson.calendar_revision) => {
-            Some(Difference::Outdated(lesson.id))
+            Some(Difference::Outdated(lesson))
         }
-        Some(event) => (event.span != lesson.span()).then_some(Difference::Moved(lesson.id)),
+        Some(event) if event.span != Some(span) => Some(Difference::Moved(lesson, event.span)),
+        Some(_) => (!lesson.is_span_known).then_some(Difference::InPlace(lesson, span)),
     }
 }
 
@@ -298,18 +319,14 @@ fn is_stray(event: &Found, lesson: &Lesson, tutor_id: TutorId) -> bool {
 }
 
 fn report(
-    calendars: &Calendars,
-    lessons: &[Lesson],
+    tutor_id: TutorId,
+    (calendars, lessons): (&Calendars, &[Lesson]),
     differences: &[Difference<'_>],
     now: DateTime<Utc>,
 ) -> Report {
-    let ahead: HashSet<_> = lessons
-        .iter()
-        .filter(|it| it.status == LessonStatus::Scheduled && it.starts_at > now)
-        .map(|it| it.id)
-        .collect();
+    let ahead = lessons.iter().filter(|it| is_ahead(it, tutor_id, now));
     let mut report = Report {
-        lessons: ahead.len(),
+        lessons: ahead.count(),
         unreadable: calendars.unreadable,
         ..Report::default()
     };
@@ -317,10 +334,11 @@ fn report(
         let count = match difference {
             Difference::Unwritten(_) => &mut report.unwritten,
             Difference::Outdated(_) => &mut report.outdated,
-            Difference::Moved(_) => &mut report.moved,
+            Difference::Moved(..) => &mut report.moved,
             Difference::Missing(_) => &mut report.missing,
             Difference::Stray(_) => &mut report.stray,
             Difference::Unknown => &mut report.unknown,
+            Difference::InPlace(..) => continue,
         };
         *count += 1;
     }
@@ -332,19 +350,29 @@ async fn mend(
     app: &App,
     google: &Google,
     grant: GrantId,
-    difference: &Difference<'_>,
+    difference: Difference<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
+    let db = &app.db;
     match difference {
-        Difference::Unwritten(id) => {
-            store::job::enqueue(&app.db, Work::SyncLessonEvent(*id), now).await?;
+        Difference::Unwritten(lesson) => {
+            store::job::enqueue(db, Work::SyncLessonEvent(lesson.id), now).await?;
         }
-        Difference::Outdated(id) => transaction!(app.db, |txn| {
-            store::reconciliation::note_outdated(txn, *id).await?;
-            Ok(store::job::enqueue(txn, Work::SyncLessonEvent(*id), now).await?)
+        Difference::Outdated(lesson) => transaction!(db, |txn| {
+            store::reconciliation::note_outdated(txn, lesson.id).await?;
+            Ok(store::job::enqueue(txn, Work::SyncLessonEvent(lesson.id), now).await?)
         })?,
-        Difference::Moved(id) | Difference::Missing(id) => {
-            store::job::enqueue(&app.db, Work::FollowLessonEvent(*id), now).await?;
+        Difference::Moved(lesson, to) if !lesson.is_span_known => {
+            drift::put_back_unnoticed(app, lesson, (Kind::Moved, to), now).await?;
+        }
+        Difference::Missing(lesson) if !lesson.is_span_known => {
+            drift::put_back_unnoticed(app, lesson, (Kind::Deleted, None), now).await?;
+        }
+        Difference::Moved(lesson, _) | Difference::Missing(lesson) => {
+            store::job::enqueue(db, Work::FollowLessonEvent(lesson.id), now).await?;
+        }
+        Difference::InPlace(lesson, span) => {
+            store::reconciliation::note_in_place(db, lesson.id, span).await?;
         }
         Difference::Stray(event) => remove(app, google, grant, event).await?,
         Difference::Unknown => {}
@@ -352,15 +380,25 @@ async fn mend(
     Ok(())
 }
 
+/// Deletes an event, if it still is what it was told to be.
 async fn remove(
     app: &App,
     google: &Google,
     grant: GrantId,
     event: &Found,
 ) -> Result<(), google::Error> {
+    let (calendar, id) = (&event.calendar, &event.id);
+    let found = with_token(app, google, grant, |token| async move {
+        google.calendar.event(&token, calendar, id).await
+    })
+    .await;
+    match found {
+        Ok(found) if is_of(&found, event.lesson) && !found.repeats => {}
+        Ok(_) | Err(google::Error::NotFound | google::Error::Gone) => return Ok(()),
+        Err(error) => return Err(error),
+    }
     tracing::warn!(lesson = %event.lesson, event = %event.id, "an event that is of no lesson is deleted");
     let deleted = with_token(app, google, grant, |token| async move {
-        let (calendar, id) = (&event.calendar, &event.id);
         google.calendar.delete_event(&token, calendar, id).await
     })
     .await;

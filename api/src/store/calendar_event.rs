@@ -64,6 +64,16 @@ pub async fn forget(txn: &impl ConnectionTrait, calendar: CalendarId) -> Result<
     .map(|_| ())
 }
 
+/// Forgets the events of all calendars of a user.
+pub async fn forget_all(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM calendar_syncs WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Notes how far the events of a calendar are known.
 pub async fn note_synced(
     txn: &impl ConnectionTrait,

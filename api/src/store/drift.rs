@@ -150,12 +150,12 @@ pub async fn resolve_because(
     Ok(resolved.rows_affected() == 1)
 }
 
-/// Locks a lesson until the end of the transaction, if it is scheduled and still when its event was read: at `span`, with
-/// this event, known to have been there too; whether it is.
+/// Locks a lesson until the end of the transaction, if it is scheduled and still as when its event was read: at `span`, with
+/// this event, known to have been there too and to show this revision; whether it is.
 pub async fn lock_followed(
     txn: &impl ConnectionTrait,
     id: LessonId,
-    (grant, event): (GrantId, &str),
+    (grant, event, revision): (GrantId, &str, Option<i32>),
     span: Span,
 ) -> Result<bool, DbErr> {
     let (start, end) = (span.start(), span.end());
@@ -163,6 +163,7 @@ pub async fn lock_followed(
         Postgres,
         r#"SELECT FROM lessons
            WHERE id = {id} AND status = 'scheduled' AND calendar_event_id = {event}
+             AND calendar_event_revision IS NOT DISTINCT FROM {revision}
              AND starts_at = {start} AND ends_at = {end}
              AND calendar_event_starts_at = {start} AND calendar_event_ends_at = {end}
              AND EXISTS (SELECT FROM google_grants WHERE id = {grant})
@@ -236,6 +237,21 @@ pub async fn lapse(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), 
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE calendar_drifts SET status = 'lapsed', resolved_at = {now} WHERE resolved_at IS NULL AND starts_at <= {now}"#
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Lets deletions of events of a tutor come to nothing that could still be undone.
+pub async fn supersede(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE calendar_drifts SET status = 'superseded', resolved_at = {now}
+           WHERE tutor_id = {tutor_id} AND status = 'pending'"#
     ))
     .await
     .map(|_| ())
@@ -362,8 +378,8 @@ pub async fn pending(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Opti
     Ok(list(db, filter).await?.pop())
 }
 
-/// How often the event of a lesson was put back since then.
-pub async fn count_put_back(
+/// How often the event of a lesson was moved since then.
+pub async fn count_moves(
     db: &impl ConnectionTrait,
     lesson: LessonId,
     since: DateTime<Utc>,
@@ -374,7 +390,7 @@ pub async fn count_put_back(
     }
     let row = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND status = 'put_back' AND created_at > {since}"#
+        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND kind = 'moved' AND created_at > {since}"#
     ));
     Ok(row.one(db).await?.map_or(0, |row| row.count))
 }
@@ -388,13 +404,18 @@ pub struct Guest {
     /// What is known of their no, if it is: that they are asked, or come all the same.
     pub known: Option<DriftId>,
     pub known_status: Option<Status>,
+    /// Whether they have left the lesson before by saying no.
+    pub has_left: bool,
 }
 
 /// The students who are to come to a lesson.
 pub async fn guests(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Vec<Guest>, DbErr> {
     Guest::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT bookings.id AS booking_id, bookings.student_id, email, drifts.id AS known, drifts.status AS known_status
+        r#"SELECT bookings.id AS booking_id, bookings.student_id, email, drifts.id AS known, drifts.status AS known_status,
+                  EXISTS (SELECT FROM calendar_drifts AS before
+                          WHERE before.lesson_id = {lesson} AND before.student_id = bookings.student_id
+                            AND before.kind = 'declined' AND before.status = 'cancelled') AS has_left
            FROM bookings JOIN users ON users.id = bookings.student_id
            LEFT JOIN calendar_drifts AS drifts ON drifts.booking_id = bookings.id AND drifts.lesson_id = bookings.lesson_id
                AND drifts.status IN ('asked', 'kept')

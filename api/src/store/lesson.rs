@@ -1,6 +1,6 @@
 //! Lessons.
 
-use super::event_span;
+use super::{drift, event_span};
 use ::entity::{
     id::{GrantId, LessonId, SubjectId, TutorId},
     lesson::{self, LessonStatus},
@@ -273,7 +273,6 @@ pub async fn note_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET calendar_event_id = {event_id}, calendar_event_revision = 0,
-               calendar_event_starts_at = NULL, calendar_event_ends_at = NULL,
                calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
            WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
     ))
@@ -295,7 +294,7 @@ pub async fn note_no_event(
         Postgres,
         r#"WITH noted AS (
                UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL,
-                   calendar_event_starts_at = NULL, calendar_event_ends_at = NULL, meet_url = NULL, meet_pending_since = NULL,
+                   meet_url = NULL, meet_pending_since = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)
@@ -318,8 +317,7 @@ pub async fn note_event_current(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_revision = {revision},
-                   calendar_event_starts_at = starts_at, calendar_event_ends_at = ends_at
+               UPDATE lessons SET calendar_event_revision = {revision}
                WHERE id = {id} AND calendar_event_id = {event_id} AND calendar_revision = {revision}
                RETURNING id, starts_at, ends_at)
            UPDATE event_spans SET shown_until = {now} FROM noted
@@ -389,13 +387,12 @@ pub async fn forget_event_calendars(
 pub async fn forget_calendar_events(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
+    now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     lesson::Entity::update_many()
         .set(lesson::ActiveModel {
             calendar_event_id: Set(None),
             calendar_event_revision: Set(None),
-            calendar_event_starts_at: Set(None),
-            calendar_event_ends_at: Set(None),
             meet_url: Set(None),
             meet_pending_since: Set(None),
             ..Default::default()
@@ -404,5 +401,6 @@ pub async fn forget_calendar_events(
         .filter(lesson::COLUMN.calendar_event_id.is_not_null())
         .exec(txn)
         .await?;
+    drift::supersede(txn, tutor_id, now).await?;
     event_span::forget(txn, tutor_id).await
 }

@@ -6,7 +6,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use scheduling::interval::Span;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, raw_sql};
 use uuid::Uuid;
 
 /// What may be done with the calendars of a tutor.
@@ -66,6 +66,8 @@ pub struct Lesson {
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
     pub calendar_event_revision: Option<i32>,
+    /// Whether it is known when the event is.
+    pub is_span_known: bool,
     /// Whether its event is about to be written.
     pub is_queued: bool,
 }
@@ -87,13 +89,30 @@ pub async fn lessons(
     Lesson::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT lessons.id, tutor_id, status, starts_at, ends_at, calendar_event_id, calendar_event_asked_at,
-                  calendar_revision, calendar_event_revision, jobs.id IS NOT NULL AS is_queued
+                  calendar_revision, calendar_event_revision, calendar_event_starts_at IS NOT NULL AS is_span_known, jobs.id IS NOT NULL AS is_queued
            FROM (SELECT * FROM lessons WHERE tutor_id = {tutor_id} AND starts_at > {now} AND status = 'scheduled'
                  UNION SELECT * FROM lessons WHERE id = ANY({these}::uuid[])) AS lessons
            LEFT JOIN jobs ON kind = 'sync_lesson_event' AND key = lessons.id::text AND dead_at IS NULL"#
     ))
     .all(db)
     .await
+}
+
+/// Notes that the event of a lesson is when the lesson is.
+pub async fn note_in_place(
+    db: &impl ConnectionTrait,
+    id: LessonId,
+    span: Span,
+) -> Result<(), DbErr> {
+    let (start, end) = (span.start(), span.end());
+    db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE lessons SET calendar_event_starts_at = starts_at, calendar_event_ends_at = ends_at
+           WHERE id = {id} AND starts_at = {start} AND ends_at = {end} AND calendar_event_id IS NOT NULL
+             AND calendar_event_starts_at IS NULL AND calendar_event_revision = calendar_revision"#
+    ))
+    .await
+    .map(|_| ())
 }
 
 /// Notes that the event of a lesson shows not what it was thought to.
@@ -107,54 +126,38 @@ pub async fn note_outdated(txn: &impl ConnectionTrait, id: LessonId) -> Result<(
     .map(|_| ())
 }
 
-/// Tutors whose lessons were last compared before then, those that wait longest first.
-pub async fn due(
-    db: &impl ConnectionTrait,
+/// Takes it upon the caller to have those tutors compared who were not since then, those that wait longest first.
+pub async fn take_due(
+    txn: &impl ConnectionTrait,
     before: DateTime<Utc>,
     limit: i64,
+    now: DateTime<Utc>,
 ) -> Result<Vec<TutorId>, DbErr> {
     tutors(
-        db,
-        r"(reconciled_at IS NULL OR reconciled_at < $1) ORDER BY reconciled_at NULLS FIRST LIMIT $2",
-        vec![before.into(), limit.into()],
+        txn.query_all_raw(raw_sql!(
+            Postgres,
+            r#"UPDATE google_grants SET reconcile_queued_at = {now} FROM tutors
+               WHERE tutors.user_id = google_grants.user_id AND google_grants.id IN (
+                   SELECT id FROM google_grants
+                   WHERE state = 'live' AND (reconcile_queued_at IS NULL OR reconcile_queued_at < {before})
+                   ORDER BY reconcile_queued_at NULLS FIRST LIMIT {limit} FOR UPDATE SKIP LOCKED)
+               RETURNING tutors.id"#
+        ))
+        .await?,
     )
-    .await
 }
 
 /// All tutors whose calendars can be reached.
 pub async fn connected(db: &impl ConnectionTrait) -> Result<Vec<TutorId>, DbErr> {
-    tutors(db, "true ORDER BY tutors.id", Vec::new()).await
+    tutors(
+        db.query_all_raw(raw_sql!(
+            Postgres,
+            r#"SELECT tutors.id FROM google_grants JOIN tutors USING (user_id) WHERE state = 'live' ORDER BY tutors.id"#
+        ))
+        .await?,
+    )
 }
 
-async fn tutors(
-    db: &impl ConnectionTrait,
-    condition: &str,
-    values: Vec<sea_orm::Value>,
-) -> Result<Vec<TutorId>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: TutorId,
-    }
-    let sql = format!(
-        "SELECT tutors.id FROM google_grants JOIN tutors ON tutors.user_id = google_grants.user_id
-         WHERE state = 'live' AND {condition}"
-    );
-    let statement =
-        sea_orm::Statement::from_sql_and_values(sea_orm::DatabaseBackend::Postgres, sql, values);
-    let rows = Row::find_by_statement(statement).all(db).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
-/// Notes that the lessons of who gave this grant were compared.
-pub async fn note_reconciled(
-    db: &impl ConnectionTrait,
-    grant: GrantId,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    db.execute_raw(raw_sql!(
-        Postgres,
-        r#"UPDATE google_grants SET reconciled_at = {now} WHERE id = {grant}"#
-    ))
-    .await
-    .map(|_| ())
+fn tutors(rows: Vec<QueryResult>) -> Result<Vec<TutorId>, DbErr> {
+    rows.iter().map(|row| row.try_get("", "id")).collect()
 }

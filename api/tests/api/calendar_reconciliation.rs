@@ -62,6 +62,13 @@ impl World {
         self.test.execute("DELETE FROM jobs").await;
     }
 
+    /// As of lessons that were written before anybody looked.
+    async fn forget_spans(&self) {
+        let forget =
+            "UPDATE lessons SET calendar_event_starts_at = NULL, calendar_event_ends_at = NULL";
+        self.test.execute(forget).await;
+    }
+
     fn edit(&self, event: usize, changes: &serde_json::Value) {
         let (google, account) = (&self.test.google, &self.tutor.email);
         google
@@ -179,6 +186,53 @@ async fn an_event_of_whose_deletion_nobody_told_is_followed() {
     world.test.pass(TimeDelta::hours(1));
     world.test.run_jobs().await;
     assert_eq!(world.compare(false).await, in_step(1));
+}
+
+#[tokio::test]
+async fn what_was_moved_or_deleted_before_anybody_looked_is_put_back() {
+    let world = World::new().await;
+    let (google, account) = (&world.test.google, &world.tutor.email);
+    let (start, end) = (at(THIRD), at(THIRD) + TimeDelta::hours(1));
+    let moved = json!({"start": {"dateTime": start}, "end": {"dateTime": end}});
+    world.edit(0, &moved);
+    google.delete_event(account, &world.events[1]);
+    world.forget_spans().await;
+    let found = Report {
+        moved: 1,
+        missing: 1,
+        ..in_step(2)
+    };
+    world.expect(found).await;
+    assert_starts(&world.test, &world.tutor, &[FIRST, SECOND]);
+    let drifts = world.tutor.person.get("/v1/calendar/drifts").await;
+    let drifts = drifts.expect(200);
+    let reasons = drifts["items"].as_array().unwrap().iter();
+    let reasons: Vec<_> = reasons.map(|it| it["reasons"].clone()).collect();
+    assert_eq!(reasons, [json!(["unnoticed"]), json!(["unnoticed"])]);
+}
+
+#[tokio::test]
+async fn what_is_in_its_place_is_followed_from_now_on() {
+    let world = World::new().await;
+    world.forget_spans().await;
+    assert_eq!(world.compare(true).await, in_step(2));
+    let known = "SELECT count(*) FROM lessons WHERE calendar_event_starts_at IS NOT NULL";
+    assert_eq!(world.test.count(known).await, 0);
+    assert_eq!(world.compare(false).await, in_step(2));
+    assert_eq!(world.test.count(known).await, 2);
+}
+
+#[tokio::test]
+async fn of_an_event_that_is_repeated_now_nothing_is_deleted() {
+    let world = World::new().await;
+    world.edit(0, &json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]}));
+    for _ in 0..2 {
+        assert_eq!(world.compare(false).await, in_step(2));
+        world.test.run_jobs().await;
+    }
+    let event = &world.test.google.all_events(&world.tutor.email)[0];
+    assert_eq!(event["status"], "confirmed");
+    assert_eq!(event["recurrence"][0], "RRULE:FREQ=DAILY;COUNT=3");
 }
 
 #[tokio::test]

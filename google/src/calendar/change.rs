@@ -46,7 +46,7 @@ pub(super) async fn change(
     let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
     let mut tell = "none";
     let guests = guests(event, wanted);
-    if !says(event, wanted) || guests != event.guests {
+    if !says(event, wanted) || guests != event.guests || event.invited_for_another(wanted.start) {
         tell = "all";
         body["summary"] = json!(wanted.summary);
         body["start"] = time(wanted, wanted.start);
@@ -70,7 +70,7 @@ fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
 }
 
 /// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but who
-/// of those whom we invite has said no to another time is asked anew.
+/// of those whom we invite has said no to another time, or where it is not known to which, is asked anew.
 fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is = |guest: &Value, email: &str| {
         guest["email"]
@@ -81,13 +81,11 @@ fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
     let stay = event.guests.iter();
     let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
-    let is_no_to_another_time = |guest: &Value| {
-        guest["responseStatus"] == "declined"
-            && is_wanted(guest)
-            && !event.invites_for(wanted.start)
-    };
+    let stays_when_it_is = event.start == Some(EventTime::At(wanted.start));
+    let asks_anew = !stays_when_it_is || !event.invites_for(wanted.start);
+    let is_no = |guest: &Value| guest["responseStatus"] == "declined" && is_wanted(guest);
     let stay = stay.cloned().map(|mut guest| {
-        if is_no_to_another_time(&guest) {
+        if asks_anew && is_no(&guest) {
             guest["responseStatus"] = json!(NEEDS_ACTION);
         }
         guest
@@ -122,11 +120,16 @@ fn private(event: &Event, wanted: &NewEvent) -> Map<String, Value> {
 }
 
 impl Event {
-    /// Whether those whom we have invited were asked to come at `start`, so that their answers are about that time. Of an
-    /// event that does not say, they were.
+    /// Whether those whom we have invited are known to have been asked to come at `start`, so that their answers are about
+    /// that time.
     pub fn invites_for(&self, start: DateTime<Utc>) -> bool {
         let asked_for = self.private.get(INVITATION_START);
-        asked_for.is_none_or(|asked_for| *asked_for == written(start))
+        asked_for.is_some_and(|asked_for| *asked_for == written(start))
+    }
+
+    /// Whether they were asked to come at another time: then they are told, even where somebody else has moved the event.
+    fn invited_for_another(&self, start: DateTime<Utc>) -> bool {
+        self.private.contains_key(INVITATION_START) && !self.invites_for(start)
     }
 
     /// Whom we have invited.

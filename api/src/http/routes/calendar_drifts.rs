@@ -131,7 +131,8 @@ pub struct CalendarDrift {
     event_end: Option<DateTime<Utc>>,
     /// Why the lesson did not follow: `policy`, as the centre wants it; `all_day`, `other_length`, `not_ahead`,
     /// `not_whole_minutes`, for a time that no lesson can have; `changed_here`, where it was moved here too; `too_late`, where
-    /// nobody could look at the event until shortly before the lesson; `tutor_suspended`; a code of `reschedule_booking`, or
+    /// nobody could look at the event until shortly before the lesson; `calendar_gone`; `unnoticed`, where it was changed before
+    /// anybody looked; `tutor_suspended`; a code of `reschedule_booking`, or
     /// of its `conflicts`, for what was in the way.
     #[schema(example = json!(["student_busy"]))]
     reasons: Vec<String>,

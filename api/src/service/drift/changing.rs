@@ -57,8 +57,9 @@ pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Call
     }))
 }
 
-/// Moves the lesson to where its event is, if the tutor could; and else puts the event back.
-pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<(), Error> {
+/// Moves the lesson to where its event is, if the tutor could; and else puts the event back. Whether the lesson was still as
+/// seen, as for what follows: else nothing is done.
+pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<bool, Error> {
     let Some(caller) = as_tutor(case).await? else {
         return put_back(case, because(Why::TutorSuspended)).await;
     };
@@ -68,9 +69,9 @@ pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<(), Error> {
         move_one(case, &caller, to).await
     };
     match moved {
-        Ok(()) => {
+        Ok(is_as_seen) => {
             case.app.work_enqueued.notify_one();
-            Ok(())
+            Ok(is_as_seen)
         }
         Err(error) => put_back(case, reasons(error)?).await,
     }
@@ -98,23 +99,24 @@ fn reasons(error: Error) -> Result<Vec<String>, Error> {
     }
 }
 
-async fn move_one(case: &Case<'_>, caller: &Caller, to: Span) -> Result<(), Error> {
+async fn move_one(case: &Case<'_>, caller: &Caller, to: Span) -> Result<bool, Error> {
     let app = case.app;
     let Some(before) = only_booking(case).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let _turn = turn(app, before.student_id, before.tutor_id).await?;
     let people = [before.tutor_user_id, before.student_id];
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         let now = app.clock.now();
         let booking = booking::find_again(txn, caller, &before, now).await?;
         store::booking::expire(txn, &people, now).await?;
         moving::move_to(app, txn, caller, &booking, to).await?;
-        note_moved(txn, case, to, now).await
+        note_moved(txn, case, to, now).await?;
+        Ok(true)
     })
 }
 
@@ -129,18 +131,19 @@ async fn note_moved(
     note(txn, case.drift(Kind::Moved, Status::Rescheduled), now).await
 }
 
-async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<(), Error> {
+async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<bool, Error> {
     let app = case.app;
     let before = group_lesson::find(&app.db, caller, case.lesson.id).await?;
     let _turn = turn(app, before.tutor_user_id, before.tutor_id).await?;
     transaction!(app.db, |txn| {
         group_lesson::lock_everybody(app, txn, &before).await?;
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         let lesson = group_lesson::find(txn, caller, before.id).await?;
         group_lesson::move_to(app, txn, caller, &lesson, to).await?;
-        note_moved(txn, case, to, app.clock.now()).await
+        note_moved(txn, case, to, app.clock.now()).await?;
+        Ok(true)
     })
 }
 
@@ -156,7 +159,7 @@ async fn only_booking(case: &Case<'_>) -> Result<Option<Detail>, Error> {
 
 /// Locks the lesson, if it is still as it was when its event was read: whoever changed it meanwhile comes first.
 pub(super) async fn is_as_seen(txn: &DatabaseTransaction, case: &Case<'_>) -> Result<bool, Error> {
-    let event = (case.grant, case.event);
+    let event = (case.grant, case.event, case.lesson.calendar_event_revision);
     Ok(store::drift::lock_followed(txn, case.lesson.id, event, case.span).await?)
 }
 
@@ -166,15 +169,15 @@ async fn note(txn: &DatabaseTransaction, new: NewDrift, now: DateTime<Utc>) -> R
 }
 
 /// Lets the lesson be, and its event be written or made anew.
-pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<(), Error> {
+pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<bool, Error> {
     let app = case.app;
     let kind = match case.seen {
         Seen::Nothing => Kind::Deleted,
         _ => Kind::Moved,
     };
-    transaction!(app.db, |txn| {
+    let is_as_seen = transaction!(app.db, |txn| {
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         let now = app.clock.now();
         let drift = NewDrift {
@@ -183,41 +186,44 @@ pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<()
         };
         let is_at = drift.event;
         note(txn, drift, now).await?;
-        write_event_anew(txn, case.lesson.id, is_at, now).await
+        write_event_anew(txn, case.lesson.id, is_at, now).await?;
+        Ok(true)
     })?;
     app.work_enqueued.notify_one();
-    Ok(())
+    Ok(is_as_seen)
 }
 
 /// Lets the lesson be that was to be cancelled, and its event be made anew.
-pub(super) async fn keep(case: &Case<'_>, drift: &Drift, why: Why) -> Result<(), Error> {
+pub(super) async fn keep(case: &Case<'_>, drift: &Drift, why: Why) -> Result<bool, Error> {
     let app = case.app;
-    transaction!(app.db, |txn| {
+    let is_as_seen = transaction!(app.db, |txn| {
+        if !is_as_seen(txn, case).await? {
+            return Ok(false);
+        }
         let now = app.clock.now();
         let step = (Status::Pending, Status::PutBack);
-        if is_as_seen(txn, case).await?
-            && store::drift::resolve_because(txn, drift.id, step, because(why), now).await?
-        {
+        if store::drift::resolve_because(txn, drift.id, step, because(why), now).await? {
             write_event_anew(txn, case.lesson.id, None, now).await?;
         }
-        Ok(())
+        Ok(true)
     })?;
     app.work_enqueued.notify_one();
-    Ok(())
+    Ok(is_as_seen)
 }
 
 /// Says that the lesson will be cancelled, unless that is undone.
-pub(super) async fn begin_grace(case: &Case<'_>, cancels_at: DateTime<Utc>) -> Result<(), Error> {
+pub(super) async fn begin_grace(case: &Case<'_>, cancels_at: DateTime<Utc>) -> Result<bool, Error> {
     let app = case.app;
     transaction!(app.db, |txn| {
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         let drift = NewDrift {
             cancels_at: Some(cancels_at),
             ..case.drift(Kind::Deleted, Status::Pending)
         };
-        note(txn, drift, app.clock.now()).await
+        note(txn, drift, app.clock.now()).await?;
+        Ok(true)
     })
 }
 
@@ -241,29 +247,30 @@ pub(super) async fn take_back(case: &Case<'_>, drift: &Drift) -> Result<(), Erro
 }
 
 /// Cancels the lesson whose event the tutor deleted, as the tutor does.
-pub(super) async fn cancel(case: &Case<'_>, drift: &Drift) -> Result<(), Error> {
+pub(super) async fn cancel(case: &Case<'_>, drift: &Drift) -> Result<bool, Error> {
     let Some(caller) = as_tutor(case).await? else {
         return keep(case, drift, Why::TutorSuspended).await;
     };
-    if case.lesson.capacity > 1 {
+    let is_as_seen = if case.lesson.capacity > 1 {
         let lesson = group_lesson::find(&case.app.db, &caller, case.lesson.id).await?;
-        cancel_group(case, drift, &caller, lesson).await?;
+        cancel_group(case, drift, &caller, lesson).await?
     } else if let Some(booking) = only_booking(case).await? {
-        cancel_one(case, drift, &caller, booking).await?;
-    }
+        cancel_one(case, drift, &caller, booking).await?
+    } else {
+        false
+    };
     case.app.work_enqueued.notify_one();
-    Ok(())
+    Ok(is_as_seen)
 }
 
-/// Whether it is this one that cancels the lesson: nobody has undone that, and the lesson is as it was.
+/// Whether it is this one that cancels the lesson, which is as it was: nobody has undone that.
 async fn is_due(
     txn: &DatabaseTransaction,
-    case: &Case<'_>,
     drift: &Drift,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let step = (Status::Pending, Status::Cancelled);
-    Ok(is_as_seen(txn, case).await? && store::drift::resolve(txn, drift.id, step, now).await?)
+    Ok(store::drift::resolve(txn, drift.id, step, now).await?)
 }
 
 async fn cancel_one(
@@ -271,19 +278,23 @@ async fn cancel_one(
     drift: &Drift,
     caller: &Caller,
     before: Detail,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let app = case.app;
     let _turn = turn(app, before.student_id, before.tutor_id).await?;
     let people = [before.tutor_user_id, before.student_id];
     transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
+        if !is_as_seen(txn, case).await? {
+            return Ok(false);
+        }
         let now = app.clock.now();
-        if !is_due(txn, case, drift, now).await? {
-            return Ok(());
+        if !is_due(txn, drift, now).await? {
+            return Ok(true);
         }
         let booking = booking::find_again(txn, caller, &before, now).await?;
         let status = step::take(&booking, caller, Step::Cancel, now)?;
-        step::end(txn, caller, &booking, (status, Some(EVENT_DELETED)), now).await
+        step::end(txn, caller, &booking, (status, Some(EVENT_DELETED)), now).await?;
+        Ok(true)
     })
 }
 
@@ -292,16 +303,20 @@ async fn cancel_group(
     drift: &Drift,
     caller: &Caller,
     before: GroupLesson,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let app = case.app;
     let _turn = turn(app, before.tutor_user_id, before.tutor_id).await?;
     transaction!(app.db, |txn| {
         group_lesson::lock_everybody(app, txn, &before).await?;
+        if !is_as_seen(txn, case).await? {
+            return Ok(false);
+        }
         let now = app.clock.now();
-        if !is_due(txn, case, drift, now).await? {
-            return Ok(());
+        if !is_due(txn, drift, now).await? {
+            return Ok(true);
         }
         let why = (caller.user_id(), Some(EVENT_DELETED));
-        group_lesson::cancel_all(txn, before.id, why, now).await
+        group_lesson::cancel_all(txn, before.id, why, now).await?;
+        Ok(true)
     })
 }

@@ -38,6 +38,8 @@ pub(super) async fn follow(case: &Case<'_>, policy: Declined) -> Result<(), Erro
     let mut outcome = Ok(());
     for guest in store::drift::guests(&case.app.db, case.lesson.id).await? {
         let followed = match (case.seen.is_declined_by(&guest.email), guest.known) {
+            // Who has left and come again has said no to the place that they gave back.
+            (true, None) if guest.has_left => decide(case, &guest, None).await,
             (true, None) => give_back_or_ask(case, &guest, policy).await,
             (false, Some(_)) => take_back(case, &guest).await,
             (true, Some(_)) | (false, None) => Ok(()),

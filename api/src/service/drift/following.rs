@@ -30,7 +30,7 @@ use scheduling::{
 /// How soon to look again at an event that is unclear, while its lesson is about to be cancelled.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// So often within [`A_WHILE`] an event is put back: where a program moves it whenever it is put back, neither
+/// So often within [`A_WHILE`] a move of an event is followed, or the event put back: where programs move it to and fro, neither
 /// its guests nor Google hear of it all day.
 const MOST: i64 = 10;
 
@@ -48,7 +48,7 @@ pub async fn follow(app: &App, id: LessonId) -> Result<Outcome, Error> {
     let pending = store::drift::pending(&app.db, id).await?;
     let now = app.clock.now();
     if lesson.starts_at <= now {
-        return end_pending(app, pending, Status::Lapsed).await;
+        return let_be(app, &lesson, pending, Status::Lapsed).await;
     }
     let Some(grant) = lesson.grant_id else {
         // Connecting the calendar enqueues this again, if anything is pending.
@@ -56,7 +56,7 @@ pub async fn follow(app: &App, id: LessonId) -> Result<Outcome, Error> {
     };
     let event = lesson.calendar_event_id.as_deref();
     let Some(event) = event.filter(|_| super::follows(&lesson, now)) else {
-        return end_pending(app, pending, Status::Superseded).await;
+        return let_be(app, &lesson, pending, Status::Superseded).await;
     };
     let seen = match seen::look(app, google, grant, &lesson, event).await {
         Ok(seen) => seen,
@@ -88,12 +88,45 @@ fn unread(error: google::Error) -> Result<Outcome, Error> {
     }
 }
 
-/// Lets a deletion that can still be undone come to nothing.
-async fn end_pending(app: &App, pending: Option<Drift>, status: Status) -> Result<Outcome, Error> {
+/// Lets a lesson be that follows its event no longer: a deletion that can still be undone comes to nothing, and what is to be
+/// written is.
+async fn let_be(
+    app: &App,
+    lesson: &ForCalendar,
+    pending: Option<Drift>,
+    status: Status,
+) -> Result<Outcome, Error> {
     if let Some(drift) = pending {
         changing::resolve(app, &drift, status).await?;
     }
+    write_what_is_new(app, lesson, app.clock.now()).await?;
     Ok(Outcome::Done)
+}
+
+/// What has changed of a lesson is written to its event only once it is clear what follows from where this stands.
+async fn write_what_is_new(
+    app: &App,
+    lesson: &ForCalendar,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if !is_written(lesson) {
+        store::job::enqueue(&app.db, Work::SyncLessonEvent(lesson.id), now).await?;
+        app.work_enqueued.notify_one();
+    }
+    Ok(())
+}
+
+fn is_written(lesson: &ForCalendar) -> bool {
+    lesson.calendar_event_revision == Some(lesson.calendar_revision)
+}
+
+/// Whoever finds the lesson changed since its event was read looks again.
+fn done_if(is_as_seen: bool) -> Outcome {
+    if is_as_seen {
+        Outcome::Done
+    } else {
+        Outcome::Again(TimeDelta::zero())
+    }
 }
 
 /// An event that was read, and its lesson.
@@ -118,31 +151,42 @@ impl Case<'_> {
             return self.settle_deletion(&drift, shown).await;
         }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
-        match of_event(self.span, shown, &policy, self.now) {
+        let verdict = of_event(self.span, shown, &policy, self.now);
+        if shown != Shown::Nothing && verdict != Verdict::Nothing && self.is_restless().await? {
+            return Ok(Outcome::Again(A_WHILE));
+        }
+        let is_as_seen = match verdict {
             Verdict::Nothing => {
                 declined::follow(self, policy.declined).await?;
-                self.write_what_is_new().await?;
+                write_what_is_new(self.app, self.lesson, self.now).await?;
+                true
             }
             Verdict::Reschedule(to) => changing::reschedule(self, to).await?,
-            Verdict::PutBack(_) if self.is_restless().await? => {
-                return Ok(Outcome::Again(A_WHILE));
-            }
             Verdict::PutBack(why) => changing::put_back(self, changing::because(why)).await?,
             Verdict::CancelAt(at) => {
-                changing::begin_grace(self, at).await?;
-                return Ok(Outcome::Again(at - self.now));
+                if changing::begin_grace(self, at).await? {
+                    return Ok(Outcome::Again(at - self.now));
+                }
+                false
             }
-        }
-        Ok(Outcome::Done)
+        };
+        Ok(done_if(is_as_seen))
     }
 
-    /// Of an event that makes no sense nothing follows. Where its calendar is gone, its lesson does not follow it any more, and
-    /// whatever is still to be written is written elsewhere.
+    /// Of an event that makes no sense nothing follows. Its lesson does not follow it any more where its calendar is gone, or
+    /// there is something to be written, which then is.
     async fn settle_unclear(&self, pending: Option<Drift>) -> Result<Outcome, Error> {
-        if pending.is_some() {
-            return Ok(Outcome::Again(LOOK_AGAIN));
+        let is_gone = matches!(self.seen, Seen::NoCalendar);
+        if let Some(drift) = pending {
+            let is_over = drift.cancels_at.is_none_or(|at| at <= self.now);
+            return if is_gone && is_over {
+                let is_as_seen = changing::keep(self, &drift, Why::CalendarGone).await?;
+                Ok(done_if(is_as_seen))
+            } else {
+                Ok(Outcome::Again(LOOK_AGAIN))
+            };
         }
-        if matches!(self.seen, Seen::NoCalendar) {
+        if is_gone || !is_written(self.lesson) {
             let (db, id) = (&self.app.db, self.lesson.id);
             store::drift::note_event_span(db, id, None).await?;
             store::job::enqueue(db, Work::SyncLessonEvent(id), self.now).await?;
@@ -150,35 +194,28 @@ impl Case<'_> {
         Ok(Outcome::Done)
     }
 
-    /// What has changed of the lesson is written to its event only once it is clear that this stands where it should.
-    async fn write_what_is_new(&self) -> Result<(), Error> {
-        let lesson = self.lesson;
-        if lesson.calendar_event_revision != Some(lesson.calendar_revision) {
-            let work = Work::SyncLessonEvent(lesson.id);
-            store::job::enqueue(&self.app.db, work, self.now).await?;
-        }
-        Ok(())
-    }
-
     async fn is_restless(&self) -> Result<bool, Error> {
         let (id, since) = (self.lesson.id, self.now - A_WHILE);
-        Ok(store::drift::count_put_back(&self.app.db, id, since).await? >= MOST)
+        Ok(store::drift::count_moves(&self.app.db, id, since).await? >= MOST)
     }
 
     async fn settle_deletion(&self, drift: &Drift, shown: Shown) -> Result<Outcome, Error> {
         let ends_at = drift.cancels_at.unwrap_or(self.now);
-        match of_grace(self.span, shown, ends_at, self.now) {
+        let is_as_seen = match of_grace(self.span, shown, ends_at, self.now) {
             Grace::Wait(until) => return Ok(Outcome::Again(until - self.now)),
             Grace::Over => changing::cancel(self, drift).await?,
             Grace::TooLate => changing::keep(self, drift, Why::TooLate).await?,
-            Grace::Lapsed => changing::resolve(self.app, drift, Status::Lapsed).await?,
+            Grace::Lapsed => {
+                changing::resolve(self.app, drift, Status::Lapsed).await?;
+                true
+            }
             Grace::Back => {
                 changing::take_back(self, drift).await?;
                 // It may be back elsewhere.
-                return Ok(Outcome::Again(TimeDelta::zero()));
+                false
             }
-        }
-        Ok(Outcome::Done)
+        };
+        Ok(done_if(is_as_seen))
     }
 
     /// What is noted of it.

@@ -77,14 +77,26 @@ pub(super) async fn look(
     if let Some(event) = find(app, google, grant, (calendar, id)).await? {
         return Ok(judge(event, lesson));
     }
+    let elsewhere = find_elsewhere(app, google, grant, lesson, id).await?;
+    Ok(elsewhere.map_or(Seen::Nothing, |event| judge(event, lesson)))
+}
+
+/// An event that the tutor has moved into another calendar of theirs, where it is from now on.
+pub(in crate::service) async fn find_elsewhere(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    id: &str,
+) -> Result<Option<Event>, Failure> {
     for other in store::drift::other_calendars(&app.db, lesson.id).await? {
         if let Some(event) = find(app, google, grant, (&other, id)).await? {
-            let from_to = (id, calendar, &*other);
+            let from_to = (id, lesson.calendar(), &*other);
             store::drift::note_calendar(&app.db, lesson.id, from_to).await?;
-            return Ok(judge(event, lesson));
+            return Ok(Some(event));
         }
     }
-    Ok(Seen::Nothing)
+    Ok(None)
 }
 
 /// What an event says that stands. Of a revision that is neither that of the lesson nor the last one that it was known to show

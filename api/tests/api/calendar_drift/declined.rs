@@ -6,6 +6,7 @@ use crate::support::{
     lesson::{FIRST, SECOND, assert_starts},
 };
 use chrono::TimeDelta;
+use google_sandbox::{Failure, Target};
 use serde_json::{Value, json};
 
 /// What somebody sees of the one question.
@@ -207,6 +208,57 @@ async fn a_no_to_one_time_is_no_answer_to_another() {
         assert_eq!(told[0], expected);
         assert!(told[1].starts_with("declined "), "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn a_no_to_a_time_where_the_lesson_can_not_be_is_no_answer_to_its_own() {
+    let world = World::new().await;
+    world
+        .set_policy(&[("event_moved", json!("put_back"))])
+        .await;
+    world.drag(SECOND, 60);
+    world.answer("Sam", "declined");
+    for _ in 0..3 {
+        world.read_anew().await;
+    }
+    world.assert_at(FIRST).await;
+    assert_eq!(response(&world), "needsAction");
+    assert_eq!(world.told().await, ["moved put_back policy"]);
+}
+
+#[tokio::test]
+async fn a_no_of_which_it_is_not_known_to_what_is_none() {
+    let world = World::new().await;
+    // As of events that were made before that was written on them.
+    let unknown = json!({"extendedProperties": {"private": {"invitationStart": null}}});
+    world.edit(&unknown);
+    world.answer("Sam", "declined");
+    world.read_anew().await;
+    world.look_again().await;
+    assert_eq!(world.told().await, [""; 0]);
+    let path = format!("{}/reschedule", world.booking);
+    let moved = json!({"start": SECOND, "end": at(SECOND) + TimeDelta::hours(1)});
+    world.sam.post(&path, &moved).await.expect(200);
+    world.read_anew().await;
+    world.assert_at(SECOND).await;
+    assert_eq!(response(&world), "needsAction");
+}
+
+#[tokio::test]
+async fn who_left_so_and_joins_again_is_asked() {
+    let (world, _, _) = World::of_group().await;
+    world.answer("Sam", "declined");
+    let down = Failure::status(Target::Calendar, 503, "backendError").method("PATCH");
+    world.test.google.fail_next(down.times(u32::MAX));
+    world.read_anew().await;
+    assert_eq!(world.told().await, ["declined cancelled"]);
+    let path = format!("/v1/lessons/{}/join", world.lesson);
+    world.sam.post(&path, &json!({})).await.expect(201);
+    world.test.google.clear_failures();
+    world.after(TimeDelta::minutes(10)).await;
+    world.read_anew().await;
+    let told = ["declined cancelled", "declined asked"];
+    assert_eq!(world.told().await, told);
 }
 
 #[tokio::test]

@@ -188,6 +188,38 @@ async fn nobody_hears_too_late_that_a_lesson_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_calendar_that_is_gone_too_cancels_nothing() {
+    let world = World::new().await;
+    let google = &world.test.google;
+    let family = google.add_calendar(&world.tutor.email, "Family");
+    world.after(TimeDelta::hours(1)).await;
+    google
+        .move_event(&world.tutor.email, &world.event, &family)
+        .unwrap();
+    world.read_anew().await;
+    google.delete_event(&family, &world.event);
+    world.read_anew().await;
+    assert_eq!(deletion(&world).await["status"], "pending");
+    google.delete_calendar(&family);
+    world.after(TimeDelta::hours(1)).await;
+    world.read_anew().await;
+    assert_eq!(world.told().await, ["deleted put_back calendar_gone"]);
+    world.assert_at(FIRST).await;
+}
+
+#[tokio::test]
+async fn who_disconnects_has_deleted_nothing() {
+    let world = World::new().await;
+    world.delete();
+    world.read_anew().await;
+    let gone = world.tutor.person.delete("/v1/calendar/connection").await;
+    gone.expect(204);
+    assert_eq!(deletion(&world).await["status"], "superseded");
+    world.after(TimeDelta::hours(2)).await;
+    assert_eq!(world.booking().await["status"], "confirmed");
+}
+
+#[tokio::test]
 async fn what_is_open_when_the_lesson_begins_lapses() {
     let world = World::new().await;
     world.delete();

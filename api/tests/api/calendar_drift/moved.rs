@@ -244,6 +244,44 @@ async fn an_event_that_is_repeated_now_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_is_new_of_a_lesson_whose_event_is_repeated_is_written() {
+    let (world, _, _) = World::of_group().await;
+    world.edit(&json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]}));
+    world.drag(THIRD, 60);
+    let uma = world.test.student("Uma").await;
+    let path = format!("/v1/lessons/{}/join", world.lesson);
+    uma.post(&path, &json!({})).await.expect(201);
+    world.test.run_jobs().await;
+    let all = world.test.google.all_events(&world.tutor.email);
+    assert_eq!(all[0]["attendees"].as_array().unwrap().len(), 3);
+    assert_eq!(world.booking().await["calendar"], "current");
+}
+
+#[tokio::test]
+async fn an_event_that_was_moved_into_another_calendar_is_written_there_though_its_lesson_moved_too()
+ {
+    let world = World::new().await;
+    let google = &world.test.google;
+    let family = google.add_calendar(&world.tutor.email, "Family");
+    world.after(TimeDelta::hours(1)).await;
+    google
+        .move_event(&world.tutor.email, &world.event, &family)
+        .unwrap();
+    let moved = json!({"start": SECOND, "end": THIRD});
+    let path = format!("{}/reschedule", world.booking);
+    world.sam.post(&path, &moved).await.expect(200);
+    world.read_anew().await;
+    assert_starts(&world.test, &world.tutor, &[]);
+    let events = google.all_events(&family);
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        at(events[0]["start"]["dateTime"].as_str().unwrap()),
+        at(SECOND)
+    );
+    assert_eq!(world.booking().await["calendar"], "current");
+}
+
+#[tokio::test]
 async fn what_was_never_known_to_be_in_its_place_is_not_followed() {
     let world = World::new().await;
     // As of lessons that were written before anybody looked.

@@ -8,7 +8,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         connection.execute_unprepared(UP).await?;
-        let audit = AUDIT_GRANTS.replace("{more}", ",reconciled_at");
+        let audit = AUDIT_GRANTS.replace("{more}", ",reconcile_queued_at");
         connection.execute_unprepared(&audit).await?;
         Ok(())
     }
@@ -23,14 +23,14 @@ impl MigrationTrait for Migration {
 }
 
 const UP: &str = r"
-ALTER TABLE google_grants ADD reconciled_at timestamptz;
-COMMENT ON COLUMN google_grants.reconciled_at IS 'when lessons and the events of them were last compared; null: not yet';
-CREATE INDEX google_grants_reconciled_at_idx ON google_grants (reconciled_at NULLS FIRST) WHERE state = 'live';
+ALTER TABLE google_grants ADD reconcile_queued_at timestamptz;
+COMMENT ON COLUMN google_grants.reconcile_queued_at IS 'when somebody was last asked to compare lessons and the events of them; null: not yet';
+CREATE INDEX google_grants_reconcile_queued_at_idx ON google_grants (reconcile_queued_at NULLS FIRST) WHERE state = 'live';
 ";
 
 const DOWN: &str = r"
 DELETE FROM jobs WHERE kind = 'reconcile_calendar';
-ALTER TABLE google_grants DROP reconciled_at;
+ALTER TABLE google_grants DROP reconcile_queued_at;
 ";
 
 /// As of migration 96, but for `{more}`.
