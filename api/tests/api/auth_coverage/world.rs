@@ -243,9 +243,12 @@ impl World {
         let [deletion, question] = [(); 2].map(|()| uuid::Uuid::now_v7().to_string());
         self.test
             .execute(&format!(
-                "INSERT INTO calendar_drifts (id, kind, status, lesson_id, booking_id, starts_at, ends_at, reasons, cancels_at, created_at)
-                 SELECT two.id, kind, two.status, lesson_id, booking_id, starts_at, ends_at, '{{}}', cancels_at, '2027-03-01T07:00:00Z'
-                 FROM bookings, (VALUES (uuid '{deletion}', 'deleted', 'pending', NULL, timestamptz '2027-03-01T08:00:00Z'),
+                "INSERT INTO calendar_drifts (id, kind, status, lesson_id, tutor_id, booking_id, student_id, starts_at, ends_at, reasons,
+                     cancels_at, created_at)
+                 SELECT two.id, kind, two.status, lessons.id, tutor_id, booking_id, CASE WHEN booking_id IS NOT NULL THEN student_id END,
+                     lessons.starts_at, lessons.ends_at, '{{}}', cancels_at, '2027-03-01T07:00:00Z'
+                 FROM bookings JOIN lessons ON lessons.id = lesson_id,
+                     (VALUES (uuid '{deletion}', 'deleted', 'pending', NULL, timestamptz '2027-03-01T08:00:00Z'),
                      (uuid '{question}', 'declined', 'asked', uuid '{booking}', NULL)) AS two (id, kind, status, booking_id, cancels_at)
                  WHERE bookings.id = '{booking}'"
             ))
