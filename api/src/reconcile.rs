@@ -45,7 +45,7 @@ pub async fn run(app: &App, command: &Command) -> anyhow::Result<()> {
     for tutor_id in tutors {
         let by = app.origin(Actor::Operator, Some("reconcile".into()));
         let reconciled = reconciliation::reconcile(app, tutor_id, command.dry_run);
-        let (report, error) = match origin::scope(by, reconciled).await {
+        let (report, error) = match Box::pin(origin::scope(by, reconciled)).await {
             Ok(report) => (report, None),
             Err(error) => (None, Some(error.to_string())),
         };

@@ -449,8 +449,8 @@ pub async fn note_where_told(
     if ids.is_empty() {
         return Ok(());
     }
-    let starts: Vec<_> = spans.iter().map(|it| it.start()).collect();
-    let ends: Vec<_> = spans.iter().map(|it| it.end()).collect();
+    let starts: Vec<_> = spans.iter().map(Span::start).collect();
+    let ends: Vec<_> = spans.iter().map(Span::end).collect();
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET calendar_event_starts_at = lessons.starts_at, calendar_event_ends_at = lessons.ends_at

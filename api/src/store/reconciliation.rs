@@ -134,7 +134,7 @@ pub async fn take_due(
     now: DateTime<Utc>,
 ) -> Result<Vec<TutorId>, DbErr> {
     tutors(
-        txn.query_all_raw(raw_sql!(
+        &txn.query_all_raw(raw_sql!(
             Postgres,
             r#"UPDATE google_grants SET reconcile_queued_at = {now} FROM tutors
                WHERE tutors.user_id = google_grants.user_id AND google_grants.id IN (
@@ -150,7 +150,7 @@ pub async fn take_due(
 /// All tutors whose calendars can be reached.
 pub async fn connected(db: &impl ConnectionTrait) -> Result<Vec<TutorId>, DbErr> {
     tutors(
-        db.query_all_raw(raw_sql!(
+        &db.query_all_raw(raw_sql!(
             Postgres,
             r#"SELECT tutors.id FROM google_grants JOIN tutors USING (user_id) WHERE state = 'live' ORDER BY tutors.id"#
         ))
@@ -158,6 +158,6 @@ pub async fn connected(db: &impl ConnectionTrait) -> Result<Vec<TutorId>, DbErr>
     )
 }
 
-fn tutors(rows: Vec<QueryResult>) -> Result<Vec<TutorId>, DbErr> {
+fn tutors(rows: &[QueryResult]) -> Result<Vec<TutorId>, DbErr> {
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
