@@ -84,9 +84,8 @@ fn one(rng: &mut StdRng) -> Step {
     match rng.random_range(0..100) {
         0..36 => by_people(rng),
         36..46 => Step::Own(own(rng)),
-        46 => Step::Drag(number(rng), slot(rng)),
-        47 if rng.random() => Step::Remove(number(rng)),
-        47 => Step::Drag(number(rng), slot(rng)),
+        46..48 if rng.random_bool(0.25) => Step::Remove(number(rng)),
+        46..48 => Step::Drag(number(rng), slot(rng)),
         48..61 => Step::Pass(
             *[1, 1, 1, 2, 3, 6, 11, 31, 70, 250, 1500]
                 .choose(rng)
