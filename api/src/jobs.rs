@@ -1,7 +1,9 @@
 //! Work outside requests: the workers, and one file per kind of job.
 
+mod follow_lesson_event;
 mod offer_room;
 mod read_busy_time;
+mod reconcile_calendar;
 mod regularly;
 mod revoke_grant;
 mod sync_lesson_event;
@@ -26,6 +28,7 @@ pub async fn work(app: App, stop: CancellationToken) {
         workers.spawn(regularly::forget_audit_entries(app.clone(), stop.clone()));
         workers.spawn(regularly::settle_bookings(app.clone(), stop.clone()));
         workers.spawn(regularly::offer_room(app.clone(), stop.clone()));
+        workers.spawn(regularly::reconcile_calendars(app.clone(), stop.clone()));
         workers.spawn(regularly::expire_credit(app, stop));
     }
     while workers.join_next().await.is_some() {}
@@ -88,7 +91,9 @@ async fn run(app: &App, job: &Job) {
 async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
     match work {
         Work::SyncLessonEvent(lesson) => sync_lesson_event::run(&app, lesson).await,
+        Work::FollowLessonEvent(lesson) => follow_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
+        Work::ReconcileCalendar(tutor) => reconcile_calendar::run(&app, tutor).await,
         Work::WatchCalendars(tutor) => watch_calendars::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
         Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson, progress).await,

@@ -19,6 +19,7 @@ pub mod jobs;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod origin;
+pub mod reconcile;
 pub mod seal;
 pub mod server;
 pub mod service;

@@ -6,7 +6,7 @@ use api::{
     app::App,
     clock::Clock,
     config::{self, Config, Mode},
-    database, http, server, telemetry,
+    database, http, reconcile, server, telemetry,
 };
 use clap::{Parser, Subcommand};
 use std::{
@@ -44,6 +44,8 @@ enum Command {
         #[command(subcommand)]
         command: admin::Command,
     },
+    /// Compare lessons with the calendars of their tutors, and mend what differs. Safe at any time.
+    Reconcile(reconcile::Command),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the server of this container whether it is ready, and exit accordingly.
@@ -72,6 +74,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve => serve().await,
         Command::Migrate => migrate().await,
         Command::Admin { command } => administer(&command).await,
+        Command::Reconcile(command) => reconcile_calendars(&command).await,
         Command::Openapi => {
             let document = http::document().to_pretty_json()?;
             match writeln!(std::io::stdout(), "{document}") {
@@ -144,6 +147,20 @@ async fn administer(command: &admin::Command) -> anyhow::Result<()> {
         }
         #[cfg(feature = "local")]
         Mode::Local(settings) => api::local::administer(*settings, command).await,
+    }
+}
+
+async fn reconcile_calendars(command: &reconcile::Command) -> anyhow::Result<()> {
+    telemetry::start();
+    match load()? {
+        Mode::Production(config) => {
+            let db = database::connect(&config.database).await?;
+            reconcile::run(&App::new(*config, db, Clock::System)?, command).await
+        }
+        #[cfg(feature = "local")]
+        Mode::Local(_) => bail!(
+            "with nothing set, the stand-in for Google is part of the server, which compares by itself"
+        ),
     }
 }
 

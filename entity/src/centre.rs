@@ -26,6 +26,14 @@ pub struct Model {
     pub attendance_days: i32,
     /// After how many hours in which it was not read busy time counts as unknown; None: never.
     pub calendar_unknown_after_hours: Option<i32>,
+    /// What becomes of a lesson whose event in Google was moved.
+    pub event_moved: EventMoved,
+    /// Of one whose event was deleted.
+    pub event_deleted: EventDeleted,
+    /// For how long that can be undone.
+    pub event_deleted_grace_minutes: i32,
+    /// Of the place of a student who has declined the invitation.
+    pub event_declined: EventDeclined,
     /// How much a student may book, as the two that follow; None: any number.
     pub max_active_bookings: Option<i32>,
     pub weekly_minutes: Option<i32>,
@@ -42,6 +50,30 @@ pub enum StartGridAnchor {
     Midnight,
     #[sea_orm(string_value = "span_start")]
     SpanStart,
+}
+
+/// What becomes of a lesson whose event was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum EventMoved {
+    Reschedule,
+    PutBack,
+}
+
+/// What becomes of a lesson whose event was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum EventDeleted {
+    Cancel,
+    PutBack,
+}
+
+/// What becomes of the place of a student who has declined the invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum EventDeclined {
+    Cancel,
+    Ask,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -113,6 +113,10 @@ id!(
     ChannelId
 );
 id!(
+    /// That the event of a lesson was found to say something else.
+    DriftId
+);
+id!(
     /// A piece of work to be done outside a request.
     JobId
 );

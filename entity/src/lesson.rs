@@ -54,6 +54,9 @@ pub struct Model {
     pub calendar_revision: i32,
     /// The last revision that the event is known to show, 0 where none is; none where no event stands.
     pub calendar_event_revision: Option<i32>,
+    /// When the event was last known to be, as the next; none: not known.
+    pub calendar_event_starts_at: Option<DateTimeUtc>,
+    pub calendar_event_ends_at: Option<DateTimeUtc>,
     /// Where its Meet conference is, once there is one.
     pub meet_url: Option<String>,
     /// Since when Google has been making the Meet conference; none: it is not.

@@ -243,7 +243,14 @@ impl Sandbox {
         });
     }
 
-    /// Changes an event in a person's primary calendar, as if they had done so themselves.
+    /// Moves an event from a person's primary calendar, or from another one by its id, into another one of theirs, as if they
+    /// had done so themselves.
+    pub fn move_event(&self, email: &str, id: &str, to: &str) -> Result<(), String> {
+        self.shared
+            .write(|state| calendar::move_as_owner(state, email, id, to))
+    }
+
+    /// Changes an event in a person's primary calendar, or in another one by its id, as if they had done so themselves.
     /// `changes` is a patch of the API. Returns the event, or what Google would have answered.
     pub fn patch_event(&self, email: &str, id: &str, changes: &Value) -> Result<Value, String> {
         self.shared

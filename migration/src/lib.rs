@@ -64,6 +64,10 @@ mod m20261122_000086_add_calendar_unknown;
 mod m20261122_000088_choose_receiving_calendar;
 mod m20261122_000096_tell_what_fails;
 mod m20261122_000098_add_meet_links;
+mod m20261122_000100_add_drift_policy;
+mod m20261122_000102_create_calendar_drifts;
+mod m20261122_000104_list_guests_of_events;
+mod m20261122_000106_note_reconcile_queued;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -130,6 +134,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000088_choose_receiving_calendar::Migration),
             Box::new(m20261122_000096_tell_what_fails::Migration),
             Box::new(m20261122_000098_add_meet_links::Migration),
+            Box::new(m20261122_000100_add_drift_policy::Migration),
+            Box::new(m20261122_000102_create_calendar_drifts::Migration),
+            Box::new(m20261122_000104_list_guests_of_events::Migration),
+            Box::new(m20261122_000106_note_reconcile_queued::Migration),
         ]
     }
 }

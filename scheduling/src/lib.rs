@@ -12,6 +12,7 @@
 //! * [`quota`]: how much a student may book.
 //! * [`cancellation`]: what giving a place back means for the student.
 //! * [`waitlist`]: who of those who wait is offered room.
+//! * [`drift`]: what becomes of a lesson whose event in a calendar says something else.
 //!
 //! Everything is *closed by default*: what no rule opens is not bookable, and a value that makes
 //! no sense (a negative length, an empty grid) opens nothing.
@@ -19,6 +20,7 @@
 pub mod availability;
 pub mod cancellation;
 mod caps;
+pub mod drift;
 mod hours;
 pub mod interval;
 pub mod lifecycle;

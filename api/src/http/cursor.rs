@@ -4,7 +4,8 @@ use super::validate;
 use crate::{
     error::Error,
     service::{
-        AbsenceId, BookingId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId, UserId,
+        AbsenceId, BookingId, DriftId, HolidayCalendarId, LessonId, SeriesId, TimeOffId, TutorId,
+        UserId,
         app_key::{AppId, AppKeyId},
         invitation::InvitationId,
         waitlist::WaitlistEntryId,
@@ -51,6 +52,7 @@ any_is_possible!(
     AbsenceId,
     AppId,
     AppKeyId,
+    DriftId,
     HolidayCalendarId,
     InvitationId,
     SeriesId,

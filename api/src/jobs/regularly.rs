@@ -45,6 +45,12 @@ pub async fn offer_room(app: App, stop: CancellationToken) {
     regularly(name, Duration::from_mins(5), stop, work).await;
 }
 
+/// Has the calendars compared that were not for a day.
+pub async fn reconcile_calendars(app: App, stop: CancellationToken) {
+    let work = || service::reconciliation::enqueue_due(&app);
+    regularly("reconcile_calendars", Duration::from_mins(10), stop, work).await;
+}
+
 /// `work` says whether there is more to do at once.
 async fn regularly<F>(
     name: &str,

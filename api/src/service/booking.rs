@@ -500,6 +500,7 @@ pub async fn settle(app: &App) -> Result<bool, Error> {
     let completed = transaction!(app.db, |txn| Ok(
         store::booking::complete_any(txn, now).await?
     ))?;
+    transaction!(app.db, |txn| Ok(store::drift::lapse(txn, now).await?))?;
     let before = now - HOLDS_KEPT;
     let forgotten = transaction!(app.db, |txn| Ok(
         store::booking::forget_holds(txn, before).await?

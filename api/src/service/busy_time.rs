@@ -166,7 +166,7 @@ async fn ask_and_store(
     Ok(false)
 }
 
-/// Stores what was read; whether it could be.
+/// Stores what was read, and has lessons follow what was done with their events; whether it could be.
 async fn store(
     question: Question<'_>,
     tutor_id: TutorId,
@@ -179,20 +179,24 @@ async fn store(
         read_at,
         ..
     } = question;
-    transaction!(app.db, |txn| {
+    let (is_stored, is_followed) = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[claim.user_id]).await?;
         if !reading.is_next(txn, claim.user_id).await? {
-            return Ok(false);
+            return Ok((false, false));
         }
         if !store::google_grant::note_busy_read(txn, claim.id, reading.version, read_at).await? {
             // Another account is connected by now, or none; or other calendars block; or what is known is newer.
-            return Ok(false);
+            return Ok((false, false));
         }
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let busy = reading.store(txn, (window, read_at), &ours).await?;
         store::busy_span::replace(txn, tutor_id, &busy).await?;
-        Ok(true)
-    })
+        Ok((true, reading.have_followed(txn, read_at).await?))
+    })?;
+    if is_followed {
+        app.work_enqueued.notify_one();
+    }
+    Ok(is_stored)
 }
 
 async fn window(app: &App, tutor_id: TutorId, now: DateTime<Utc>) -> Result<Option<Span>, Error> {

@@ -88,13 +88,18 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
     if other_account || !knows_busy_time {
         store::busy_span::replace(txn, tutor, &[]).await?;
     }
+    // What happened in between nobody was told.
+    store::calendar_event::forget_all(txn, new.user_id).await?;
     if other_account {
-        store::lesson::forget_calendar_events(txn, tutor).await?;
+        store::lesson::forget_calendar_events(txn, tutor, now).await?;
         store::lesson::forget_event_calendars(txn, tutor).await?;
     }
     store::job::enqueue(txn, Work::ReadBusyTime(tutor), now).await?;
     for lesson in store::lesson::out_of_step_with_calendar(txn, tutor, now).await? {
         store::job::enqueue(txn, Work::SyncLessonEvent(lesson), now).await?;
+    }
+    for lesson in store::drift::pending_of(txn, tutor).await? {
+        store::job::enqueue(txn, Work::FollowLessonEvent(lesson), now).await?;
     }
     Ok(())
 }
@@ -104,12 +109,13 @@ async fn put(txn: &DatabaseTransaction, new: &NewGrant, now: DateTime<Utc>) -> R
 pub async fn disconnect(app: &App, user_id: UserId) -> Result<(), Error> {
     calendar_channel::end_all(app, user_id).await;
     let ended = transaction!(app.db, |txn| {
+        let now = app.clock.now();
         store::lock_time_of(txn, &[user_id]).await?;
         let grant = store::google_grant::of_user(txn, user_id).await?;
         store::google_grant::delete(txn, user_id).await?;
         if let Some(tutor) = store::tutor::of_user(txn, user_id).await? {
             store::busy_span::replace(txn, tutor, &[]).await?;
-            store::lesson::forget_calendar_events(txn, tutor).await?;
+            store::lesson::forget_calendar_events(txn, tutor, now).await?;
         }
         Ok(grant)
     })?;

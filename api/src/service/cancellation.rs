@@ -55,13 +55,23 @@ pub(super) async fn check_movable(
     if booking.absence_offered {
         return Ok(());
     }
-    let Quoted { quote, .. } = quoted(db, caller, booking, now).await?;
-    if quote.outcome.consequence == Consequence::Free {
+    if consequence(db, caller, booking, now).await? == Consequence::Free {
         return Ok(());
     }
     let detail =
         "Cancelling this lesson is not free any more, so only the tutor or the centre moves it.";
     Err(Error::conflict("too_late_to_move", detail))
+}
+
+/// What the caller's cancelling of a booking now means for its student.
+pub(super) async fn consequence(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    booking: &Detail,
+    now: DateTime<Utc>,
+) -> Result<Consequence, Error> {
+    let Quoted { quote, .. } = quoted(db, caller, booking, now).await?;
+    Ok(quote.outcome.consequence)
 }
 
 /// Does what follows from a booking being cancelled or declined by the caller, with the credit of its student; what that

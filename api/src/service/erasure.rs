@@ -59,7 +59,7 @@ async fn remove(
     }
     let grant = calendar_connection::end_for_good(txn, id, now).await?;
     if let Some(tutor) = store::tutor::of_user(txn, id).await? {
-        store::lesson::forget_calendar_events(txn, tutor).await?;
+        store::lesson::forget_calendar_events(txn, tutor, now).await?;
         store::lesson::forget_event_calendars(txn, tutor).await?;
         store::erasure::empty_tutor(txn, id, now).await?;
     }

@@ -9,6 +9,7 @@ mod joining;
 pub use crate::store::group_lesson::{GroupLesson, Seats};
 pub use ::entity::lesson::LessonStatus;
 pub use everybody::{cancel, decide, reschedule};
+pub(super) use everybody::{cancel_all, lock_everybody, move_to};
 pub use joining::join;
 pub(super) use joining::take_seat;
 

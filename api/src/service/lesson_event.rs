@@ -9,24 +9,30 @@
 use super::{
     LessonId,
     calendar_connection::{Failure, unavailable, with_token},
+    drift::{self, Kind},
     queue::Outcome,
+    transaction::transaction,
 };
 use crate::{
     app::{App, Google},
     error::Error,
     store::{
         self,
+        job::Work,
         lesson::{ForCalendar, PRIMARY_CALENDAR},
     },
 };
 use ::entity::{id::GrantId, lesson::LessonStatus};
 use chrono::{DateTime, TimeDelta, Utc};
-use google::{Attendee, Event, EventStatus, NewEvent, event_id};
+use google::{
+    Attendee, AttendeeResponse, Event, EventStatus, EventTime, ListedEvent, NewEvent, event_id,
+    lesson_of_event,
+};
 use scheduling::interval::Span;
 use std::collections::BTreeMap;
 
 /// The private extended property that marks an event as ours.
-pub(super) const MARK: &str = "tutoringSchedulerLesson";
+const MARK: &str = "tutoringSchedulerLesson";
 
 /// The private extended property that says which revision of the lesson the event shows.
 const REVISION: &str = "tutoringSchedulerRevision";
@@ -188,7 +194,7 @@ async fn insert(
             }
             // The id is used up. That is written down before the next one is tried: should the answer to
             // that be lost, its id is the one to look for.
-            Found::Nothing | Found::Another => {
+            Found::Nothing | Found::Deleted | Found::Another => {
                 let next = attempt + 1;
                 let place = (grant, None);
                 store::lesson::note_no_event(&app.db, lesson.id, place, next, now).await?;
@@ -265,21 +271,47 @@ async fn update(
 ) -> Result<Outcome, Failure> {
     let calendar = lesson.calendar();
     let found = look(app, google, grant, (calendar, event_id), lesson.id).await?;
+    let now = app.clock.now();
     let (attempt, calendar) = match found {
         Found::Ours(event) => {
             return bring_in_line(app, google, grant, lesson.id, &event).await;
         }
+        // Whether the tutor has deleted it, and what follows from that, is not decided here.
+        Found::Nothing | Found::Deleted if drift::follows(lesson, now) => {
+            drift::have_followed(app, lesson.id, now).await?;
+            return Ok(Outcome::Done);
+        }
+        Found::Nothing | Found::Deleted if is_elsewhere(app, google, grant, lesson).await? => {
+            return Ok(Outcome::Again(TimeDelta::zero()));
+        }
         // Should it be there all the same, the insert finds it by its id.
         Found::Nothing => (lesson.calendar_event_attempt, Some(calendar)),
-        Found::Another => (lesson.calendar_event_attempt.saturating_add(1), None),
+        Found::Deleted | Found::Another => (lesson.calendar_event_attempt.saturating_add(1), None),
     };
-    // The tutor has deleted it: it is made anew.
-    let now = app.clock.now();
-    store::lesson::note_no_event(&app.db, lesson.id, (grant, calendar), attempt, now).await?;
+    // It is made anew, for what was changed here comes first.
+    let event = (grant, calendar);
+    transaction!(app.db, |txn| {
+        drift::note_changed_here(txn, lesson, (Kind::Deleted, None), now).await?;
+        Ok(store::lesson::note_no_event(txn, lesson.id, event, attempt, now).await?)
+    })?;
     Ok(Outcome::Again(TimeDelta::zero()))
 }
 
-/// Makes an event, as it was just read, say what the lesson says.
+async fn is_elsewhere(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+) -> Result<bool, Failure> {
+    let Some(id) = &lesson.calendar_event_id else {
+        return Ok(false);
+    };
+    let found = drift::find_elsewhere(app, google, grant, lesson, id).await?;
+    Ok(found.is_some())
+}
+
+/// Makes an event, as it was just read, say what the lesson says. Where somebody has moved it in Google, and nobody the lesson
+/// here, it stays where it is until that is decided.
 async fn bring_in_line(
     app: &App,
     google: &Google,
@@ -295,27 +327,32 @@ async fn bring_in_line(
     {
         return Ok(Outcome::Again(TimeDelta::zero()));
     }
-    let revision = lesson.calendar_revision;
-    let differs = event.private.get(REVISION) != Some(&revision.to_string());
+    let now = app.clock.now();
+    let differs = revision_of(event) != Some(lesson.calendar_revision);
+    let was_moved = was_moved(&lesson, event)?;
+    // One that shows the lesson as it is was there once, whoever knew.
+    let is_followed =
+        was_moved && (!differs && lesson.starts_at > now || drift::follows(&lesson, now));
+    if differs && is_followed {
+        drift::have_followed(app, id, now).await?;
+        return Ok(Outcome::Done);
+    }
     if differs {
-        note_span(app, grant, &lesson).await?;
-        let wanted = &content(&lesson, event.id.clone())?;
-        let calendar = lesson.calendar();
-        with_token(app, google, grant, |token| async move {
-            google
-                .calendar
-                .change_event(&token, calendar, event, wanted)
-                .await
-        })
-        .await
-        .map_err(|error| match error {
-            // It has gone since it was read.
-            google::Error::NotFound | google::Error::Gone => google::Error::PreconditionFailed,
-            error => error,
-        })?;
+        write(app, google, grant, &lesson, event).await?;
     }
     let now = app.clock.now();
-    store::lesson::note_event_current(&app.db, id, &event.id, revision, now).await?;
+    let looks = is_followed || !differs && has_declined_guest(event);
+    transaction!(app.db, |txn| {
+        if differs && was_moved {
+            let moved_to = (Kind::Moved, span_of_event(event));
+            drift::note_changed_here(txn, &lesson, moved_to, now).await?;
+        }
+        if looks {
+            store::job::enqueue(txn, Work::FollowLessonEvent(id), now).await?;
+        }
+        let revision = lesson.calendar_revision;
+        Ok(store::lesson::note_event_current(txn, id, &event.id, revision, now).await?)
+    })?;
     let pending = event.meet_pending.then_some(now);
     store::lesson::note_meet(&app.db, id, &event.id, (meet_url(event), pending)).await?;
     if differs {
@@ -326,6 +363,79 @@ async fn bring_in_line(
     } else {
         Outcome::Done
     })
+}
+
+async fn write(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    event: &Event,
+) -> Result<(), Failure> {
+    note_span(app, grant, lesson).await?;
+    let wanted = &content(lesson, event.id.clone())?;
+    let calendar = lesson.calendar();
+    with_token(app, google, grant, |token| async move {
+        google
+            .calendar
+            .change_event(&token, calendar, event, wanted)
+            .await
+    })
+    .await
+    .map_err(|error| match error {
+        // It has gone since it was read.
+        google::Error::NotFound | google::Error::Gone => google::Error::PreconditionFailed,
+        error => error,
+    })?;
+    Ok(())
+}
+
+/// Whether somebody has moved the event since it was known where it was: by the revision that it shows, for of another one
+/// nothing is known.
+fn was_moved(lesson: &ForCalendar, event: &Event) -> Result<bool, Error> {
+    let was = match revision_of(event) {
+        revision if revision == Some(lesson.calendar_revision) => Some(span_of(lesson)?),
+        revision if revision == lesson.calendar_event_revision => lesson.event_span(),
+        _ => None,
+    };
+    Ok(was.is_some() && span_of_event(event) != was)
+}
+
+/// The revision of the lesson that the event shows, as far as it says.
+pub(super) fn revision_of(event: &Event) -> Option<i32> {
+    revision_in(&event.private)
+}
+
+/// As [`revision_of`], in the private properties of an event.
+pub(super) fn revision_in(private: &BTreeMap<String, String>) -> Option<i32> {
+    private.get(REVISION)?.parse().ok()
+}
+
+/// The lesson of which it is our event, by its id and by what is written on it: a copy has another id, and an event with
+/// an id like ours need not be of us.
+pub(super) fn lesson_of(event: &ListedEvent) -> Option<LessonId> {
+    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
+    let lesson = lesson_of_event(id)?;
+    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
+}
+
+/// When an event is; none where it is for whole days.
+pub(super) fn span_of_event(event: &Event) -> Option<Span> {
+    match (event.start, event.end) {
+        (Some(EventTime::At(start)), Some(EventTime::At(end))) => Span::new(start, end),
+        _ => None,
+    }
+}
+
+/// When a lesson is.
+pub(super) fn span_of(lesson: &ForCalendar) -> Result<Span, Error> {
+    Span::new(lesson.starts_at, lesson.ends_at)
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a lesson that ends before it starts")))
+}
+
+fn has_declined_guest(event: &Event) -> bool {
+    let mut guests = event.attendees.iter().filter(|guest| !guest.is_self);
+    guests.any(|guest| guest.response == AttendeeResponse::Declined)
 }
 
 /// Looks whether Google has made the Meet link of an event that is as it should be. What else has become of the event is none
@@ -341,7 +451,7 @@ async fn look_for_meet(
     let found = look(app, google, grant, (lesson.calendar(), event_id), lesson.id).await?;
     let event = match found {
         Found::Ours(event) => Some(event),
-        Found::Nothing | Found::Another => None,
+        Found::Nothing | Found::Deleted | Found::Another => None,
     };
     let is_pending = event.as_ref().is_some_and(|event| event.meet_pending);
     if is_pending && now < since + MEET_IS_LATE {
@@ -363,10 +473,8 @@ fn meet_url(event: &Event) -> Option<String> {
 
 /// Notes where the event is about to be put, so that Google's busy time there is known to be perhaps our own.
 async fn note_span(app: &App, grant: GrantId, lesson: &ForCalendar) -> Result<(), Error> {
-    let span = Span::new(lesson.starts_at, lesson.ends_at)
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a lesson that ends before it starts")))?;
     let ids = (lesson.id, lesson.tutor_id);
-    Ok(store::event_span::note(&app.db, ids, grant, span).await?)
+    Ok(store::event_span::note(&app.db, ids, grant, span_of(lesson)?).await?)
 }
 
 /// Whether an insert that was sent then may still make an event.
@@ -378,7 +486,9 @@ fn is_on_its_way(asked_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 enum Found {
     /// The event of the lesson, which stands.
     Ours(Box<Event>),
-    /// One that is deleted, or not of the lesson. No insert with this id will make an event any more.
+    /// One that is deleted. No insert with this id will make an event any more, as with that of the next.
+    Deleted,
+    /// One that is not of the lesson.
     Another,
     Nothing,
 }
@@ -397,15 +507,21 @@ async fn look(
     let event = match event {
         Ok(event) => event,
         Err(google::Error::NotFound) => return Ok(Found::Nothing),
-        Err(google::Error::Gone) => return Ok(Found::Another),
+        Err(google::Error::Gone) => return Ok(Found::Deleted),
         Err(error) => return Err(error),
     };
-    let stands = event.status != EventStatus::Cancelled;
-    if stands && event.private.get(MARK) == Some(&lesson.to_string()) {
-        Ok(Found::Ours(Box::new(event)))
+    Ok(if event.status == EventStatus::Cancelled {
+        Found::Deleted
+    } else if is_of(&event, lesson) {
+        Found::Ours(Box::new(event))
     } else {
-        Ok(Found::Another)
-    }
+        Found::Another
+    })
+}
+
+/// Whether an event is marked as that of a lesson.
+pub(super) fn is_of(event: &Event, lesson: LessonId) -> bool {
+    event.private.get(MARK) == Some(&lesson.to_string())
 }
 
 /// Deletes the event also where none is known: an insert whose answer was lost may have made one, or may
@@ -431,7 +547,7 @@ async fn delete(
             {
                 return Ok(Outcome::Again(LOOK_AGAIN));
             }
-            Found::Nothing | Found::Another => {}
+            Found::Nothing | Found::Deleted | Found::Another => {}
         }
     }
     // Google may have shown it until now.

@@ -12,6 +12,7 @@ pub mod caller;
 pub mod cancellation;
 pub mod credit;
 pub mod date_override;
+pub mod drift;
 pub mod erasure;
 pub mod export;
 pub mod group_lesson;
@@ -31,6 +32,7 @@ mod proposal;
 pub mod queue;
 pub mod quota;
 pub mod reassignment;
+pub mod reconciliation;
 pub mod reschedule;
 pub mod role;
 pub mod series;
@@ -49,6 +51,6 @@ pub mod waitlist;
 pub mod weekly_rule;
 
 pub use ::entity::id::{
-    AbsenceId, BookingId, CalendarId, ChannelId, GrantId, HolidayCalendarId, IdentityId, LessonId,
-    SeriesId, SubjectId, TimeOffId, TutorId, UserId,
+    AbsenceId, BookingId, CalendarId, ChannelId, DriftId, GrantId, HolidayCalendarId, IdentityId,
+    LessonId, SeriesId, SubjectId, TimeOffId, TutorId, UserId,
 };

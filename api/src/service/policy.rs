@@ -4,7 +4,7 @@ use super::{TutorId, transaction::transaction, tutor::begin_edit};
 use crate::{app::App, error::Error, store};
 
 pub use crate::store::policy::{OwnPolicy, Policy};
-pub use ::entity::centre::StartGridAnchor;
+pub use ::entity::centre::{EventDeclined, EventDeleted, EventMoved, StartGridAnchor};
 
 /// The centre's policy and its version.
 pub async fn of_centre(app: &App) -> Result<(Policy, i32), Error> {

@@ -186,7 +186,8 @@ impl Moving {
     }
 }
 
-async fn move_to(
+/// As [`reschedule`], in a transaction that has locked the time of both.
+pub(super) async fn move_to(
     app: &App,
     txn: &DatabaseTransaction,
     caller: &Caller,

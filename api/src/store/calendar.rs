@@ -46,24 +46,25 @@ pub async fn choice(db: &impl ConnectionTrait, grant: GrantId) -> Result<Option<
     .await
 }
 
-/// A calendar that blocks.
+/// A calendar that is read.
 #[derive(Clone, Debug)]
-pub struct Blocking {
+pub struct Read {
     pub id: CalendarId,
     pub google_id: String,
+    /// Whether it blocks; else it is read for the events of lessons that are in it.
+    pub blocks: bool,
     pub is_primary: bool,
-    /// Whether it is the user's own.
-    pub is_owned: bool,
-    /// Whether it has a zone that we know, without which its days are at no time.
-    pub has_zone: bool,
+    /// Whether it is the user's own, and has a zone that we know, without which its days are at no time.
+    pub has_events: bool,
     /// How far its events are known; none: not at all.
     pub synced: Option<Synced>,
 }
 
 #[derive(FromQueryResult)]
-struct BlockingRow {
+struct ReadRow {
     id: CalendarId,
     google_id: String,
+    blocks: bool,
     is_primary: bool,
     access_role: AccessRole,
     time_zone: Option<String>,
@@ -72,34 +73,41 @@ struct BlockingRow {
     synced_until: Option<DateTime<Utc>>,
 }
 
-/// The calendars of a user that block, those that Google told nothing of only `with_unreadable`.
-pub async fn blocking(
+/// The calendars of a user that block, those that Google told nothing of only `with_unreadable`; and of the user's own also
+/// those in which there are events of lessons ahead.
+pub async fn to_read(
     db: &impl ConnectionTrait,
     user_id: UserId,
     with_unreadable: bool,
-) -> Result<Vec<Blocking>, DbErr> {
-    let rows = BlockingRow::find_by_statement(raw_sql!(
+    now: DateTime<Utc>,
+) -> Result<Vec<Read>, DbErr> {
+    let rows = ReadRow::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT id, google_id, is_primary, access_role, calendars.time_zone, sync_token, calendar_syncs.time_zone AS synced_time_zone, synced_until
+        r#"SELECT id, google_id, blocks, is_primary, access_role, calendars.time_zone, sync_token, calendar_syncs.time_zone AS synced_time_zone, synced_until
            FROM calendars LEFT JOIN calendar_syncs ON calendar_id = id
-           WHERE user_id = {user_id} AND blocks AND (unreadable_since IS NULL OR {with_unreadable})
+           WHERE user_id = {user_id}
+             AND CASE WHEN blocks THEN unreadable_since IS NULL OR {with_unreadable}
+                 ELSE access_role = 'owner' AND EXISTS (
+                     SELECT FROM lessons JOIN tutors ON tutors.id = tutor_id
+                     WHERE tutors.user_id = {user_id} AND starts_at > {now} AND calendar_event_id IS NOT NULL
+                       AND is_event_in(calendar_event_calendar, calendars)) END
            ORDER BY google_id"#
     ))
     .all(db)
     .await?;
-    Ok(rows.into_iter().map(Blocking::from).collect())
+    Ok(rows.into_iter().map(Read::from).collect())
 }
 
-impl From<BlockingRow> for Blocking {
-    fn from(row: BlockingRow) -> Self {
+impl From<ReadRow> for Read {
+    fn from(row: ReadRow) -> Self {
         let synced = row.sync_token.zip(row.synced_time_zone);
         let synced = synced.zip(row.synced_until);
         Self {
             id: row.id,
             google_id: row.google_id,
+            blocks: row.blocks,
             is_primary: row.is_primary,
-            is_owned: row.access_role == AccessRole::Owner,
-            has_zone: row.time_zone.is_some(),
+            has_events: row.access_role == AccessRole::Owner && row.time_zone.is_some(),
             synced: synced.map(|((sync_token, time_zone), until)| Synced {
                 sync_token,
                 time_zone,
@@ -248,7 +256,8 @@ pub async fn begin_edit(
     Ok(begun.rows_affected() == 1)
 }
 
-/// Lets these calendars of a user block, and no others, of which no events are kept.
+/// Lets these calendars of a user block, and no others, of which no events are kept; of those that did not block before it
+/// is not known which there are.
 pub async fn choose_blocking(
     txn: &impl ConnectionTrait,
     user_id: UserId,
@@ -257,14 +266,15 @@ pub async fn choose_blocking(
     let blocking: Vec<Uuid> = blocking.iter().map(|id| id.0).collect();
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE calendars SET blocks = NOT blocks, unreadable_since = NULL
-           WHERE user_id = {user_id} AND blocks <> (id = ANY({blocking}::uuid[]))"#
+        r#"DELETE FROM calendar_syncs
+           WHERE calendar_id IN (
+               SELECT id FROM calendars WHERE user_id = {user_id} AND NOT (blocks AND id = ANY({blocking}::uuid[])))"#
     ))
     .await?;
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"DELETE FROM calendar_syncs
-           WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id} AND NOT blocks)"#
+        r#"UPDATE calendars SET blocks = NOT blocks, unreadable_since = NULL
+           WHERE user_id = {user_id} AND blocks <> (id = ANY({blocking}::uuid[]))"#
     ))
     .await
     .map(|_| ())

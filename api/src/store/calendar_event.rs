@@ -64,6 +64,16 @@ pub async fn forget(txn: &impl ConnectionTrait, calendar: CalendarId) -> Result<
     .map(|_| ())
 }
 
+/// Forgets the events of all calendars of a user.
+pub async fn forget_all(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM calendar_syncs WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Notes how far the events of a calendar are known.
 pub async fn note_synced(
     txn: &impl ConnectionTrait,
@@ -143,17 +153,22 @@ pub struct EventSpan {
     pub span: SpanRow,
 }
 
-/// When the events of these calendars block, of those that end after `from`.
+/// When the events of these calendars block, of those that end after `from`. Where the event of a lesson stands that is
+/// ahead is left out: the lesson follows it, or it is put back.
 pub async fn spans(
     db: &impl ConnectionTrait,
     calendars: &[CalendarId],
     from: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<EventSpan>, DbErr> {
     let ids: Vec<Uuid> = calendars.iter().map(|id| id.0).collect();
     EventSpan::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT calendar_id, lesson_id IS NOT NULL AS is_ours, starts_at, ends_at FROM calendar_events
-           WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from}"#
+           WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from}
+             AND NOT EXISTS (
+                 SELECT FROM lessons WHERE lessons.id = calendar_events.lesson_id AND status = 'scheduled'
+                     AND calendar_event_id = google_id AND calendar_event_starts_at IS NOT NULL AND lessons.starts_at > {now})"#
     ))
     .all(db)
     .await

@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 26] = [
+pub const LISTS: [(&str, &str); 27] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -140,6 +140,13 @@ pub const LISTS: [(&str, &str); 26] = [
         "SELECT calendar_id, calendar_events.google_id, recurring_event_id, starts_at, ends_at, lesson_id
          FROM calendar_events JOIN calendars ON calendars.id = calendar_id
          WHERE user_id = $1 ORDER BY starts_at DESC, calendar_id, calendar_events.google_id",
+    ),
+    (
+        "calendar_drifts",
+        "SELECT drifts.id, kind, drifts.status, drifts.lesson_id, booking_id, drifts.starts_at, drifts.ends_at, event_starts_at,
+             event_ends_at, reasons, cancels_at, resolved_at, drifts.created_at
+         FROM calendar_drifts AS drifts JOIN tutors ON tutors.id = drifts.tutor_id
+         WHERE user_id = $1 OR student_id = $1 ORDER BY drifts.id DESC",
     ),
     (
         "busy_times",

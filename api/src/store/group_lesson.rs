@@ -66,6 +66,8 @@ pub async fn insert(
         calendar_event_asked_at: Set(None),
         calendar_revision: Set(1),
         calendar_event_revision: Set(None),
+        calendar_event_starts_at: Set(None),
+        calendar_event_ends_at: Set(None),
         meet_url: Set(None),
         meet_pending_since: Set(None),
         created_at: Set(now),

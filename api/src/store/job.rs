@@ -20,8 +20,12 @@ use uuid::Uuid;
 pub enum Work {
     /// Make the event in the tutor's calendar what the lesson says.
     SyncLessonEvent(LessonId),
+    /// Make the lesson follow what was done with its event in the tutor's calendar.
+    FollowLessonEvent(LessonId),
     /// Read the busy time of the tutor's calendar.
     ReadBusyTime(TutorId),
+    /// Compare the tutor's lessons with the tutor's calendars.
+    ReconcileCalendar(TutorId),
     /// Open and stop channels, so that there is one for each calendar that blocks.
     WatchCalendars(TutorId),
     /// Tell Google that a grant is over.
@@ -36,7 +40,9 @@ impl Work {
     pub fn kind(self) -> &'static str {
         match self {
             Self::SyncLessonEvent(_) => "sync_lesson_event",
+            Self::FollowLessonEvent(_) => "follow_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
+            Self::ReconcileCalendar(_) => "reconcile_calendar",
             Self::WatchCalendars(_) => "watch_calendars",
             Self::RevokeGrant(_) => "revoke_grant",
             Self::OfferSeats(_) => "offer_seats",
@@ -44,19 +50,27 @@ impl Work {
         }
     }
 
-    /// Whether it is never given up: it is done again and again, or what it is about must not stay.
+    /// Whether it is never given up: it is done again and again, or what it is about must not stay, or does so until a
+    /// lesson begins at the longest.
     pub fn is_lasting(self) -> bool {
         matches!(
             self,
-            Self::ReadBusyTime(_) | Self::WatchCalendars(_) | Self::RevokeGrant(_)
+            Self::FollowLessonEvent(_)
+                | Self::ReadBusyTime(_)
+                | Self::ReconcileCalendar(_)
+                | Self::WatchCalendars(_)
+                | Self::RevokeGrant(_)
         )
     }
 
     /// By what its row is found: kind and key.
     pub(super) fn name(self) -> (String, String) {
         let key = match self {
-            Self::SyncLessonEvent(id) | Self::OfferSeats(id) => id.0,
-            Self::ReadBusyTime(id) | Self::WatchCalendars(id) | Self::OfferTime(id) => id.0,
+            Self::SyncLessonEvent(id) | Self::FollowLessonEvent(id) | Self::OfferSeats(id) => id.0,
+            Self::ReadBusyTime(id)
+            | Self::ReconcileCalendar(id)
+            | Self::WatchCalendars(id)
+            | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
         };
         (self.kind().to_owned(), key.to_string())
@@ -66,7 +80,9 @@ impl Work {
         let key = key.parse().ok()?;
         match kind {
             "sync_lesson_event" => Some(Self::SyncLessonEvent(LessonId(key))),
+            "follow_lesson_event" => Some(Self::FollowLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
+            "reconcile_calendar" => Some(Self::ReconcileCalendar(TutorId(key))),
             "watch_calendars" => Some(Self::WatchCalendars(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
             "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
@@ -180,9 +196,9 @@ pub async fn lease(
            WHERE id = (
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
-                 AND kind IN ('sync_lesson_event', 'read_busy_time', 'watch_calendars', 'revoke_grant', 'offer_seats',
-                     'offer_time')
-               ORDER BY kind IN ('read_busy_time', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'reconcile_calendar',
+                     'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time')
+               ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
     .one(db)

@@ -1,6 +1,6 @@
 //! Lessons.
 
-use super::event_span;
+use super::{drift, event_span};
 use ::entity::{
     id::{GrantId, LessonId, SubjectId, TutorId},
     lesson::{self, LessonStatus},
@@ -172,6 +172,8 @@ pub struct ForCalendar {
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
     pub calendar_event_revision: Option<i32>,
+    pub calendar_event_starts_at: Option<DateTime<Utc>>,
+    pub calendar_event_ends_at: Option<DateTime<Utc>>,
     pub title: String,
     /// More than one in a group lesson.
     pub capacity: i16,
@@ -199,6 +201,14 @@ impl ForCalendar {
         let calendar = self.calendar_event_calendar.as_ref().or(receiving);
         calendar.map_or(PRIMARY_CALENDAR, String::as_str)
     }
+
+    /// When the event was last known to be.
+    pub fn event_span(&self) -> Option<Span> {
+        let span = self
+            .calendar_event_starts_at
+            .zip(self.calendar_event_ends_at);
+        span.and_then(|(start, end)| Span::new(start, end))
+    }
 }
 
 pub async fn for_calendar(
@@ -210,6 +220,7 @@ pub async fn for_calendar(
         r#"SELECT lessons.id, tutors.id AS tutor_id, tutors.time_zone,
                   subjects.name AS subject, level, starts_at, ends_at, status, calendar_event_id, calendar_event_calendar,
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
+                  calendar_event_starts_at, calendar_event_ends_at,
                   google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar,
                   coalesce(meet_links, false) AS meet_link, meet_pending_since, title, capacity, student_names, attendee_names, attendee_emails
            FROM lessons
@@ -282,7 +293,8 @@ pub async fn note_no_event(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"WITH noted AS (
-               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL, meet_url = NULL, meet_pending_since = NULL,
+               UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = {calendar}, calendar_event_revision = NULL,
+                   meet_url = NULL, meet_pending_since = NULL,
                    calendar_event_attempt = {attempt}, calendar_event_asked_at = NULL
                WHERE id = {id} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})
                RETURNING id)
@@ -293,7 +305,7 @@ pub async fn note_no_event(
     .map(|_| ())
 }
 
-/// Notes that the event shows the lesson as it was at `revision`, and so stands nowhere else. Nothing is noted when the
+/// Notes that the event was made to show the lesson as it was at `revision`, and so stood when that was. Nothing is noted when the
 /// lesson has changed since, or another event or none is known by now.
 pub async fn note_event_current(
     db: &impl ConnectionTrait,
@@ -375,6 +387,7 @@ pub async fn forget_event_calendars(
 pub async fn forget_calendar_events(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
+    now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     lesson::Entity::update_many()
         .set(lesson::ActiveModel {
@@ -388,5 +401,6 @@ pub async fn forget_calendar_events(
         .filter(lesson::COLUMN.calendar_event_id.is_not_null())
         .exec(txn)
         .await?;
+    drift::supersede(txn, tutor_id, now).await?;
     event_span::forget(txn, tutor_id).await
 }

@@ -16,6 +16,7 @@ pub mod centre;
 mod conditions;
 pub mod credit;
 pub mod date_override;
+pub mod drift;
 pub mod erasure;
 pub mod event_span;
 pub mod export;
@@ -36,6 +37,7 @@ pub mod person;
 pub mod policy;
 pub mod pushed_request;
 pub mod quota;
+pub mod reconciliation;
 pub mod revision;
 #[cfg(feature = "local")]
 pub mod seed;

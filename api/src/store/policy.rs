@@ -1,12 +1,15 @@
 //! What the centre, and a tutor who differs from it, decide about booking.
 
 use ::entity::{
-    centre::{self, StartGridAnchor},
+    centre::{self, EventDeclined, EventDeleted, EventMoved, StartGridAnchor},
     id::TutorId,
     tutor,
 };
 use chrono::TimeDelta;
-use scheduling::policy::{self, StartGrid};
+use scheduling::{
+    drift,
+    policy::{self, StartGrid},
+};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
@@ -35,6 +38,12 @@ pub struct Policy {
     pub attendance_days: i32,
     /// For how many hours what was last read of a tutor's busy time decides, before nothing is offered; None: for ever.
     pub calendar_unknown_after_hours: Option<i32>,
+    /// What becomes of a lesson whose event in Google was moved. The centre's, as the three that follow.
+    pub event_moved: EventMoved,
+    pub event_deleted: EventDeleted,
+    /// For how long a deletion can be undone.
+    pub event_deleted_grace_minutes: i32,
+    pub event_declined: EventDeclined,
     /// How many lessons ahead a student may have; None is no quota. The centre's, as the two that follow.
     pub max_active_bookings: Option<i32>,
     /// How many minutes a week.
@@ -93,6 +102,10 @@ impl Policy {
             hold_minutes: self.hold_minutes,
             attendance_days: self.attendance_days,
             calendar_unknown_after_hours: self.calendar_unknown_after_hours,
+            event_moved: self.event_moved,
+            event_deleted: self.event_deleted,
+            event_deleted_grace_minutes: self.event_deleted_grace_minutes,
+            event_declined: self.event_declined,
             max_active_bookings: self.max_active_bookings,
             weekly_minutes: self.weekly_minutes,
             term_minutes: self.term_minutes,
@@ -115,6 +128,25 @@ impl Policy {
             approval: self.requires_approval.then_some(approval),
             hold: TimeDelta::minutes(self.hold_minutes.into()),
             attendance: TimeDelta::days(self.attendance_days.into()),
+        }
+    }
+
+    /// What becomes of lessons whose events were changed in Google.
+    pub fn drift(&self) -> drift::Policy {
+        drift::Policy {
+            moved: match self.event_moved {
+                EventMoved::Reschedule => drift::Moved::Reschedule,
+                EventMoved::PutBack => drift::Moved::PutBack,
+            },
+            deleted: match self.event_deleted {
+                EventDeleted::Cancel => drift::Deleted::Cancel,
+                EventDeleted::PutBack => drift::Deleted::PutBack,
+            },
+            grace: TimeDelta::minutes(self.event_deleted_grace_minutes.into()),
+            declined: match self.event_declined {
+                EventDeclined::Cancel => drift::Declined::Cancel,
+                EventDeclined::Ask => drift::Declined::Ask,
+            },
         }
     }
 
@@ -180,6 +212,10 @@ pub async fn replace_centre(
         hold_minutes: Set(policy.hold_minutes),
         attendance_days: Set(policy.attendance_days),
         calendar_unknown_after_hours: Set(policy.calendar_unknown_after_hours),
+        event_moved: Set(policy.event_moved),
+        event_deleted: Set(policy.event_deleted),
+        event_deleted_grace_minutes: Set(policy.event_deleted_grace_minutes),
+        event_declined: Set(policy.event_declined),
         max_active_bookings: Set(policy.max_active_bookings),
         weekly_minutes: Set(policy.weekly_minutes),
         term_minutes: Set(policy.term_minutes),

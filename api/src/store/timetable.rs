@@ -149,6 +149,7 @@ async fn rows(db: &impl ConnectionTrait, tutors: &[TutorId]) -> Result<Vec<Row>,
                   coalesce(tutors.requires_approval, centre.requires_approval) AS requires_approval,
                   coalesce(tutors.approval_minutes, centre.approval_minutes) AS approval_minutes,
                   hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes,
+                  event_moved, event_deleted, event_deleted_grace_minutes, event_declined,
                   EXISTS (SELECT FROM student_quotas) AS has_student_quotas,
                   busy_known_until(google_grants, calendar_unknown_after_hours) AS busy_known_until
            FROM tutors CROSS JOIN centre LEFT JOIN google_grants ON google_grants.user_id = tutors.user_id

@@ -60,6 +60,8 @@ async fn the_table_holds_every_operation_of_the_document_and_no_other() {
             "{session}",
             "{app}",
             "{identity}",
+            "{deletion}",
+            "{question}",
         ];
         let path = ids.iter().fold(path, |path, id| path.replace(id, "{id}"));
         let method = row.method.as_str().to_lowercase();

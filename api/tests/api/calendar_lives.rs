@@ -153,7 +153,7 @@ async fn shrink(seed: u64, mut steps: Vec<(usize, Step)>) {
 }
 
 /// What the lives are to show, all together: else they would show little.
-const SHOWN: [&str; 29] = [
+const SHOWN: [&str; 31] = [
     "Book 201",
     "Book 409",
     "Move 200",
@@ -168,6 +168,8 @@ const SHOWN: [&str; 29] = [
     "Choose 200",
     "Disconnect 204",
     "Answer",
+    "Drag",
+    "Remove",
     "Own",
     "Pass",
     "Work",

@@ -310,7 +310,7 @@ async fn our_own_event_blocks_only_where_there_is_no_lesson() {
     let ours = &world.test.google.events(&world.tutor.email)[0];
     let id = ours["id"].as_str().unwrap().to_owned();
 
-    // The tutor drags it to noon in Google, and copies it to the afternoon.
+    // The tutor drags it to noon in Google, and copies it to the afternoon. The lesson follows the event, and not the copy.
     let moved = at(NOON);
     let moved = json!({ "start": time(moved), "end": time(moved + TimeDelta::hours(1)) });
     world.patch(&id, &moved);
@@ -318,7 +318,17 @@ async fn our_own_event_blocks_only_where_there_is_no_lesson() {
     let marks = json!({ "extendedProperties": ours["extendedProperties"] });
     world.patch(&copy, &marks);
     world.read_anew().await;
-    assert_eq!(world.free().await, [false; 3]);
+    world.read_anew().await;
+    assert_eq!(world.free().await, [true, false, false]);
+    assert_eq!(world.test.count(spans).await, 1);
+
+    // What stands of an event once its lesson has begun is the tutor's own again.
+    world.test.set_clock(at(NOON));
+    world.test.run_jobs().await;
+    let evening = at("2027-03-02T18:00:00Z");
+    let moved = json!({ "start": time(evening), "end": time(evening + TimeDelta::hours(1)) });
+    world.patch(&id, &moved);
+    world.read_anew().await;
     assert_eq!(world.test.count(spans).await, 2);
 }
 

@@ -787,3 +787,33 @@ async fn only_a_calendar_of_ones_own_receives_lessons() {
     }
     assert_eq!(receiving(&world).await, main);
 }
+
+#[tokio::test]
+async fn a_calendar_with_lessons_in_it_is_read_though_it_does_not_block() {
+    let world = World::new().await;
+    world.receive("Family").await.expect(200);
+    let booking = world.book(MORNING).await;
+    world.busy(&world.family, AFTERNOON);
+    world.read_anew().await;
+    assert!(world.is_free(AFTERNOON).await);
+    let google = &world.test.google;
+    let mut events = google.events(&world.family).into_iter();
+    let event = events.find(|it| it["summary"] != "Dentist").unwrap();
+    let moved = json!({
+        "start": {"dateTime": at(NOON)}, "end": {"dateTime": at(NOON) + TimeDelta::hours(1)},
+    });
+    let id = event["id"].as_str().unwrap();
+    google.patch_event(&world.family, id, &moved).unwrap();
+    world.read_anew().await;
+    let student = world.test.student("Sam").await;
+    let followed = student.get(&booking).await.expect(200);
+    assert_eq!(at(followed["start"].as_str().unwrap()), at(NOON));
+    let kept = "SELECT count(*) FROM calendar_events";
+    assert_eq!(world.test.count(kept).await, 0);
+
+    // Once it blocks, it does so by all that is in it, not only by what is new.
+    world.choose(&["Family"]).await.expect(200);
+    world.test.run_jobs().await;
+    assert!(!world.is_free(AFTERNOON).await);
+    assert!(world.is_free(MORNING).await && !world.is_free(NOON).await);
+}

@@ -96,6 +96,7 @@ fn edits(world: &World) -> Vec<Edit> {
         "buffer_before_minutes": 7, "buffer_after_minutes": 8, "max_lessons_per_day": 9, "max_lessons_per_week": null,
         "requires_approval": true, "approval_minutes": 90,
         "hold_minutes": 11, "attendance_days": 12, "calendar_unknown_after_hours": 48,
+        "event_moved": "put_back", "event_deleted": "put_back", "event_deleted_grace_minutes": 13, "event_declined": "ask",
     });
     vec![
         tutor(

@@ -102,6 +102,7 @@ async fn a_student_gets_profile_bookings_and_a_calendar_and_nothing_of_others() 
         "google_connection",
         "google_calendars",
         "google_calendar_events",
+        "calendar_drifts",
     ] {
         assert_eq!(files.list(name), [Value::Null; 0], "{name}");
     }

@@ -347,6 +347,11 @@ fn operations_on_people() -> Vec<(&'static str, &'static str, Value)> {
     let id = uuid::Uuid::nil();
     let key = json!({"scopes": ["bookings:read"], "expires_at": "2027-12-01T00:00:00Z", "tutor_ids": [id], "subjects": ["mathematics"]});
     vec![
+        (
+            "POST",
+            "/v1/calendar/drifts/0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d/answer",
+            json!({"answer": "come"}),
+        ),
         ("PUT", ROLES, json!({"roles": ["student"]})),
         ("POST", "/v1/users/{other}/suspend", json!({"reason": "x"})),
         (
@@ -656,6 +661,7 @@ async fn a_query_that_can_not_be_answered_is_refused() {
     world.refuses(&time::queries()).await;
     world.refuses(&time::searches()).await;
     world.refuses(&queries::of_absences()).await;
+    world.refuses(&queries::of_drifts()).await;
     world.refuses(&queries::others()).await;
 }
 

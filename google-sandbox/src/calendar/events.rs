@@ -213,6 +213,24 @@ fn orphans(calendar: &Calendar, master: &Event, moved: bool) -> Vec<String> {
         .collect()
 }
 
+/// Moves an event into another calendar, which is its organizer from now on; in the one where it was it is cancelled.
+/// <https://developers.google.com/workspace/calendar/api/v3/reference/events/move>
+pub(crate) fn relocate(state: &mut State, from: &str, id: &str, to: &str) -> Result<(), ApiError> {
+    calendar(state, to)?;
+    let event = load(calendar(state, from)?, id);
+    let event = event
+        .filter(|event| !event.cancelled)
+        .ok_or_else(ApiError::not_found)?;
+    let mut moved = event.clone();
+    to.clone_into(&mut moved.organizer);
+    let mut left = event;
+    left.cancelled = true;
+    put(state, from, left);
+    put(state, to, moved);
+    attendees::spread(state, to, id);
+    Ok(())
+}
+
 /// Cancels an event, one occurrence, or one's own copy of somebody else's event.
 pub(crate) fn cancel(
     state: &mut State,

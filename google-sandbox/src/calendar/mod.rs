@@ -148,6 +148,17 @@ pub(crate) fn delete_as_owner(state: &mut State, email: &str, id: &str) -> Resul
     events::cancel(state, &email.to_lowercase(), id, None).map_err(|error| error.words())
 }
 
+/// Moves an event from one calendar of a person into another one, as they would.
+pub(crate) fn move_as_owner(
+    state: &mut State,
+    from: &str,
+    id: &str,
+    to: &str,
+) -> Result<(), String> {
+    let (from, to) = (from.to_lowercase(), to.to_lowercase());
+    events::relocate(state, &from, id, &to).map_err(|error| error.words())
+}
+
 /// Patches an event in a primary calendar, as its owner would.
 pub(crate) fn patch_as_owner(
     state: &mut State,

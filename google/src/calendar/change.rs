@@ -2,7 +2,7 @@
 //!
 //! By a patch, because an update replaces the whole event, and with it what this crate does not know.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use super::event::check;
@@ -14,11 +14,21 @@ use crate::{AccessToken, Error};
 /// that those are told from guests whom others have added, even after a lost answer.
 const INVITED: &str = "invited";
 
-/// The properties that name whom we invite.
+/// The private property that says for which start they are invited: what they answer is about that time.
+const INVITATION_START: &str = "invitationStart";
+
+/// The properties that name whom we invite, and for when.
 pub(super) fn invitations(event: &NewEvent) -> impl Iterator<Item = (String, String)> {
     let named = event.attendees.iter().enumerate();
-    named.map(|(n, attendee)| (format!("{INVITED}{n}"), attendee.email.clone()))
+    let named = named.map(|(n, attendee)| (format!("{INVITED}{n}"), attendee.email.clone()));
+    named.chain([(INVITATION_START.to_owned(), written(event.start))])
 }
+
+fn written(start: DateTime<Utc>) -> String {
+    start.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+const NEEDS_ACTION: &str = "needsAction";
 
 pub(super) async fn change(
     hubs: &Hubs,
@@ -36,7 +46,7 @@ pub(super) async fn change(
     let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
     let mut tell = "none";
     let guests = guests(event, wanted);
-    if !says(event, wanted) || guests != event.guests {
+    if !says(event, wanted) || guests != event.guests || event.invited_for_another(wanted.start) {
         tell = "all";
         body["summary"] = json!(wanted.summary);
         body["start"] = time(wanted, wanted.start);
@@ -59,7 +69,8 @@ fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
     json!({ "dateTime": at, "timeZone": wanted.time_zone.name(), "date": null })
 }
 
-/// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered.
+/// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but who
+/// of those whom we invite has said no to another time, or where it is not known to which, is asked anew.
 fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is = |guest: &Value, email: &str| {
         guest["email"]
@@ -70,16 +81,25 @@ fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
     let stay = event.guests.iter();
     let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
+    let stays_when_it_is = event.start == Some(EventTime::At(wanted.start));
+    let asks_anew = !stays_when_it_is || !event.invites_for(wanted.start);
+    let is_no = |guest: &Value| guest["responseStatus"] == "declined" && is_wanted(guest);
+    let stay = stay.cloned().map(|mut guest| {
+        if asks_anew && is_no(&guest) {
+            guest["responseStatus"] = json!(NEEDS_ACTION);
+        }
+        guest
+    });
     let join = wanted
         .attendees
         .iter()
         .filter(|one| !event.guests.iter().any(|guest| is(guest, &one.email)))
         .map(invitation);
-    stay.cloned().chain(join).collect()
+    stay.chain(join).collect()
 }
 
 fn invitation(attendee: &Attendee) -> Value {
-    let mut guest = json!({ "email": attendee.email, "responseStatus": "needsAction" });
+    let mut guest = json!({ "email": attendee.email, "responseStatus": NEEDS_ACTION });
     if let Some(name) = &attendee.name {
         guest["displayName"] = json!(name);
     }
@@ -100,6 +120,18 @@ fn private(event: &Event, wanted: &NewEvent) -> Map<String, Value> {
 }
 
 impl Event {
+    /// Whether those whom we have invited are known to have been asked to come at `start`, so that their answers are about
+    /// that time.
+    pub fn invites_for(&self, start: DateTime<Utc>) -> bool {
+        let asked_for = self.private.get(INVITATION_START);
+        asked_for.is_some_and(|asked_for| *asked_for == written(start))
+    }
+
+    /// Whether they were asked to come at another time: then they are told, even where somebody else has moved the event.
+    fn invited_for_another(&self, start: DateTime<Utc>) -> bool {
+        self.private.contains_key(INVITATION_START) && !self.invites_for(start)
+    }
+
     /// Whom we have invited.
     fn invited(&self) -> impl Iterator<Item = &str> {
         let properties = self.private.iter();

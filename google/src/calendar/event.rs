@@ -205,6 +205,7 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         meet_pending,
         html_link: event.html_link,
         recurring_event_id: event.recurring_event_id,
+        repeats: event.recurrence.is_some_and(|rules| !rules.is_empty()),
         updated: event.updated,
     })
 }

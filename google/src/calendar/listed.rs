@@ -80,6 +80,10 @@ impl EventChanges {
 ///
 /// Without its attendees, of whom there may be hundreds: read it with [`Calendar::event`](crate::Calendar::event).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that Google tells, and none follows from the others"
+)]
 pub struct ListedEvent {
     /// Its id, unique within its calendar.
     pub id: String,
@@ -99,6 +103,8 @@ pub struct ListedEvent {
     pub event_type: EventType,
     /// Whether the calendar's owner has been invited and has said no.
     pub declined: bool,
+    /// Whether anybody else has said no; not known of an event with more than some hundred guests.
+    pub guest_declined: bool,
     /// If it is an occurrence of a repeated event, the id of that.
     pub recurring_event_id: Option<String>,
     /// When the repetition would have it start, which tells an occurrence from others even once it has been moved.
@@ -194,6 +200,7 @@ mod tests {
             transparent: false,
             event_type: EventType::Default,
             declined: false,
+            guest_declined: false,
             recurring_event_id: None,
             original_start: None,
             private: BTreeMap::new(),

@@ -11,12 +11,15 @@ use super::hub::{Hubs, segment};
 use super::{EventChanges, EventSync, EventTime, EventType, ListedEvent, SyncToken};
 use crate::{AccessToken, Error};
 
-/// As many as Google gives at a time.
-const EVENTS_A_PAGE: i32 = 2500;
+/// Google gives up to 2500 at a time. With all their guests these would be longer than an answer may be.
+const EVENTS_A_PAGE: i32 = 1000;
+
+/// All who can be in a group lesson, and its tutor.
+const MOST_ATTENDEES: i32 = 101;
 
 /// Beyond that something goes round in circles, or is too much to hold at once: these are 125 000 events, a hundred a
 /// day for over three years. Empty pages count, of which Google may give some.
-const PAGES: usize = 50;
+const PAGES: usize = 125;
 
 /// Google gives some dozen characters.
 const LONGEST_TOKEN: usize = 4096;
@@ -24,11 +27,11 @@ const LONGEST_TOKEN: usize = 4096;
 /// An id has 1024 at most, and that of an occurrence some more.
 const LONGEST_ID: usize = 2000;
 
-/// Only what is read. Descriptions and the data of conferences would make most of a page: 8 kB for an event are usual, and
-/// with 2500 of them the page would be longer than an answer may be.
+/// Only what is read: of guests not who they are. Descriptions and the data of conferences would make most of a page: 8 kB
+/// for an event are usual, and with so many of them the page would be longer than an answer may be.
 /// <https://developers.google.com/workspace/calendar/api/guides/performance#partial>
 const FIELDS: &str = "nextPageToken,nextSyncToken,timeZone,\
-    items(id,etag,status,summary,start,end,transparency,eventType,attendees(self,responseStatus),\
+    items(id,etag,status,summary,start,end,transparency,eventType,attendees(self,resource,responseStatus),\
     recurringEventId,originalStartTime,extendedProperties/private,updated)";
 
 pub(super) async fn events(
@@ -98,8 +101,8 @@ async fn page(
         let mut call = call
             .single_events(true)
             .max_results(EVENTS_A_PAGE)
-            // Of more than that, "only the participant is returned", and it is their answer that is read.
-            .max_attendees(1)
+            // Of more than that, "only the participant is returned".
+            .max_attendees(MOST_ATTENDEES)
             .param("fields", FIELDS);
         call = match sync {
             EventSync::Full { from, until } => call.time_min(*from).time_max(*until),
@@ -143,7 +146,15 @@ fn from_api(event: api::Event) -> Result<(String, Option<ListedEvent>), Error> {
         return Err(Error::protocol("an occurrence of an event without an id"));
     }
     let (start, end) = times(event.start, event.end)?;
-    let mut attendees = event.attendees.into_iter().flatten();
+    let attendees = event.attendees.as_deref().unwrap_or_default();
+    let has_declined = |is_self: bool| {
+        attendees.iter().any(|attendee| {
+            (attendee.self_ == Some(true)) == is_self
+                && attendee.resource != Some(true)
+                && attendee.response_status.as_deref() == Some("declined")
+        })
+    };
+    let (declined, guest_declined) = (has_declined(true), has_declined(false));
     let properties = event.extended_properties.and_then(|all| all.private);
     let listed = ListedEvent {
         id: id.clone(),
@@ -154,9 +165,8 @@ fn from_api(event: api::Event) -> Result<(String, Option<ListedEvent>), Error> {
         end,
         transparent: event.transparency.as_deref() == Some("transparent"),
         event_type: event_type(event.event_type.as_deref()),
-        declined: attendees.any(|attendee| {
-            attendee.self_ == Some(true) && attendee.response_status.as_deref() == Some("declined")
-        }),
+        declined,
+        guest_declined,
         recurring_event_id: event.recurring_event_id,
         original_start: time_from_api(event.original_start_time),
         private: properties.into_iter().flatten().collect(),

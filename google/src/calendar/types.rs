@@ -162,6 +162,8 @@ pub struct Event {
     pub html_link: Option<String>,
     /// If it is an occurrence of a repeated event, the id of that.
     pub recurring_event_id: Option<String>,
+    /// Whether it is repeated itself.
+    pub repeats: bool,
     /// When it was last changed.
     pub updated: Option<DateTime<Utc>>,
 }

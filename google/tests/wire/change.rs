@@ -11,7 +11,9 @@ use crate::support::*;
 /// As [`standing`], made by an insert that invited Bob, with a guest whom the tutor has added.
 fn with_a_guest_of_the_tutors() -> Value {
     let mut event = standing();
-    event["extendedProperties"]["private"]["invited0"] = json!("Bob@example.edu");
+    let private = &mut event["extendedProperties"]["private"];
+    private["invited0"] = json!("Bob@example.edu");
+    private["invitationStart"] = json!("2026-03-02T09:00:00Z");
     let guests = event["attendees"].as_array_mut().unwrap();
     guests[1]["comment"] = json!("Ill.");
     guests.push(json!({ "email": "zoe@example.edu", "optional": true, "additionalGuests": 2, "responseStatus": "accepted" }));
@@ -58,10 +60,12 @@ async fn a_change_names_what_is_ours_and_sends_back_what_is_not() {
     wanted.private.insert("revision".to_owned(), "2".to_owned());
     let (body, told) = sent(&before, &wanted).await;
     assert_eq!(told, "all");
+    // Bob has said no to the time before.
     let mut guests = before["attendees"].clone();
+    guests[1]["responseStatus"] = json!("needsAction");
     let cid = json!({ "email": "cid@example.edu", "responseStatus": "needsAction" });
     guests.as_array_mut().unwrap().push(cid);
-    let private = json!({ "lesson": "7", "revision": "2",
+    let private = json!({ "lesson": "7", "revision": "2", "invitationStart": "2026-03-02T14:00:00Z",
         "invited0": "bob@example.edu", "invited1": "cid@example.edu" });
     let expected = json!({
         "summary": "Geometry",
@@ -117,6 +121,26 @@ async fn where_guests_see_nothing_new_they_are_not_told() {
     assert_eq!(body["extendedProperties"]["private"]["revision"], "2");
 }
 
+/// Somebody has moved the event, and may have told nobody.
+#[tokio::test]
+async fn whoever_was_invited_for_another_time_is_told_and_has_not_said_no_to_this_one() {
+    let mut before = with_a_guest_of_the_tutors();
+    for is_known in [true, false] {
+        let private = &mut before["extendedProperties"]["private"];
+        if is_known {
+            private["invitationStart"] = json!("2026-03-01T09:00:00Z");
+        } else {
+            private.as_object_mut().unwrap().remove("invitationStart");
+        }
+        let (body, told) = sent(&before, &lesson()).await;
+        assert_eq!(told, "all");
+        assert_eq!(body["attendees"][1]["responseStatus"], "needsAction");
+        assert_eq!(body["attendees"][3]["responseStatus"], "accepted");
+        let private = &body["extendedProperties"]["private"];
+        assert_eq!(private["invitationStart"], "2026-03-02T09:00:00Z");
+    }
+}
+
 #[tokio::test]
 async fn an_insert_says_whom_we_invite() {
     let (stage, calendar) = calendar(LIMITS).await;
@@ -127,7 +151,7 @@ async fn an_insert_says_whom_we_invite() {
         stage.calls(crate::calendar::EVENTS)[0].json()["extendedProperties"]["private"].clone();
     assert_eq!(
         private,
-        json!({ "lesson": "7", "invited0": "bob@example.edu" })
+        json!({ "lesson": "7", "invitationStart": "2026-03-02T09:00:00Z", "invited0": "bob@example.edu" })
     );
 }
 

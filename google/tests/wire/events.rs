@@ -88,7 +88,7 @@ async fn a_window_is_asked_for_and_then_what_changed() {
     assert_eq!(at("timeMin"), now());
     assert_eq!(at("timeMax"), now() + TimeDelta::days(7));
     assert_eq!(query["singleEvents"], "true");
-    assert_eq!(query["maxResults"], "2500");
+    assert_eq!(query["maxResults"], "1000");
 
     let query = &calls[1].query;
     let expected = always.iter().copied().chain(["syncToken"]);
@@ -158,6 +158,7 @@ async fn an_event_is_listed_with_all_that_is_needed() {
         transparent: true,
         event_type: EventType::FocusTime,
         declined: true,
+        guest_declined: false,
         recurring_event_id: Some("series".to_owned()),
         original_start: Some(EventTime::At(now())),
         private: BTreeMap::from([("lesson".to_owned(), "7".to_owned())]),
@@ -167,14 +168,20 @@ async fn an_event_is_listed_with_all_that_is_needed() {
 }
 
 #[tokio::test]
-async fn only_the_owners_own_no_counts() {
+async fn the_owners_no_is_told_from_that_of_a_guest() {
     let (stage, calendar) = calendar(LIMITS).await;
     let mut one = event("aaaaa");
     one["attendees"] = json!([
         { "self": true, "responseStatus": "accepted" }, { "responseStatus": "declined" },
     ]);
-    stage.on(EVENTS, [last(&[one])]);
-    assert!(!list(&calendar, full()).await.unwrap().events[0].declined);
+    let mut two = event("bbbbb");
+    two["attendees"] = json!([
+        { "responseStatus": "accepted" }, { "resource": true, "responseStatus": "declined" },
+    ]);
+    stage.on(EVENTS, [last(&[one, two])]);
+    let events = list(&calendar, full()).await.unwrap().events;
+    let answers = events.iter().map(|it| (it.declined, it.guest_declined));
+    assert_eq!(answers.collect::<Vec<_>>(), [(false, true), (false, false)]);
 }
 
 #[tokio::test]
@@ -296,7 +303,7 @@ async fn a_listing_that_goes_in_circles_is_given_up() {
     for outcome in [list(&calendar, full()).await, increment(&calendar).await] {
         assert!(matches!(outcome, Err(Error::Protocol(_))), "{outcome:?}");
     }
-    assert_eq!(stage.calls(EVENTS).len(), 100, "fifty pages each");
+    assert_eq!(stage.calls(EVENTS).len(), 250, "125 pages each");
 }
 
 fn malformed(what: &str) -> Answer {

@@ -379,6 +379,7 @@ async fn what_is_asked_for_is_all_that_is_needed() {
         transparent: true,
         event_type: EventType::FocusTime,
         declined: true,
+        guest_declined: false,
         recurring_event_id: Some(series),
         original_start: Some(EventTime::At(from)),
         private: BTreeMap::from([("lesson".to_owned(), "7".to_owned())]),

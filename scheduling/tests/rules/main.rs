@@ -5,6 +5,7 @@ mod alternatives;
 mod cancellation;
 mod clock_changes;
 mod closed_days;
+mod drift;
 mod exhaustive;
 mod interval;
 mod lifecycle;

@@ -74,7 +74,8 @@ pub struct Booking {
     #[schema(required)]
     cancelled_at: Option<DateTime<Utc>>,
     /// Why it was cancelled or declined, if anybody said; `too_few`, without anybody, where too few students had joined a
-    /// group lesson at its deadline, and `tutor_absent` where the lesson began without its tutor.
+    /// group lesson at its deadline, and `tutor_absent` where the lesson began without its tutor; `event_deleted` where the tutor
+    /// deleted the event in Google, and `event_declined` where the student declined the invitation there.
     #[schema(required)]
     cancellation_reason: Option<String>,
     /// What it meant for the student that it was cancelled or declined; null where it was not, or that was decided by

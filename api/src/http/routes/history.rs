@@ -34,7 +34,7 @@ struct BookingStep {
     step: StepName,
     /// On whose word, by what they are to the booking today: of the `student`, a `guardian`, a `tutor` who has it or
     /// had it, an `admin`, a third-party `app`; or of
-    /// the `system`, because time has passed or too few had joined. Null: of somebody who is none of them any more.
+    /// the `system`, because time has passed, too few had joined, or its event was changed in Google. Null: of somebody who is none of them any more.
     #[schema(required)]
     by: Option<Role>,
     /// Of `rescheduled` and `time_proposed`: the time of the lesson until then.

@@ -9,6 +9,7 @@ mod authorize;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
+mod calendar_drifts;
 mod calendar_notifications;
 mod calendars;
 mod cancellation_policies;
@@ -136,6 +137,9 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(calendar_connection::get_of_tutor))
         .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_choice))
+        .routes(routes!(calendar_drifts::list))
+        .routes(routes!(calendar_drifts::undo))
+        .routes(routes!(calendar_drifts::answer))
         .route(PUSH_PATH, calendar_notifications::route())
         .routes(routes!(frontend_authorizations::authorize_calendar))
         .routes(routes!(frontend_authorizations::redeem_calendar))

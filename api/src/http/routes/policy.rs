@@ -47,6 +47,50 @@ impl From<StartGridAnchor> for policy::StartGridAnchor {
     }
 }
 
+/// An enum of ours for one of the service's of the same variants.
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($variant),+
+        }
+
+        impl From<policy::$name> for $name {
+            fn from(choice: policy::$name) -> Self {
+                match choice {
+                    $(policy::$name::$variant => Self::$variant),+
+                }
+            }
+        }
+
+        impl From<$name> for policy::$name {
+            fn from(choice: $name) -> Self {
+                match choice {
+                    $($name::$variant => Self::$variant),+
+                }
+            }
+        }
+    };
+}
+
+mirror!(
+    /// What becomes of a lesson whose event was moved in Google: it moves too (`reschedule`), where the tutor could move it
+    /// there, and else the event is put back; or it is always put back (`put_back`).
+    EventMoved { Reschedule, PutBack }
+);
+mirror!(
+    /// What becomes of a lesson whose event was deleted in Google: it is cancelled by the tutor (`cancel`), after a while in
+    /// which that can be undone; or the event is made anew (`put_back`).
+    EventDeleted { Cancel, PutBack }
+);
+mirror!(
+    /// What becomes of the place of a student who has declined the invitation in Google: it is cancelled by the student where
+    /// that is free, and else the student is asked (`cancel`); or the student is always asked (`ask`).
+    EventDeclined { Cancel, Ask }
+);
+
 /// When lessons can be booked, apart from availability.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +149,18 @@ pub struct Policy {
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required, minimum = 1, maximum = 8760, example = 24)]
     calendar_unknown_after_hours: Option<i32>,
+    /// For all tutors, as the three that follow; see `list_calendar_drifts`.
+    #[garde(skip)]
+    event_moved: EventMoved,
+    #[garde(skip)]
+    event_deleted: EventDeleted,
+    /// For how long a deletion can be undone (`undo_calendar_drift`) before the lesson is cancelled; for half of the time
+    /// that is left before the lesson at the longest.
+    #[garde(custom(validate::number(0, 1440)))]
+    #[schema(minimum = 0, maximum = 1440, example = 60)]
+    event_deleted_grace_minutes: i32,
+    #[garde(skip)]
+    event_declined: EventDeclined,
     /// How many bookings of lessons that are not over a student may have, what is held or requested included; null is any
     /// number. For all tutors together, as the two that follow; `replace_quota` says what else holds for one student.
     #[garde(inner(custom(validate::number(0, 1000))))]
@@ -165,7 +221,7 @@ pub struct OwnPolicy {
 }
 
 macro_rules! convert {
-    ($from:ty => $to:ty, $anchor:expr $(, $of_centre:ident)*) => {
+    ($from:ty => $to:ty, $anchor:expr $(, $of_centre:ident)* $(; $($choice:ident),+)?) => {
         impl From<$from> for $to {
             fn from(policy: $from) -> Self {
                 Self {
@@ -180,6 +236,7 @@ macro_rules! convert {
                     requires_approval: policy.requires_approval,
                     approval_minutes: policy.approval_minutes,
                     $($of_centre: policy.$of_centre,)*
+                    $($($choice: policy.$choice.into(),)+)?
                 }
             }
         }
@@ -187,9 +244,11 @@ macro_rules! convert {
 }
 
 convert!(policy::Policy => Policy, StartGridAnchor::from,
-    hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes);
+    hold_minutes, attendance_days, calendar_unknown_after_hours, event_deleted_grace_minutes, max_active_bookings,
+    weekly_minutes, term_minutes; event_moved, event_deleted, event_declined);
 convert!(Policy => policy::Policy, policy::StartGridAnchor::from,
-    hold_minutes, attendance_days, calendar_unknown_after_hours, max_active_bookings, weekly_minutes, term_minutes);
+    hold_minutes, attendance_days, calendar_unknown_after_hours, event_deleted_grace_minutes, max_active_bookings,
+    weekly_minutes, term_minutes; event_moved, event_deleted, event_declined);
 convert!(policy::OwnPolicy => OwnPolicy, own_anchor);
 convert!(OwnPolicy => policy::OwnPolicy, own_anchor);
 

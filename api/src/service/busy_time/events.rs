@@ -1,14 +1,16 @@
 //! The events of one calendar, kept in step with Google by a sync token.
 
-use super::super::{CalendarId, LessonId, lesson_event::MARK};
+use super::super::{CalendarId, lesson_event::lesson_of};
 use crate::store::{
     self,
-    calendar::Blocking,
+    calendar::Read,
     calendar_event::{BlockingEvent, Synced},
+    drift::ToldEvent,
+    job::Work,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use google::{EventChanges, EventSync, ListedEvent, SyncToken, lesson_of_event};
+use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken, lesson_of_event};
 use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::HashMap;
@@ -24,6 +26,8 @@ const SCATTER_HOURS: u8 = 72;
 /// What Google told of the events of a calendar.
 pub(super) struct Told {
     pub(super) calendar: CalendarId,
+    /// Whether it blocks.
+    pub(super) blocks: bool,
     /// The token that was known when it was asked.
     known: Option<String>,
     /// Whether it told of all events, and not only of what has changed since.
@@ -36,7 +40,7 @@ pub(super) struct Told {
 /// Asks `list` what has changed, or for all events where that is not to be known. None where no days can be told, since
 /// the calendar's zone is none that we know.
 pub(super) async fn read<F>(
-    calendar: &Blocking,
+    calendar: &Read,
     window: Span,
     list: impl Fn(Listing) -> F,
 ) -> Result<Option<Told>, google::Error>
@@ -54,6 +58,7 @@ where
                 if let Some(zone) = zone.filter(|zone| zone.name() == synced.time_zone) {
                     return Ok(Some(Told {
                         calendar: calendar.id,
+                        blocks: calendar.blocks,
                         known,
                         is_all: false,
                         changes,
@@ -76,6 +81,7 @@ where
     let changes = list(Listing::All(window.start(), until)).await?;
     Ok(changes.time_zone.map(|zone| Told {
         calendar: calendar.id,
+        blocks: calendar.blocks,
         known,
         is_all: true,
         changes,
@@ -109,7 +115,7 @@ impl Told {
         tokens.get(&self.calendar) == self.known.as_ref()
     }
 
-    /// Stores what ends after `from`.
+    /// Stores what ends after `from`: of a calendar that does not block no more than how far it is known.
     pub(super) async fn store(
         &self,
         txn: &impl ConnectionTrait,
@@ -126,12 +132,43 @@ impl Told {
             until: self.until,
         };
         store::calendar_event::note_synced(txn, self.calendar, &synced).await?;
+        if !self.blocks {
+            return Ok(());
+        }
         let events = self.changes.events.iter();
         let events = events.filter_map(|event| blocking(event, self.zone));
         let is_in_window =
             |it: &BlockingEvent| it.span.start() < self.until && it.span.end() > from;
         let events: Vec<_> = events.filter(is_in_window).collect();
         store::calendar_event::insert(txn, self.calendar, &events).await
+    }
+
+    /// Asks for those lessons to follow their events that may not say the same any more. Whether there are any.
+    pub(super) async fn have_followed(
+        &self,
+        txn: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let standing = self.changes.events.iter();
+        let standing = standing.filter(|it| lesson_of(it).is_some()).map(told);
+        let cancelled = self.changes.cancelled.iter();
+        let cancelled = cancelled.filter(|id| lesson_of_event(id).is_some());
+        let cancelled = cancelled.map(|id| ToldEvent {
+            google_id: id.clone(),
+            span: None,
+            declined: false,
+        });
+        let told: Vec<_> = standing.chain(cancelled).collect();
+        store::drift::note_where_told(txn, self.calendar, &told).await?;
+        let all = self.is_all.then_some(self.until);
+        let lessons = store::drift::suspected(txn, self.calendar, &told, all, now).await?;
+        let works = lessons.into_iter().map(Work::FollowLessonEvent);
+        let works: Vec<_> = works.collect();
+        if works.is_empty() {
+            return Ok(false);
+        }
+        store::job::enqueue_all(txn, &works, now).await?;
+        Ok(true)
     }
 
     async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -151,6 +188,19 @@ impl Told {
     }
 }
 
+/// One of our own events, as far as it is compared with its lesson.
+fn told(event: &ListedEvent) -> ToldEvent {
+    let span = match (event.start, event.end) {
+        (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),
+        _ => None,
+    };
+    ToldEvent {
+        google_id: event.id.clone(),
+        span,
+        declined: event.guest_declined,
+    }
+}
+
 fn blocking(event: &ListedEvent, zone: Tz) -> Option<BlockingEvent> {
     let time = event.span(zone);
     let span = Span::new(time.start, time.end).filter(|_| event.blocks())?;
@@ -158,14 +208,6 @@ fn blocking(event: &ListedEvent, zone: Tz) -> Option<BlockingEvent> {
         google_id: event.id.clone(),
         recurring_event_id: event.recurring_event_id.clone(),
         span,
-        lesson_id: lesson(event),
+        lesson_id: lesson_of(event),
     })
-}
-
-/// The lesson of which it is our event, by its id and by what is written on it: a copy has another id, and an event with
-/// an id like ours need not be of us.
-fn lesson(event: &ListedEvent) -> Option<LessonId> {
-    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
-    let lesson = lesson_of_event(id)?;
-    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
 }

@@ -1,4 +1,5 @@
-//! What Google tells of the calendars that block: of those that the tutor owns the events, of others when they are busy.
+//! What Google tells of the calendars that block: of those that the tutor owns the events, of others when they are busy. And
+//! of the tutor's own that don't block what becomes there of the events of lessons.
 
 use super::{
     super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     app::{App, Google},
     error::Error,
-    store::{self, calendar::Blocking, google_grant::BusyReadClaim, lesson::PRIMARY_CALENDAR},
+    store::{self, calendar::Read, google_grant::BusyReadClaim, lesson::PRIMARY_CALENDAR},
 };
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -26,7 +27,7 @@ const AT_A_TIME: usize = 4;
 /// What Google has told.
 pub(super) struct Reading {
     /// Of which calendars; none where it is not known which there are, and the primary one alone was asked about.
-    asked: Option<Vec<Blocking>>,
+    asked: Option<Vec<Read>>,
     /// The version of the choice of them.
     pub(super) version: i32,
     events: Vec<Told>,
@@ -99,12 +100,13 @@ impl Question<'_> {
                 untold: BTreeSet::new(),
             });
         }
-        let asked = store::calendar::blocking(db, self.claim.user_id, list_is_new).await?;
-        Ok(self.ask_about(asked, choice.version).await?)
+        let user = self.claim.user_id;
+        let to_read = store::calendar::to_read(db, user, list_is_new, self.read_at).await?;
+        Ok(self.ask_about(to_read, choice.version).await?)
     }
 
-    async fn ask_about(self, asked: Vec<Blocking>, version: i32) -> Result<Reading, google::Error> {
-        let owned = asked.iter().filter(|it| self.may_read_events(it));
+    async fn ask_about(self, to_read: Vec<Read>, version: i32) -> Result<Reading, google::Error> {
+        let owned = to_read.iter().filter(|it| self.may_read_events(it));
         let listings: Vec<_> = owned.map(|it| self.events(it).boxed()).collect();
         let told = stream::iter(listings).buffered(AT_A_TIME);
         let told: Vec<_> = told.try_collect().await?;
@@ -118,12 +120,14 @@ impl Question<'_> {
                 Events::Unreadable => {}
             }
         }
+        let asked = to_read.into_iter().filter(|calendar| calendar.blocks);
+        let asked: Vec<_> = asked.collect();
         let others = asked.iter().filter(|calendar| {
             !untold.contains(&calendar.id) && events.iter().all(|told| told.calendar != calendar.id)
         });
         let others: Vec<_> = others.collect();
         let told = self.busy_times(&others).await?;
-        let not_found = |calendar: &&&Blocking| told.not_found.contains(&calendar.google_id);
+        let not_found = |calendar: &&&Read| told.not_found.contains(&calendar.google_id);
         untold.extend(others.iter().filter(not_found).map(|calendar| calendar.id));
         Ok(Reading {
             asked: Some(asked),
@@ -135,7 +139,7 @@ impl Question<'_> {
     }
 
     /// When calendars are busy of which the events are not for us to read; of all nothing, where that was not granted.
-    async fn busy_times(self, others: &[&Blocking]) -> Result<FreeBusy, google::Error> {
+    async fn busy_times(self, others: &[&Read]) -> Result<FreeBusy, google::Error> {
         let ids = others.iter().map(|calendar| calendar.google_id.clone());
         let is_granted = self.has(scope::CALENDAR_FREEBUSY);
         if is_granted || others.iter().any(|calendar| calendar.is_primary) {
@@ -166,7 +170,7 @@ impl Question<'_> {
         .await
     }
 
-    async fn events(self, calendar: &Blocking) -> Result<Events, google::Error> {
+    async fn events(self, calendar: &Read) -> Result<Events, google::Error> {
         let (google, id) = (self.google, &calendar.google_id);
         let told = events::read(calendar, self.window, |listing| async move {
             let listing = &listing;
@@ -178,22 +182,28 @@ impl Question<'_> {
         match told.await {
             Ok(Some(told)) => Ok(Events::Told(Box::new(told))),
             Ok(None) => Ok(Events::Unreadable),
-            Err(google::Error::NotFound) => Ok(Events::NotFound(calendar.id)),
+            Err(google::Error::NotFound) if calendar.blocks => Ok(Events::NotFound(calendar.id)),
             // About this calendar: it is the tutor's own no longer, or there is something in it that we can't make sense of.
             Err(
-                error @ (google::Error::InsufficientScope
+                error @ (google::Error::NotFound
+                | google::Error::InsufficientScope
                 | google::Error::Protocol(_)
                 | google::Error::Invalid { .. }),
             ) => {
                 tracing::warn!(calendar = %calendar.id, %error, "the events of a calendar can't be read");
                 Ok(Events::Unreadable)
             }
+            // What else is read does not wait for it.
+            Err(error) if !calendar.blocks && error != google::Error::GrantDead => {
+                tracing::warn!(calendar = %calendar.id, %error, "the events of lessons in a calendar can't be read");
+                Ok(Events::Unreadable)
+            }
             Err(error) => Err(error),
         }
     }
 
-    fn may_read_events(self, calendar: &Blocking) -> bool {
-        calendar.is_owned && calendar.has_zone && self.has(scope::CALENDAR_EVENTS_OWNED)
+    fn may_read_events(self, calendar: &Read) -> bool {
+        calendar.has_events && self.has(scope::CALENDAR_EVENTS_OWNED)
     }
 
     fn has(self, scope: &str) -> bool {
@@ -212,7 +222,7 @@ impl Reading {
     /// has, or about all of them.
     fn check(&self) -> Result<(), google::Error> {
         let asked = self.asked.iter().flatten();
-        let is_told = |calendar: &Blocking| !self.untold.contains(&calendar.id);
+        let is_told = |calendar: &Read| !self.untold.contains(&calendar.id);
         let primary_is_told = asked.clone().all(|it| !it.is_primary || is_told(it));
         if primary_is_told && asked.clone().any(is_told) {
             Ok(())
@@ -247,19 +257,34 @@ impl Reading {
         for told in &self.events {
             told.store(txn, window.start()).await?;
         }
-        Ok(self.busy(txn, window, ours).await?)
+        Ok(self.busy(txn, (window, read_at), ours).await?)
+    }
+
+    /// Asks for those lessons to follow their events that may not say the same any more. Whether there are any.
+    pub(super) async fn have_followed(
+        &self,
+        txn: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let mut any = false;
+        for told in &self.events {
+            any |= told.have_followed(txn, now).await?;
+        }
+        Ok(any)
     }
 
     async fn busy(
         &self,
         txn: &impl ConnectionTrait,
-        window: Span,
+        (window, read_at): (Span, DateTime<Utc>),
         ours: &[Span],
     ) -> Result<Vec<Span>, DbErr> {
         let mut busy = Busy::default();
-        let calendars: Vec<_> = self.events.iter().map(|told| told.calendar).collect();
+        let blocking = self.events.iter().filter(|told| told.blocks);
+        let calendars: Vec<_> = blocking.map(|told| told.calendar).collect();
         if !calendars.is_empty() {
-            for event in store::calendar_event::spans(txn, &calendars, window.start()).await? {
+            let from = window.start();
+            for event in store::calendar_event::spans(txn, &calendars, from, read_at).await? {
                 let spans = if event.is_ours {
                     &mut busy.perhaps_ours
                 } else if self.is_primary(|calendar| calendar.id == event.calendar_id) {
@@ -281,7 +306,7 @@ impl Reading {
         Ok(busy.without(ours))
     }
 
-    fn is_primary(&self, is_it: impl Fn(&Blocking) -> bool) -> bool {
+    fn is_primary(&self, is_it: impl Fn(&Read) -> bool) -> bool {
         match &self.asked {
             Some(asked) => asked
                 .iter()

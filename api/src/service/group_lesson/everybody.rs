@@ -35,7 +35,7 @@ use serde::Serialize;
 pub const TOO_FEW: &str = "too_few";
 
 /// Locks the seats of a lesson and the time of its tutor and of all who are in it.
-async fn lock_everybody(
+pub(in crate::service) async fn lock_everybody(
     app: &App,
     txn: &DatabaseTransaction,
     lesson: &GroupLesson,
@@ -84,7 +84,7 @@ pub async fn cancel<A: Serialize + Send + Sync>(
 }
 
 /// Cancels a lesson and all bookings in it: those who paid with credit get it back.
-async fn cancel_all(
+pub(in crate::service) async fn cancel_all(
     txn: &DatabaseTransaction,
     id: LessonId,
     why: (Option<UserId>, Option<&str>),
@@ -117,20 +117,31 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
     let _turn = turn(app, before.tutor_user_id, before.tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
         lock_everybody(app, txn, &before).await?;
-        let now = app.clock.now();
         let lesson = find_managed(txn, caller, id).await?;
         check_version(&lesson, versions.as_deref())?;
-        check_step(&lesson, Step::Reschedule, actor(caller, &lesson), now)?;
-        take_back_offers(txn, caller, &lesson, usize::MAX, now).await?;
-        let students = store::group_lesson::students(txn, id).await?;
-        check_move(app, txn, caller, &lesson, (&students, to)).await?;
-        let moved = store::group_lesson::move_to(txn, id, to, now).await;
-        moved.map_err(translate)?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+        move_to(app, txn, caller, &lesson, to).await?;
         reply.keep(txn, find(txn, caller, id).await?).await
     })?;
     app.work_enqueued.notify_one();
     Ok(answer)
+}
+
+/// As [`reschedule`], in a transaction that has locked everybody.
+pub(in crate::service) async fn move_to(
+    app: &App,
+    txn: &DatabaseTransaction,
+    caller: &Caller,
+    lesson: &GroupLesson,
+    to: Span,
+) -> Result<(), Error> {
+    let (id, now) = (lesson.id, app.clock.now());
+    check_step(lesson, Step::Reschedule, actor(caller, lesson), now)?;
+    take_back_offers(txn, caller, lesson, usize::MAX, now).await?;
+    let students = store::group_lesson::students(txn, id).await?;
+    check_move(app, txn, caller, lesson, (&students, to)).await?;
+    let moved = store::group_lesson::move_to(txn, id, to, now).await;
+    moved.map_err(translate)?;
+    Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
 }
 
 /// Whether the tutor and all these students, whose time is locked, are free at another time.

@@ -21,6 +21,7 @@ fn kind(name: &str) -> &str {
         "tutor" | "other_tutor" => "tutor",
         "booking" | "requested" | "proposed" | "begun" | "hold" => "booking",
         "entry" | "offered" => "waitlist entry",
+        "deletion" | "question" => "drift",
         other => other,
     }
 }

@@ -394,6 +394,7 @@ fn centre() -> Vec<Row> {
         "minimum_notice_minutes": 60, "horizon_days": 60, "start_grid_minutes": 30, "start_grid_anchor": "midnight",
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "requires_approval": false, "approval_minutes": 1440,
         "hold_minutes": 10, "attendance_days": 14, "calendar_unknown_after_hours": 24,
+        "event_moved": "reschedule", "event_deleted": "cancel", "event_deleted_grace_minutes": 60, "event_declined": "cancel",
     });
     let cancellation = json!({"windows": [], "grace_minutes": 15, "credit_days": 30});
     let term = json!({"name": "Spring", "first_date": "2027-04-01", "last_date": "2027-07-01"});
@@ -710,5 +711,21 @@ fn calendar() -> Vec<Row> {
             .but(200, &[Who::Tutor])
             .but(409, &[Who::OtherTutor])
             .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
+        Row::signed_in("list_calendar_drifts", "/v1/calendar/drifts", 200),
+        Row::signed_in(
+            "undo_calendar_drift",
+            "/v1/calendar/drifts/{deletion}/undo",
+            404,
+        )
+        .but(200, &[Who::Tutor, Who::Admin])
+        .with(Method::POST),
+        Row::signed_in(
+            "answer_calendar_drift",
+            "/v1/calendar/drifts/{question}/answer",
+            404,
+        )
+        .but(200, &[Who::Student, Who::Guardian, Who::Admin])
+        .but(403, &[Who::Tutor])
+        .sent(Method::POST, json!({"answer": "come"})),
     ]
 }

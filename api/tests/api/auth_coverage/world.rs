@@ -193,7 +193,10 @@ impl World {
         let path = format!("/v1/users/{}/suspend", self.ids["suspended"]);
         admin.post(&path, &json!({})).await.expect(200);
         let google_calendar = self.calendars().await;
+        let (deletion, question) = self.drifts(&booked).await;
         self.ids.extend([
+            ("deletion", deletion),
+            ("question", question),
             ("absence", absence),
             ("booking", booked),
             ("hold", hold),
@@ -233,6 +236,24 @@ impl World {
             ))
             .await;
         other
+    }
+
+    /// What was done in Google with the event of a booking: its tutor has deleted it, and its student has declined.
+    async fn drifts(&self, booking: &str) -> (String, String) {
+        let [deletion, question] = [(); 2].map(|()| uuid::Uuid::now_v7().to_string());
+        self.test
+            .execute(&format!(
+                "INSERT INTO calendar_drifts (id, kind, status, lesson_id, tutor_id, booking_id, student_id, starts_at, ends_at, reasons,
+                     cancels_at, created_at)
+                 SELECT two.id, kind, two.status, lessons.id, tutor_id, booking_id, CASE WHEN booking_id IS NOT NULL THEN student_id END,
+                     lessons.starts_at, lessons.ends_at, '{{}}', cancels_at, '2027-03-01T07:00:00Z'
+                 FROM bookings JOIN lessons ON lessons.id = lesson_id,
+                     (VALUES (uuid '{deletion}', 'deleted', 'pending', NULL, timestamptz '2027-03-01T08:00:00Z'),
+                     (uuid '{question}', 'declined', 'asked', uuid '{booking}', NULL)) AS two (id, kind, status, booking_id, cancels_at)
+                 WHERE bookings.id = '{booking}'"
+            ))
+            .await;
+        (deletion, question)
     }
 
     /// Entries of the student: one that waits, and one for which there is an offer.

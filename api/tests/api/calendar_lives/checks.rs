@@ -199,7 +199,8 @@ impl World {
     }
 
     /// Of each lesson that stands there is one event, which shows it, in the calendar that it is to be in; and there are no
-    /// others of ours. What was over when the tutor connected again is left as it was.
+    /// others of ours. What was over when the tutor connected again is left as it was, and where a tutor has moved or deleted the
+    /// event of a lesson that had begun before anybody looked.
     async fn expect_lessons(&self, tutor: usize, standing: &Standing) {
         let connected_at = standing.connected_at.unwrap();
         let mut events: BTreeMap<String, _> = BTreeMap::new();
@@ -208,7 +209,9 @@ impl World {
         }
         for lesson in self.lessons(tutor).await {
             let found = events.remove(&lesson.id);
-            if lesson.ends_at <= connected_at {
+            let has_begun = lesson.starts_at <= self.test.now();
+            let is_left = has_begun && self.memory().changed.contains(&lesson.id);
+            if lesson.ends_at <= connected_at || is_left && !lesson.is_cancelled {
                 continue;
             }
             let of = format!("of lesson {} of tutor {tutor}", lesson.id);

@@ -41,8 +41,11 @@ pub enum Step {
     HandOver(usize, usize),
     /// A student answers an invitation to a lesson.
     Answer(usize, &'static str),
-    /// What a tutor has in their own calendars changes. What a tutor makes of the events of lessons is to be added beside
-    /// this one, drawn in [`one`], and [`checks`](super::checks) to say what then is to be.
+    /// A tutor drags the event of a lesson that is ahead.
+    Drag(usize, Slot),
+    /// A tutor deletes the event of a lesson that is ahead.
+    Remove(usize),
+    /// What a tutor has in their own calendars changes.
     Own(Own),
     /// A tutor chooses which calendars block, by bits, and which receives lessons.
     Choose(usize, u8, usize),
@@ -80,7 +83,9 @@ pub fn life(seed: u64, steps: usize) -> Vec<(usize, Step)> {
 fn one(rng: &mut StdRng) -> Step {
     match rng.random_range(0..100) {
         0..36 => by_people(rng),
-        36..48 => Step::Own(own(rng)),
+        36..46 => Step::Own(own(rng)),
+        46..48 if rng.random_bool(0.25) => Step::Remove(number(rng)),
+        46..48 => Step::Drag(number(rng), slot(rng)),
         48..61 => Step::Pass(
             *[1, 1, 1, 2, 3, 6, 11, 31, 70, 250, 1500]
                 .choose(rng)
@@ -115,9 +120,11 @@ fn at_once(rng: &mut StdRng) -> Vec<Step> {
         steps.push(Step::Killed(rng.random_range(0..25_000)));
     }
     for _ in 0..rng.random_range(1..5) {
-        steps.push(match rng.random_range(0..6) {
-            0..4 => by_people(rng),
-            4 => Step::Push(delivery(rng)),
+        steps.push(match rng.random_range(0..14) {
+            0..9 => by_people(rng),
+            9..11 => Step::Push(delivery(rng)),
+            11 => Step::Drag(number(rng), slot(rng)),
+            12 if rng.random() => Step::Remove(number(rng)),
             _ => Step::Own(own(rng)),
         });
     }

@@ -4,7 +4,7 @@ use super::{
     own::{INVITING, LENDING, OwnEvent},
     step::{Slot, Step},
 };
-use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, email, race::Times};
+use crate::support::{Answer, Centre, Person, TestApp, TutorAtCentre, at, email, race::Times};
 use api::{app::App, config::at_push_path, jobs, service::TutorId};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use futures::future::join_all;
@@ -14,7 +14,7 @@ use scheduling::interval::{Span, intersect, union};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -82,6 +82,8 @@ pub struct Memory {
     /// Whether nothing goes wrong at Google.
     pub is_calm: bool,
     pub known: [Known; TUTORS],
+    /// Lessons whose events their tutors have moved or deleted.
+    pub changed: BTreeSet<String>,
     pub log: Vec<String>,
     pub tally: BTreeMap<String, usize>,
 }
@@ -214,6 +216,8 @@ impl World {
             Step::CancelLesson(lesson) => self.of_lesson(*lesson, "cancel", &json!({})).await,
             Step::HandOver(booking, tutor) => self.hand_over(*booking, tutor % TUTORS).await,
             Step::Answer(lesson, answer) => self.answer(*lesson, answer),
+            Step::Drag(lesson, at) => self.drag(*lesson, *at),
+            Step::Remove(lesson) => self.remove(*lesson),
             Step::Own(own) => self.edit(own),
             Step::Choose(tutor, blocking, receiving) => {
                 self.choose(tutor % TUTORS, *blocking, *receiving).await
@@ -445,6 +449,42 @@ impl World {
             |refusal| refusal,
             |_| format!("{guest} of {}", lesson.lesson),
         )
+    }
+
+    /// The event of a lesson that is ahead, which its tutor is about to change.
+    fn event_to_change(&self, number: usize) -> Option<LessonEvent> {
+        let found = self.lesson_event(number)?;
+        let start = at(found.event["start"]["dateTime"].as_str()?);
+        (start > self.test.now()).then(|| {
+            self.memory().changed.insert(found.lesson.clone());
+            found
+        })
+    }
+
+    fn drag(&self, number: usize, to: Slot) -> String {
+        let Some(found) = self.event_to_change(number) else {
+            return "no lesson".to_owned();
+        };
+        let time = |side: &str| at(found.event[side]["dateTime"].as_str().unwrap());
+        let minutes = (time("end") - time("start")).num_minutes();
+        let (start, end) = self.times(to, minutes);
+        let changes = json!({"start": {"dateTime": start}, "end": {"dateTime": end}});
+        let id = found.event["id"].as_str().unwrap();
+        let google = &self.test.google;
+        let dragged = google.patch_event(&found.calendar, id, &changes);
+        dragged.map_or_else(
+            |refusal| refusal,
+            |_| format!("{} to {start}", found.lesson),
+        )
+    }
+
+    fn remove(&self, number: usize) -> String {
+        let Some(found) = self.event_to_change(number) else {
+            return "no lesson".to_owned();
+        };
+        let id = found.event["id"].as_str().unwrap();
+        self.test.google.delete_event(&found.calendar, id);
+        found.lesson
     }
 
     async fn choose(&self, tutor: usize, blocking: u8, receiving: usize) -> String {

@@ -2,7 +2,7 @@
 
 use super::{
     BOOKINGS, CALENDAR, CALENDARS, CENTRE, CONNECTION, Case, FOLLOWED, HOLIDAYS, OFFERS, POLICY,
-    RULES, TIME_OFF, TUTOR, query,
+    RULES, TIME_OFF, TUTOR, fields, query,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -155,6 +155,29 @@ pub fn of_absences() -> Vec<Case> {
             &format!("/v1/absences?cursor={}", cursor(&json!("mathematics"))),
             &[("cursor", "unknown_cursor")],
         ),
+    ]
+}
+
+/// Of what was done in Google, and what is answered to it.
+pub fn of_drifts() -> Vec<Case> {
+    let answer = "/v1/calendar/drifts/0198c5a0-6f2e-7c3a-9d41-3f8f6a1b2c3d/answer";
+    let with = |body: Value, errors: &[_]| fields("POST", answer, &body, errors);
+    vec![
+        query(
+            "/v1/calendar/drifts?status=gone",
+            &[("status", "unacceptable")],
+        ),
+        query(
+            "/v1/calendar/drifts?lesson_id=first",
+            &[("lesson_id", "unacceptable")],
+        ),
+        query(
+            &format!("/v1/calendar/drifts?cursor={}", cursor(&json!("first"))),
+            &[("cursor", "unknown_cursor")],
+        ),
+        with(json!({}), &[("answer", "missing")]),
+        with(json!({"answer": "perhaps"}), &[("answer", "unacceptable")]),
+        with(json!({"answer": "come", "why": "x"}), &[("why", "unknown")]),
     ]
 }
 

@@ -15,6 +15,7 @@ pub fn policy() -> Value {
         "buffer_before_minutes": 0, "buffer_after_minutes": 0, "max_lessons_per_day": null, "max_lessons_per_week": null,
         "requires_approval": false, "approval_minutes": 1440,
         "hold_minutes": 10, "attendance_days": 14, "calendar_unknown_after_hours": 24,
+        "event_moved": "reschedule", "event_deleted": "cancel", "event_deleted_grace_minutes": 60, "event_declined": "cancel",
     })
 }
 
@@ -291,6 +292,17 @@ pub fn policies() -> Vec<Case> {
         let errors = [("calendar_unknown_after_hours", code)];
         cases.push(fields("PUT", CENTRE, &whole, &errors));
     }
+    for (name, value, code) in [
+        ("event_moved", json!("follow"), "unacceptable"),
+        ("event_deleted", json!("reschedule"), "unacceptable"),
+        ("event_deleted_grace_minutes", json!(-1), "out_of_range"),
+        ("event_deleted_grace_minutes", json!(1441), "out_of_range"),
+        ("event_declined", json!(true), "unacceptable"),
+    ] {
+        let mut whole = policy();
+        whole[name] = value;
+        cases.push(fields("PUT", CENTRE, &whole, &[(name, code)]));
+    }
     // Null is for ever, which nobody says by leaving it out.
     let mut whole = policy();
     let forgotten = "calendar_unknown_after_hours";
@@ -306,6 +318,8 @@ pub fn policies() -> Vec<Case> {
         "requires_approval",
         "hold_minutes",
         "attendance_days",
+        "event_moved",
+        "event_deleted_grace_minutes",
     ] {
         let mut whole = policy();
         whole[name] = json!(null);

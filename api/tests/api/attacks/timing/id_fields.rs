@@ -56,6 +56,12 @@ fn of_queries() -> Vec<IdField> {
         ("list_bookings", bookings, "lesson_id", "lesson"),
         ("list_lessons", "/v1/lessons?", "tutor_id", "tutor"),
         ("list_all_absences", "/v1/absences?", "tutor_id", "tutor"),
+        (
+            "list_calendar_drifts",
+            "/v1/calendar/drifts?",
+            "lesson_id",
+            "lesson",
+        ),
         ("list_holds", "/v1/holds?", "student_id", "student"),
         ("list_waitlist", "/v1/waitlist?", "student_id", "student"),
         ("list_waitlist", "/v1/waitlist?", "lesson_id", "lesson"),

@@ -84,7 +84,10 @@ pub fn of_paths(world: &World, wanted: impl Fn(&str) -> bool) -> Vec<Probe> {
 
 /// Of a booking its people and admins know, and of a group lesson everybody, also where somebody else decides about it.
 fn is_seen(name: &str, who: Who) -> bool {
-    let is_booking = matches!(name, "hold" | "requested" | "proposed" | "begun");
+    let is_booking = matches!(
+        name,
+        "hold" | "requested" | "proposed" | "begun" | "question"
+    );
     let sees = matches!(who, Who::Student | Who::Guardian | Who::Tutor | Who::Admin);
     name == "lesson" || is_booking && sees
 }
