@@ -23,6 +23,15 @@ pub struct NewGroupLesson {
     pub seats: Seats,
     pub title: String,
     pub description: String,
+    /// The event of the tutor's own that it is; none: it gets one of ours.
+    pub own_event: Option<OwnEvent>,
+}
+
+/// An event in the tutor's own calendar, by what Google calls both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnEvent {
+    pub calendar: String,
+    pub id: String,
 }
 
 /// How many students can be in it, and must.
@@ -37,13 +46,14 @@ pub struct Seats {
 }
 
 /// # Errors
-/// `lessons_tutor_no_overlap` is for the caller to translate.
+/// `lessons_tutor_no_overlap` and `lessons_own_event_key` are for the caller to translate.
 pub async fn insert(
     txn: &impl ConnectionTrait,
     new: NewGroupLesson,
     now: DateTime<Utc>,
 ) -> Result<LessonId, DbErr> {
     let id = LessonId::generate();
+    let (event_id, event_calendar) = new.own_event.map(|it| (it.id, it.calendar)).unzip();
     let row = lesson::ActiveModel {
         id: Set(id),
         tutor_id: Set(new.tutor_id),
@@ -60,14 +70,17 @@ pub async fn insert(
         title: Set(new.title),
         description: Set(new.description),
         version: Set(1),
-        calendar_event_id: Set(None),
-        calendar_event_calendar: Set(None),
+        own_event_id: Set(event_id.clone()),
+        // It shows nothing of the lesson yet, and is where it was read.
+        calendar_event_revision: Set(event_id.as_ref().map(|_| 0)),
+        calendar_event_starts_at: Set(event_id.as_ref().map(|_| new.span.start())),
+        calendar_event_ends_at: Set(event_id.as_ref().map(|_| new.span.end())),
+        calendar_event_id: Set(event_id),
+        calendar_event_calendar: Set(event_calendar),
         calendar_event_attempt: Set(0),
         calendar_event_asked_at: Set(None),
+        calendar_event_guests: Set(Vec::new()),
         calendar_revision: Set(1),
-        calendar_event_revision: Set(None),
-        calendar_event_starts_at: Set(None),
-        calendar_event_ends_at: Set(None),
         meet_url: Set(None),
         meet_pending_since: Set(None),
         created_at: Set(now),
@@ -106,6 +119,8 @@ pub struct GroupLesson {
     /// How many students wait for a seat.
     pub waiting: i64,
     pub version: i32,
+    /// Whether it is an event of the tutor's own.
+    pub is_own_event: bool,
     pub created_at: DateTime<Utc>,
 }
 
@@ -170,7 +185,7 @@ const SELECT: &str = r"SELECT lessons.id, lessons.status, lessons.starts_at, les
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level, title, description,
        capacity, minimum, decides_at, decided_at, seats_taken, seats_offered, waiting,
-       lessons.version, lessons.created_at
+       lessons.version, own_event_id IS NOT NULL AS is_own_event, lessons.created_at
 FROM lessons
 JOIN tutors ON tutors.id = lessons.tutor_id
 JOIN users AS tutor_users ON tutor_users.id = tutors.user_id

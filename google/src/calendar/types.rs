@@ -6,6 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::EventType;
+
 /// A calendar on the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarEntry {
@@ -164,6 +166,12 @@ pub struct Event {
     pub recurring_event_id: Option<String>,
     /// Whether it is repeated itself.
     pub repeats: bool,
+    /// What kind of event it is.
+    pub event_type: EventType,
+    /// Whether it is organized in this calendar: else it is a copy of somebody else's, whose guests can't be changed here.
+    pub is_organized_here: bool,
+    /// Whether its guests see each other.
+    pub guests_see_each_other: bool,
     /// When it was last changed.
     pub updated: Option<DateTime<Utc>>,
 }
