@@ -83,7 +83,7 @@ pub(super) fn because(why: Why) -> Vec<String> {
 }
 
 /// Why a lesson can't be moved, if it is for what stands in the way, and not because something failed.
-fn reasons(error: Error) -> Result<Vec<String>, Error> {
+pub(super) fn reasons(error: Error) -> Result<Vec<String>, Error> {
     match error {
         Error::Conflict(conflict) if conflict.code == SLOT_UNAVAILABLE => {
             let codes = conflict.conflicts.iter().map(|it| it.code.to_owned());
