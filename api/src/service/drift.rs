@@ -7,6 +7,7 @@
 mod changing;
 mod declined;
 mod following;
+mod removed;
 mod seen;
 
 use super::{
@@ -37,6 +38,7 @@ pub use crate::store::drift::{Drift, Kind, Status};
 pub use changing::EVENT_DELETED;
 pub use declined::EVENT_DECLINED;
 pub use following::follow;
+pub use removed::EVENT_GUEST_REMOVED;
 pub(super) use seen::find_elsewhere;
 
 /// Whether a lesson follows what is done with its event: one that is ahead, and has not moved since its event was known to be

@@ -33,7 +33,7 @@ pub async fn release(
     db.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET own_event_id = NULL, calendar_event_id = NULL, calendar_event_calendar = NULL,
-               calendar_event_revision = NULL, calendar_event_asked_at = NULL, calendar_event_guests = '{{}}'
+               calendar_event_revision = NULL, calendar_event_asked_at = NULL, calendar_event_guests = ARRAY[]::uuid[]
            WHERE id = {id} AND own_event_id = {event} AND EXISTS (SELECT 1 FROM google_grants WHERE id = {grant})"#
     ))
     .await

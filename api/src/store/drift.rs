@@ -18,6 +18,8 @@ pub enum Kind {
     Deleted,
     /// A student said no to the invitation.
     Declined,
+    /// The tutor took a student off the guest list.
+    Removed,
 }
 
 /// What became of it.
@@ -53,7 +55,7 @@ pub struct Drift {
     pub kind: Kind,
     pub status: Status,
     pub lesson_id: LessonId,
-    /// Of what a student declined.
+    /// Of the student who declined, or was removed.
     pub booking_id: Option<BookingId>,
     pub student_id: Option<UserId>,
     pub student_name: Option<String>,
@@ -425,7 +427,7 @@ pub async fn guests(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Vec<G
     .await
 }
 
-/// An event of ours of which Google has told.
+/// The event of a lesson, perhaps, of which Google has told.
 #[derive(Clone, Debug)]
 pub struct ToldEvent {
     pub google_id: String,
@@ -466,7 +468,7 @@ pub async fn note_where_told(
 }
 
 /// The lessons that are ahead, and were known to be where their events in this calendar are, of which that may be so no longer
-/// by what Google has told; and where that was `all` there is until then, also those of which it told nothing.
+/// by what Google has told, which of tutors' own events is so whatever it told; an occurrence is told of with what it is one of. Where that was `all` there is until then, also those of which it told nothing.
 pub async fn suspected(
     txn: &impl ConnectionTrait,
     calendar: CalendarId,
@@ -491,16 +493,17 @@ pub async fn suspected(
     let declined: Vec<bool> = told.iter().map(|it| it.declined).collect();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT lessons.id FROM calendars
+        r#"SELECT DISTINCT lessons.id FROM calendars
            JOIN tutors ON tutors.user_id = calendars.user_id
            JOIN lessons ON lessons.tutor_id = tutors.id
            LEFT JOIN unnest({ids}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {declined}::boolean[])
                AS told (google_id, starts_at, ends_at, declined) ON told.google_id = calendar_event_id
+               OR told.google_id = regexp_replace(own_event_id, '_[0-9]+(T[0-9]+Z)?$', '')
            WHERE calendars.id = {calendar} AND lessons.starts_at > {now} AND status = 'scheduled'
              AND (calendar_event_starts_at, calendar_event_ends_at) = (lessons.starts_at, lessons.ends_at)
              AND is_event_in(calendar_event_calendar, calendars)
              AND CASE WHEN told.google_id IS NULL THEN coalesce(lessons.starts_at < {all}::timestamptz, false)
-                 ELSE told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
+                 ELSE own_event_id IS NOT NULL OR told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
                      OR EXISTS (SELECT FROM calendar_drifts
                          WHERE lesson_id = lessons.id AND calendar_drifts.status IN ('pending', 'asked', 'kept')) END"#
     ))

@@ -1,6 +1,9 @@
 //! The events of one calendar, kept in step with Google by a sync token.
 
-use super::super::{CalendarId, lesson_event::lesson_of};
+use super::super::{
+    CalendarId,
+    lesson_event::{lesson_in, lesson_of},
+};
 use crate::store::{
     self,
     calendar::Read,
@@ -10,10 +13,10 @@ use crate::store::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken, lesson_of_event};
+use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken};
 use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Events are read so far beyond the window at least, which moves on all the time: what has long been in the calendar, and
 /// comes into the window, no increment tells.
@@ -150,15 +153,17 @@ impl Told {
         now: DateTime<Utc>,
     ) -> Result<bool, DbErr> {
         let standing = self.changes.events.iter();
-        let standing = standing.filter(|it| lesson_of(it).is_some()).map(told);
-        let cancelled = self.changes.cancelled.iter();
-        let cancelled = cancelled.filter(|id| lesson_of_event(id).is_some());
-        let cancelled = cancelled.map(|id| ToldEvent {
+        let standing = standing.filter(|it| lesson_in(&it.private).is_some());
+        // Of one that is repeated by now its occurrences tell.
+        let repeated = standing.clone().filter_map(|it| it.recurring_event_id.as_ref());
+        let repeated: BTreeSet<_> = repeated.collect();
+        let gone = self.changes.cancelled.iter().chain(repeated);
+        let gone = gone.map(|id| ToldEvent {
             google_id: id.clone(),
             span: None,
             declined: false,
         });
-        let told: Vec<_> = standing.chain(cancelled).collect();
+        let told: Vec<_> = standing.map(told).chain(gone).collect();
         store::drift::note_where_told(txn, self.calendar, &told).await?;
         let all = self.is_all.then_some(self.until);
         let lessons = store::drift::suspected(txn, self.calendar, &told, all, now).await?;
@@ -188,7 +193,7 @@ impl Told {
     }
 }
 
-/// One of our own events, as far as it is compared with its lesson.
+/// The event of a lesson, as far as it is compared with its lesson.
 fn told(event: &ListedEvent) -> ToldEvent {
     let span = match (event.start, event.end) {
         (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),

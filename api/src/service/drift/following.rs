@@ -5,9 +5,11 @@ use super::{
         calendar_connection::{Failure, unavailable},
         lesson_event::{span_of, span_of_event},
         queue::Outcome,
+        transaction::transaction,
     },
-    Kind, Status, changing, declined,
+    Kind, Status, changing, declined, removed,
     seen::{self, Seen},
+    write_event_anew,
 };
 use crate::{
     app::App,
@@ -158,6 +160,7 @@ impl Case<'_> {
         let is_as_seen = match verdict {
             Verdict::Nothing => {
                 declined::follow(self, policy.declined).await?;
+                removed::follow(self).await?;
                 write_what_is_new(self.app, self.lesson, self.now).await?;
                 true
             }
@@ -186,8 +189,12 @@ impl Case<'_> {
                 Ok(Outcome::Again(LOOK_AGAIN))
             };
         }
-        if is_gone || !is_written(self.lesson) {
-            let (db, id) = (&self.app.db, self.lesson.id);
+        let (db, id) = (&self.app.db, self.lesson.id);
+        if self.lesson.own_event_id.is_some() {
+            // It may be repeated by now, of which whoever writes makes an end.
+            transaction!(db, |txn| write_event_anew(txn, id, None, self.now).await)?;
+            self.app.work_enqueued.notify_one();
+        } else if is_gone || !is_written(self.lesson) {
             store::drift::note_event_span(db, id, None).await?;
             store::job::enqueue(db, Work::SyncLessonEvent(id), self.now).await?;
         }

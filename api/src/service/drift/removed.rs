@@ -36,7 +36,7 @@ pub(super) async fn follow(case: &Case<'_>) -> Result<(), Error> {
     let (Some(own), Seen::Event(event)) = (&case.lesson.own_event_id, &case.seen) else {
         return Ok(());
     };
-    let mut outcome = Ok(());
+    let mut outcome = Ok(true);
     let mut present = Vec::new();
     for guest in store::drift::guests(&case.app.db, case.lesson.id).await? {
         let id = guest.booking_id;
@@ -45,47 +45,50 @@ pub(super) async fn follow(case: &Case<'_>) -> Result<(), Error> {
             present.push(id);
         } else if was_seen && event.has_lost(&guest.email) {
             let followed = cancel(case, &guest).await;
-            if followed.is_err() {
+            // Else whoever looks next shall miss them, too.
+            if !matches!(followed, Ok(true)) {
                 present.push(id);
             }
             outcome = followed.and(outcome);
         }
     }
     store::bookable_event::note_guests(&case.app.db, case.lesson.id, own, &present).await?;
-    outcome
+    outcome.map(|_| ())
 }
 
-async fn cancel(case: &Case<'_>, guest: &Guest) -> Result<(), Error> {
+/// Whether the lesson was still as seen: else nothing is done.
+async fn cancel(case: &Case<'_>, guest: &Guest) -> Result<bool, Error> {
     let Some(caller) = as_tutor(case).await? else {
         return put_back(case, guest, because(Why::TutorSuspended)).await;
     };
     match cancel_as(case, guest, &caller).await {
-        Ok(()) => Ok(()),
+        Ok(is_as_seen) => Ok(is_as_seen),
         Err(error) => put_back(case, guest, reasons(error)?).await,
     }
 }
 
-async fn cancel_as(case: &Case<'_>, guest: &Guest, caller: &Caller) -> Result<(), Error> {
+async fn cancel_as(case: &Case<'_>, guest: &Guest, caller: &Caller) -> Result<bool, Error> {
     let app = case.app;
     let Some(before) = find(case, guest).await? else {
-        return Ok(());
+        return Ok(true);
     };
     let _turn = turn(app, before.student_id, before.tutor_id).await?;
     let people = [before.tutor_user_id, before.student_id];
-    transaction!(app.db, |txn| {
+    let is_as_seen = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &people).await?;
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         let now = app.clock.now();
         let booking = booking::find_again(txn, caller, &before, now).await?;
         let status = step::take(&booking, caller, Step::Cancel, now)?;
         note(txn, case, guest, Status::Cancelled, Vec::new()).await?;
         let why = (status, Some(EVENT_GUEST_REMOVED));
-        step::end(txn, caller, &booking, why, now).await
+        step::end(txn, caller, &booking, why, now).await?;
+        Ok(true)
     })?;
     app.work_enqueued.notify_one();
-    Ok(())
+    Ok(is_as_seen)
 }
 
 /// The booking, if it still stands.
@@ -100,18 +103,19 @@ async fn find(case: &Case<'_>, guest: &Guest) -> Result<Option<Detail>, Error> {
 }
 
 /// Invites the student again.
-async fn put_back(case: &Case<'_>, guest: &Guest, reasons: Vec<String>) -> Result<(), Error> {
+async fn put_back(case: &Case<'_>, guest: &Guest, reasons: Vec<String>) -> Result<bool, Error> {
     let app = case.app;
-    transaction!(app.db, |txn| {
+    let is_as_seen = transaction!(app.db, |txn| {
         if !is_as_seen(txn, case).await? {
-            return Ok(());
+            return Ok(false);
         }
         note(txn, case, guest, Status::PutBack, reasons.clone()).await?;
         store::bookable_event::forget_guest(txn, case.lesson.id, guest.booking_id).await?;
-        write_event_anew(txn, case.lesson.id, Some(case.span), app.clock.now()).await
+        write_event_anew(txn, case.lesson.id, Some(case.span), app.clock.now()).await?;
+        Ok(true)
     })?;
     app.work_enqueued.notify_one();
-    Ok(())
+    Ok(is_as_seen)
 }
 
 async fn note(

@@ -2,7 +2,7 @@
 
 use super::super::{
     calendar_connection::{Failure, with_token},
-    lesson_event::{is_of, revision_of},
+    lesson_event::{is_of, shown_revision},
 };
 use crate::{
     app::{App, Google},
@@ -102,10 +102,11 @@ pub(in crate::service) async fn find_elsewhere(
 /// What an event says that stands. Of a revision that is neither that of the lesson nor the last one that it was known to show
 /// it is not known from where it was moved.
 fn judge(event: Event, lesson: &ForCalendar) -> Seen {
-    let revision = revision_of(&event);
+    let revision = shown_revision(lesson, &event);
     let is_known =
         revision == Some(lesson.calendar_revision) || revision == lesson.calendar_event_revision;
-    if is_of(&event, lesson.id) && is_known && !event.repeats {
+    let is_ours = is_of(&event, lesson.id) || lesson.is_own_event(&event.id);
+    if is_ours && is_known && !event.repeats {
         Seen::Event(Box::new(event))
     } else {
         Seen::Unclear
