@@ -78,6 +78,9 @@ pub struct GroupLesson {
     /// When it is cancelled, unless it has begun or `minimum_students` are in it; null where one is enough.
     #[schema(required)]
     decides_at: Option<DateTime<Utc>>,
+    /// Whether it is an event of the tutor's own Google Calendar (`open_event`): its time, title and guest list are changed there
+    /// as well.
+    own_event: bool,
     created_at: DateTime<Utc>,
 }
 
@@ -115,6 +118,7 @@ impl From<group_lesson::GroupLesson> for GroupLesson {
             waiting: lesson.waiting,
             minimum_students: lesson.minimum,
             decides_at: lesson.decides_at,
+            own_event: lesson.is_own_event,
             created_at: lesson.created_at,
         }
     }

@@ -6,6 +6,7 @@ mod app_keys;
 mod audit_entries;
 mod auth;
 mod authorize;
+mod bookable_events;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
@@ -137,6 +138,7 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(calendar_connection::get_of_tutor))
         .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_choice))
+        .routes(routes!(bookable_events::open))
         .routes(routes!(calendar_drifts::list))
         .routes(routes!(calendar_drifts::undo))
         .routes(routes!(calendar_drifts::answer))

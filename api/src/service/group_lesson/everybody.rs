@@ -1,7 +1,7 @@
 //! What is done with a group lesson and everybody in it: in one transaction, or not at all.
 
 use super::{
-    GroupLesson, LessonStatus, actor, check_ahead, check_step, check_teaches, find, find_managed,
+    GroupLesson, LessonStatus, Word, actor, check_ahead, check_step, check_teaches, find, find_managed,
     take_back_offers, time_of,
 };
 use crate::{
@@ -169,6 +169,7 @@ async fn check_move(
     check_teaches(&times.only()?.0.profile)?;
     let sees_all = caller.may_edit(lesson.tutor_id);
     let mut obstacles = times.obstacles_at_short_notice(&About::default(), to, now, sees_all)?;
+    obstacles.retain(|obstacle| !Word::of(lesson).disregards(obstacle));
     let window = (to.start(), Some(to.end()));
     let busy = store::occupied::of_students(txn, students, window, now).await?;
     let is_busy = |time: &[Span]| {

@@ -1,0 +1,235 @@
+//! Events of a tutor's own Google calendar that students can join.
+//!
+//! Each is a group lesson, with all that this means. Only its event is not made by us: it is the tutor's, who goes on to keep
+//! it, and whom we invite to it comes and goes (`lesson_event::own`).
+
+use super::{
+    CalendarId, TutorId,
+    booking::{LONGEST_LESSON, translate, turn},
+    calendar_connection::{self, with_token},
+    caller::Caller,
+    group_lesson::{self, GroupLesson, Seats, Word, check_free},
+    idempotency::Reply,
+    lesson_event::{is_made_here, span_of_event},
+    session::Holder,
+    transaction::transaction,
+};
+use crate::{
+    app::{App, Google},
+    error::Error,
+    store::{
+        self,
+        calendar::AccessRole,
+        group_lesson::{NewGroupLesson, OwnEvent},
+        job::Work,
+        violated,
+    },
+};
+use ::entity::id::{GrantId, UserId};
+use chrono::{DateTime, Timelike, Utc};
+use google::{Event, EventStatus, EventType};
+use scheduling::interval::Span;
+use sea_orm::DbErr;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long whoever opens an event waits for Google.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A longer title is cut.
+const LONGEST_TITLE: usize = 100;
+
+/// An event to be opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub calendar: CalendarId,
+    /// What Google calls it.
+    pub event: String,
+    /// Slug of the subject.
+    pub subject: String,
+    pub level: String,
+    pub capacity: i16,
+    pub description: String,
+}
+
+/// Opens an event of the tutor's own, which stands and is ahead, to students: as a group lesson at its time, with its title and
+/// nobody in it yet.
+///
+/// # Errors
+/// [`Error::Forbidden`] with `not_a_tutor`; [`Error::Invalid`] for what can't be opened and for what the tutor does not offer;
+/// [`Error::Conflict`] with `not_connected`, `already_open`, `tutor_suspended`, `former_tutor`, and with `slot_unavailable` and
+/// its reasons; [`Error::Unavailable`] where Google does not tell; [`Error::RequestInProgress`] if the claim was lost.
+pub async fn open<A: Serialize + Send + Sync>(
+    app: &App,
+    holder: &Holder,
+    new: Opening,
+    reply: Reply<GroupLesson, A>,
+) -> Result<A, Error> {
+    let Some(tutor_id) = holder.tutor_id else {
+        return Err(Error::Forbidden {
+            code: "not_a_tutor",
+            detail: "Only tutors open events of their calendars.".into(),
+        });
+    };
+    let caller = &Caller::Person(holder.person.clone());
+    let (calendar, event) = read(app, holder.user_id, &new).await?;
+    let span = check(&event, app.clock.now())?;
+    let owner = holder.user_id;
+    let _turn = turn(app, owner, tutor_id).await?;
+    let answer = transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[owner]).await?;
+        let now = app.clock.now();
+        store::booking::expire(txn, &[owner], now).await?;
+        check_ahead(span, now)?;
+        let subject = (new.subject.as_str(), new.level.as_str());
+        let when = (span, Word::OwnEvent);
+        let subject_id = check_free(app, txn, caller, (tutor_id, subject), when).await?;
+        let lesson = NewGroupLesson {
+            tutor_id,
+            subject_id,
+            level: new.level.clone(),
+            span,
+            seats: Seats {
+                capacity: new.capacity,
+                minimum: 1,
+                decides_at: None,
+            },
+            title: title(&event),
+            description: new.description.clone(),
+            own_event: Some(OwnEvent {
+                calendar: calendar.clone(),
+                id: event.id.clone(),
+            }),
+        };
+        let inserted = store::group_lesson::insert(txn, lesson, now).await;
+        let id = inserted.map_err(translated)?;
+        store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+        let opened = group_lesson::find(txn, caller, id).await?;
+        reply.keep(txn, opened).await
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(answer)
+}
+
+fn translated(error: DbErr) -> Error {
+    if violated(&error) == Some("lessons_own_event_key") {
+        let detail = "Students can join this event already.";
+        return Error::conflict("already_open", detail);
+    }
+    translate(error)
+}
+
+/// The event as Google tells it now, and what Google calls its calendar.
+async fn read(app: &App, user: UserId, new: &Opening) -> Result<(String, Event), Error> {
+    let grant = store::google_grant::of_user(&app.db, user).await?;
+    let (Some(google), Some(grant)) = (&app.google, grant) else {
+        return Err(not_connected());
+    };
+    let calendars = store::calendar::of_user(&app.db, user).await?;
+    let calendar = calendars.into_iter().find(|it| it.id == new.calendar);
+    let calendar = calendar.ok_or_else(|| {
+        Error::invalid("calendar_id", "unknown_calendar", "there is no such calendar")
+    })?;
+    if calendar.access_role != AccessRole::Owner {
+        return Err(not_own_calendar());
+    }
+    let asking = ask(app, google, grant.id, (&calendar.google_id, &new.event));
+    let asked = tokio::time::timeout(PATIENCE, asking).await;
+    let event = asked.map_err(Error::unavailable)??;
+    Ok((calendar.google_id, event))
+}
+
+async fn ask(
+    app: &App,
+    google: &Google,
+    grant: GrantId,
+    (calendar, event): (&str, &str),
+) -> Result<Event, Error> {
+    let told = with_token(app, google, grant, |token| async move {
+        google.calendar.event(&token, calendar, event).await
+    });
+    told.await.map_err(|error| match error {
+        google::Error::NotFound | google::Error::Gone | google::Error::Invalid { status: 400, .. } => {
+            unknown_event()
+        }
+        google::Error::GrantDead => not_connected(),
+        // Events can be read in one's own calendars only.
+        google::Error::InsufficientScope | google::Error::Invalid { status: 403, .. } => {
+            not_own_calendar()
+        }
+        error => calendar_connection::unavailable(error),
+    })
+}
+
+fn not_connected() -> Error {
+    Error::conflict("not_connected", "No calendar is connected.")
+}
+
+fn not_own_calendar() -> Error {
+    let detail = "only events of a calendar that you own can be opened";
+    Error::invalid("calendar_id", "not_own_calendar", detail)
+}
+
+fn unknown_event() -> Error {
+    cannot_be_opened("unknown_event", "there is no such event in this calendar")
+}
+
+fn cannot_be_opened(code: &'static str, detail: &'static str) -> Error {
+    Error::invalid("event_id", code, detail)
+}
+
+/// When the event is, if students can join it.
+fn check(event: &Event, now: DateTime<Utc>) -> Result<Span, Error> {
+    if event.status == EventStatus::Cancelled {
+        return Err(unknown_event());
+    }
+    let obstacle = [
+        (
+            is_made_here(event),
+            "lesson_event",
+            "is the event of a lesson already",
+        ),
+        (
+            event.repeats,
+            "repeated",
+            "is repeated: open one occurrence of it, by its own id",
+        ),
+        (
+            !event.is_organized_here,
+            "not_organizer",
+            "is organized elsewhere, and so are its guests",
+        ),
+        (
+            !matches!(event.event_type, EventType::Default | EventType::FromGmail),
+            "takes_no_guests",
+            "is of a kind that has no guests",
+        ),
+    ];
+    if let Some((_, code, detail)) = obstacle.into_iter().find(|(applies, ..)| *applies) {
+        return Err(cannot_be_opened(code, detail));
+    }
+    let span = span_of_event(event)
+        .ok_or_else(|| cannot_be_opened("all_day", "is for whole days, or for no time at all"))?;
+    if span.duration() > LONGEST_LESSON {
+        let detail = "lasts longer than a lesson can";
+        return Err(cannot_be_opened("too_long", detail));
+    }
+    if span.start().second() != 0 || span.start().nanosecond() != 0 {
+        let detail = "does not begin with a minute";
+        return Err(cannot_be_opened("not_whole_minutes", detail));
+    }
+    check_ahead(span, now)?;
+    Ok(span)
+}
+
+fn check_ahead(span: Span, now: DateTime<Utc>) -> Result<(), Error> {
+    if span.start() <= now {
+        return Err(cannot_be_opened("not_ahead", "has begun"));
+    }
+    Ok(())
+}
+
+fn title(event: &Event) -> String {
+    let printable = event.summary.chars().filter(|one| !one.is_control());
+    printable.take(LONGEST_TITLE).collect()
+}
