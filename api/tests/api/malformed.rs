@@ -150,6 +150,13 @@ const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("POST", "/v1/lessons", lessons::good(tutor)),
+        (
+            "POST",
+            "/v1/calendar/bookable-events",
+            json!({
+                "calendar_id": uuid::Uuid::nil(), "event_id": "x", "subject": "mathematics", "level": "School", "capacity": 4,
+            }),
+        ),
         ("PATCH", lessons::LESSON, lessons::changes()),
         (
             "POST",

@@ -711,6 +711,15 @@ fn calendar() -> Vec<Row> {
             .but(200, &[Who::Tutor])
             .but(409, &[Who::OtherTutor])
             .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
+        Row::signed_in("open_event", "/v1/calendar/bookable-events", 403)
+            .but(409, &[Who::Tutor, Who::OtherTutor])
+            .sent(
+                Method::POST,
+                json!({
+                    "calendar_id": "{google_calendar}", "event_id": "x", "subject": "mathematics", "level": "School",
+                    "capacity": 4,
+                }),
+            ),
         Row::signed_in("list_calendar_drifts", "/v1/calendar/drifts", 200),
         Row::signed_in(
             "undo_calendar_drift",
