@@ -128,7 +128,11 @@ async fn read(app: &App, user: UserId, new: &Opening) -> Result<(String, Event),
     let calendars = store::calendar::of_user(&app.db, user).await?;
     let calendar = calendars.into_iter().find(|it| it.id == new.calendar);
     let calendar = calendar.ok_or_else(|| {
-        Error::invalid("calendar_id", "unknown_calendar", "there is no such calendar")
+        Error::invalid(
+            "calendar_id",
+            "unknown_calendar",
+            "there is no such calendar",
+        )
     })?;
     if calendar.access_role != AccessRole::Owner {
         return Err(not_own_calendar());
@@ -149,9 +153,9 @@ async fn ask(
         google.calendar.event(&token, calendar, event).await
     });
     told.await.map_err(|error| match error {
-        google::Error::NotFound | google::Error::Gone | google::Error::Invalid { status: 400, .. } => {
-            unknown_event()
-        }
+        google::Error::NotFound
+        | google::Error::Gone
+        | google::Error::Invalid { status: 400, .. } => unknown_event(),
         google::Error::GrantDead => not_connected(),
         // Events can be read in one's own calendars only.
         google::Error::InsufficientScope | google::Error::Invalid { status: 403, .. } => {

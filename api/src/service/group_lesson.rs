@@ -163,8 +163,7 @@ pub(super) async fn check_free(
         .find(|offer| offer.slug == subject && offer.level == level)
         .ok_or_else(not_offered)?;
     let (now, sees_all) = (app.clock.now(), caller.may_edit(id));
-    let mut obstacles =
-        times.obstacles_at_short_notice(&About::default(), span, now, sees_all)?;
+    let mut obstacles = times.obstacles_at_short_notice(&About::default(), span, now, sees_all)?;
     obstacles.retain(|obstacle| !word.disregards(obstacle));
     if obstacles.is_empty() {
         Ok(offer.subject_id)

@@ -101,8 +101,7 @@ fn says(event: &Event, wanted: &NewEvent) -> bool {
 }
 
 fn is_when_wanted(event: &Event, wanted: &NewEvent) -> bool {
-    event.start == Some(EventTime::At(wanted.start))
-        && event.end == Some(EventTime::At(wanted.end))
+    event.start == Some(EventTime::At(wanted.start)) && event.end == Some(EventTime::At(wanted.end))
 }
 
 /// Whether we have invited nobody so far, and now somebody. What the owner of the event lets guests see from then on stays.
@@ -187,7 +186,9 @@ impl Event {
 
     /// Whether we have invited somebody with this address, and others have taken them off the list.
     pub fn has_lost(&self, email: &str) -> bool {
-        self.invited().any(|known| known.eq_ignore_ascii_case(email)) && !self.has_guest(email)
+        self.invited()
+            .any(|known| known.eq_ignore_ascii_case(email))
+            && !self.has_guest(email)
     }
 
     /// Whom we have invited.

@@ -155,7 +155,9 @@ impl Told {
         let standing = self.changes.events.iter();
         let standing = standing.filter(|it| lesson_in(&it.private).is_some());
         // Of one that is repeated by now its occurrences tell.
-        let repeated = standing.clone().filter_map(|it| it.recurring_event_id.as_ref());
+        let repeated = standing
+            .clone()
+            .filter_map(|it| it.recurring_event_id.as_ref());
         let repeated: BTreeSet<_> = repeated.collect();
         let gone = self.changes.cancelled.iter().chain(repeated);
         let gone = gone.map(|id| ToldEvent {

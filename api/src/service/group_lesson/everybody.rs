@@ -1,8 +1,8 @@
 //! What is done with a group lesson and everybody in it: in one transaction, or not at all.
 
 use super::{
-    GroupLesson, LessonStatus, Word, actor, check_ahead, check_step, check_teaches, find, find_managed,
-    take_back_offers, time_of,
+    GroupLesson, LessonStatus, Word, actor, check_ahead, check_step, check_teaches, find,
+    find_managed, take_back_offers, time_of,
 };
 use crate::{
     app::App,

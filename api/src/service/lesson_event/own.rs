@@ -79,7 +79,10 @@ async fn withdraw(
     let (calendar, event) = (&*calendar, &event);
     let withdrawn = with_token(app, google, grant, |token| async move {
         let ours = [MARK, REVISION];
-        google.calendar.withdraw(&token, calendar, event, &ours).await
+        google
+            .calendar
+            .withdraw(&token, calendar, event, &ours)
+            .await
     })
     .await;
     match withdrawn {
