@@ -81,6 +81,10 @@ pub async fn open<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         store::booking::expire(txn, &[owner], now).await?;
         check_ahead(span, now)?;
+        // Or it would be itself what is in the way.
+        if store::bookable_event::is_open(txn, tutor_id, &event.id).await? {
+            return Err(already_open());
+        }
         let subject = (new.subject.as_str(), new.level.as_str());
         let when = (span, Word::OwnEvent);
         let subject_id = check_free(app, txn, caller, (tutor_id, subject), when).await?;
@@ -113,10 +117,14 @@ pub async fn open<A: Serialize + Send + Sync>(
 
 fn translated(error: DbErr) -> Error {
     if violated(&error) == Some("lessons_own_event_key") {
-        let detail = "Students can join this event already.";
-        return Error::conflict("already_open", detail);
+        return already_open();
     }
     translate(error)
+}
+
+fn already_open() -> Error {
+    let detail = "Students can join this event already.";
+    Error::conflict("already_open", detail)
 }
 
 /// The event as Google tells it now, and what Google calls its calendar.
@@ -204,7 +212,7 @@ fn check(event: &Event, now: DateTime<Utc>) -> Result<Span, Error> {
             "is organized elsewhere, and so are its guests",
         ),
         (
-            !matches!(event.event_type, EventType::Default | EventType::FromGmail),
+            event.event_type != EventType::Default,
             "takes_no_guests",
             "is of a kind that has no guests",
         ),

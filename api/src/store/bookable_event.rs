@@ -1,8 +1,21 @@
 //! Events of tutors' own that students join as lessons.
 
-use ::entity::id::{BookingId, GrantId, LessonId};
+use ::entity::id::{BookingId, GrantId, LessonId, TutorId};
 use sea_orm::{ConnectionTrait, DbErr, raw_sql};
 use uuid::Uuid;
+
+/// Whether students join this event of the tutor's own as a lesson.
+pub async fn is_open(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    event: &str,
+) -> Result<bool, DbErr> {
+    let found = db.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM lessons WHERE tutor_id = {tutor_id} AND own_event_id = {event} AND status <> 'cancelled'"#
+    ));
+    Ok(found.await?.is_some())
+}
 
 /// Notes that a tutor's own event has been found again in this calendar of the account that `grant` opens. What it shows is
 /// not known. Nothing is noted when another account is connected by now, or the lesson has another event.

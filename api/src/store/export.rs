@@ -156,7 +156,7 @@ pub const LISTS: [(&str, &str); 27] = [
     (
         "group_lessons",
         "SELECT lessons.id, lessons.status, starts_at, ends_at, subjects.slug AS subject, level, title, description,
-             capacity, minimum, decides_at, lessons.created_at
+             capacity, minimum, decides_at, own_event_id, lessons.created_at
          FROM lessons JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
          WHERE user_id = $1 AND capacity > 1 ORDER BY starts_at DESC, lessons.id",
     ),

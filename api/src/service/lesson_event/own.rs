@@ -4,7 +4,6 @@
 use super::{Found, MARK, REVISION, bring_in_line, is_of, look};
 use crate::{
     app::{App, Google},
-    error::Error,
     service::{
         calendar_connection::{Failure, with_token},
         queue::Outcome,
@@ -76,7 +75,7 @@ async fn withdraw(
     let Some((calendar, event)) = found.filter(|(_, event)| is_of(event, lesson.id)) else {
         return Ok(());
     };
-    let (calendar, event) = (&*calendar, &event);
+    let (calendar, event) = (&*calendar, &*event);
     let withdrawn = with_token(app, google, grant, |token| async move {
         let ours = [MARK, REVISION];
         google
@@ -99,8 +98,7 @@ async fn find(
     lesson: &ForCalendar,
     id: &str,
 ) -> Result<Option<(String, Box<Event>)>, Failure> {
-    let others = store::drift::other_calendars(&app.db, lesson.id).await;
-    let others = others.map_err(Error::from)?;
+    let others = store::drift::other_calendars(&app.db, lesson.id).await?;
     for calendar in iter::once(lesson.calendar().to_owned()).chain(others) {
         if let Found::Ours(event) = look(app, google, grant, (&calendar, id), lesson).await? {
             return Ok(Some((calendar, event)));
