@@ -165,10 +165,10 @@ pub async fn spans(
     EventSpan::find_by_statement(raw_sql!(
         Postgres,
         r#"WITH own AS MATERIALIZED (
-               SELECT own_event_id, bool_or(status = 'scheduled' AND calendar_event_id = own_event_id
+               SELECT own_event_id, bool_or(lessons.status = 'scheduled' AND calendar_event_id = own_event_id
                           AND calendar_event_starts_at IS NOT NULL AND lessons.starts_at > {now}) AS is_followed
                FROM lessons JOIN tutors ON tutors.id = tutor_id JOIN calendars ON calendars.user_id = tutors.user_id
-               WHERE calendars.id = ANY({ids}::uuid[]) AND own_event_id IS NOT NULL AND status <> 'cancelled' AND lessons.ends_at > {from}
+               WHERE calendars.id = ANY({ids}::uuid[]) AND own_event_id IS NOT NULL AND lessons.status <> 'cancelled' AND lessons.ends_at > {from}
                GROUP BY own_event_id)
            SELECT calendar_id, lesson_id IS NOT NULL OR own_event_id IS NOT NULL AS is_ours, starts_at, ends_at
            FROM calendar_events LEFT JOIN own ON own_event_id = google_id

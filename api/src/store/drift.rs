@@ -468,7 +468,8 @@ pub async fn note_where_told(
 }
 
 /// The lessons that are ahead, and were known to be where their events in this calendar are, of which that may be so no longer
-/// by what Google has told, which of tutors' own events is so whatever it told; an occurrence is told of with what it is one of. Where that was `all` there is until then, also those of which it told nothing.
+/// by what Google has told; and where that was `all` there is until then, also those of which it told nothing. Of a tutor's own
+/// event that may be so whatever was told, for of its guests nothing is; and an occurrence may have gone with what is repeated.
 pub async fn suspected(
     txn: &impl ConnectionTrait,
     calendar: CalendarId,
