@@ -44,7 +44,10 @@ CREATE TRIGGER lessons_own_event_stays AFTER UPDATE OF status ON lessons FOR EAC
     EXECUTE FUNCTION own_event_stays();
 ";
 
+/// The version before would delete the tutors' own events with the lessons: it gets to know of none.
 const DOWN: &str = r"
 DROP FUNCTION own_event_stays CASCADE;
+UPDATE lessons SET calendar_event_id = NULL, calendar_event_calendar = NULL, calendar_event_revision = NULL
+WHERE own_event_id IS NOT NULL;
 ALTER TABLE lessons DROP own_event_id;
 ";
