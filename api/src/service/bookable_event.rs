@@ -4,7 +4,7 @@
 //! it, and whom we invite to it comes and goes (`lesson_event::own`).
 
 use super::{
-    CalendarId, TutorId,
+    CalendarId,
     booking::{LONGEST_LESSON, translate, turn},
     calendar_connection::{self, with_token},
     caller::Caller,
