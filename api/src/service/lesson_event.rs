@@ -9,7 +9,7 @@
 use super::{
     LessonId,
     calendar_connection::{Failure, unavailable, with_token},
-    drift::{self, Kind},
+    drift::{self, Elsewhere, Kind},
     queue::Outcome,
     transaction::transaction,
 };
@@ -307,7 +307,7 @@ async fn is_elsewhere(
         return Ok(false);
     };
     let found = drift::find_elsewhere(app, google, grant, lesson, id).await?;
-    Ok(found.is_some())
+    Ok(matches!(found, Elsewhere::Found(_)))
 }
 
 /// Makes an event, as it was just read, say what the lesson says. Where somebody has moved it in Google, and nobody the lesson
