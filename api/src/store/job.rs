@@ -184,7 +184,8 @@ struct Row {
 }
 
 /// Leases the job that has waited longest; reading busy time, of which there is always some to do, what makes that rarer,
-/// and looking whether there is something to do come after what somebody waits for.
+/// and looking whether there is something to do come after what somebody waits for. Of one tutor's lessons the events are
+/// written and followed one after the other, whoever else is at work.
 pub async fn lease(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -198,6 +199,12 @@ pub async fn lease(
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
                  AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'reconcile_calendar',
                      'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time')
+                 AND NOT (kind IN ('sync_lesson_event', 'follow_lesson_event') AND EXISTS (
+                     SELECT FROM jobs AS other
+                     JOIN lessons AS of_other ON of_other.id = other.key::uuid
+                     JOIN lessons AS of_this ON of_this.id = jobs.key::uuid
+                     WHERE other.leased_until > {now} AND other.kind IN ('sync_lesson_event', 'follow_lesson_event')
+                       AND of_other.tutor_id = of_this.tutor_id))
                ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))

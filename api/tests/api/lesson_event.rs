@@ -12,7 +12,10 @@ use ::entity::{
     id::{BookingId, LessonId},
     lesson,
 };
-use api::store::{self, job::Work};
+use api::store::{
+    self,
+    job::{Leased, Settlement, Work},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use google_sandbox::{Consent, Failure, Target};
 use scheduling::interval::Span;
@@ -339,4 +342,32 @@ async fn a_lesson_that_was_moved_while_the_connection_was_dead_is_brought_in_lin
     world.test.run_jobs().await;
     world.assert_at(SECOND);
     assert_eq!(world.calendar().await, "current");
+}
+
+#[tokio::test]
+async fn events_of_one_tutor_are_written_one_after_the_other_and_those_of_several_at_once() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tina = centre.connected_tutor(&test, "Tina").await;
+    let theo = centre.connected_tutor(&test, "Theo").await;
+    let (sam, olga) = (test.student("Sam").await, test.student("Olga").await);
+    book(&sam, &tina, FIRST).await;
+    book(&sam, &tina, SECOND).await;
+    book(&olga, &theo, FIRST).await;
+    let (db, now) = (&test.app.db, test.now());
+    let lease = async || {
+        let until = now + TimeDelta::minutes(1);
+        store::job::lease(db, now, until).await.unwrap()
+    };
+    let is_of_lesson = |job: &Leased| matches!(job.work, Work::SyncLessonEvent(_));
+    let (first, other) = (lease().await.unwrap(), lease().await.unwrap());
+    assert!(is_of_lesson(&first) && is_of_lesson(&other));
+    while let Some(more) = lease().await {
+        assert!(!is_of_lesson(&more), "{more:?}");
+    }
+    store::job::settle(db, &first, Settlement::Done, now)
+        .await
+        .unwrap();
+    let last = lease().await.unwrap();
+    assert!(is_of_lesson(&last) && last.id != other.id);
 }
