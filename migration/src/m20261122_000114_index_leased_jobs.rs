@@ -16,8 +16,17 @@ impl MigrationTrait for Migration {
     }
 }
 
-// Of thousands that wait after an outage only those are looked at that are being done.
-const UP: &str =
-    "CREATE INDEX jobs_leased_until_idx ON jobs (leased_until) WHERE leased_until IS NOT NULL";
+// Of thousands that wait after an outage the first in turn is found without looking at the others, and so is what is being
+// done.
+const UP: &str = r"
+CREATE INDEX jobs_turn_idx ON jobs
+    ((kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars')), in_background, run_at) WHERE dead_at IS NULL;
+CREATE INDEX jobs_leased_until_idx ON jobs (leased_until) WHERE leased_until IS NOT NULL;
+DROP INDEX jobs_run_at_idx;
+";
 
-const DOWN: &str = "DROP INDEX jobs_leased_until_idx";
+const DOWN: &str = r"
+CREATE INDEX jobs_run_at_idx ON jobs (run_at) WHERE dead_at IS NULL;
+DROP INDEX jobs_leased_until_idx;
+DROP INDEX jobs_turn_idx;
+";
