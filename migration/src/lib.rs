@@ -68,6 +68,7 @@ mod m20261122_000100_add_drift_policy;
 mod m20261122_000102_create_calendar_drifts;
 mod m20261122_000104_list_guests_of_events;
 mod m20261122_000106_note_reconcile_queued;
+mod m20261122_000114_index_leased_jobs;
 mod m20261123_000108_add_bookable_events;
 mod m20261123_000110_follow_guest_lists;
 
@@ -140,6 +141,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000102_create_calendar_drifts::Migration),
             Box::new(m20261122_000104_list_guests_of_events::Migration),
             Box::new(m20261122_000106_note_reconcile_queued::Migration),
+            Box::new(m20261122_000114_index_leased_jobs::Migration),
             Box::new(m20261123_000108_add_bookable_events::Migration),
             Box::new(m20261123_000110_follow_guest_lists::Migration),
         ]

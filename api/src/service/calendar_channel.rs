@@ -385,7 +385,8 @@ impl Standing {
     }
 
     /// Whether a channel is still to be: by it Google tells, or is to tell from now on, or until then it is not to be asked
-    /// again. Those that were before, and those to another address, until there is one by which it tells.
+    /// again. Those that were before, and those to another address, until there is one by which it tells; but not those by
+    /// which it has not told anything either, once there is another one.
     fn is_of_use(&self, channel: &Channel, address: &Url, now: DateTime<Utc>) -> bool {
         let mut calendars = self.calendars.iter();
         let Some(calendar) = calendars.find(|it| Some(it.id) == channel.calendar_id) else {
@@ -397,9 +398,11 @@ impl Standing {
         match channel.expires_at {
             Some(end) if end > now => {
                 let newest = self.open(calendar.id, address, now).last();
-                let live = self.live(calendar.id, address, now);
-                live.is_none_or(|live| live.id == channel.id)
-                    || newest.is_some_and(|newest| newest.id == channel.id)
+                let told = match self.live(calendar.id, address, now) {
+                    Some(live) => live.id == channel.id,
+                    None => newest.is_none() || channel.heard_at.is_some(),
+                };
+                told || newest.is_some_and(|newest| newest.id == channel.id)
             }
             _ => channel.renew_at > now,
         }

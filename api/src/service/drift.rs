@@ -39,7 +39,7 @@ pub use changing::EVENT_DELETED;
 pub use declined::EVENT_DECLINED;
 pub use following::follow;
 pub use removed::EVENT_GUEST_REMOVED;
-pub(super) use seen::find_elsewhere;
+pub(super) use seen::{Elsewhere, find_elsewhere};
 
 /// Whether a lesson follows what is done with its event: one that is ahead, and has not moved since its event was known to be
 /// where it is. What is changed here comes first.
@@ -108,8 +108,11 @@ pub(super) async fn put_back_unnoticed(
         cancels_at: None,
     };
     transaction!(app.db, |txn| {
-        store::drift::insert(txn, drift.clone(), now).await?;
-        write_event_anew(txn, lesson.id, None, now).await
+        if store::reconciliation::lock_unknown(txn, lesson).await? {
+            store::drift::insert(txn, drift.clone(), now).await?;
+            write_event_anew(txn, lesson.id, None, now).await?;
+        }
+        Ok(())
     })
 }
 

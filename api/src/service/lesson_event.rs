@@ -11,7 +11,7 @@ mod own;
 use super::{
     LessonId,
     calendar_connection::{Failure, unavailable, with_token},
-    drift::{self, Kind},
+    drift::{self, Elsewhere, Kind},
     queue::Outcome,
     transaction::transaction,
 };
@@ -316,7 +316,7 @@ async fn is_elsewhere(
         return Ok(false);
     };
     let found = drift::find_elsewhere(app, google, grant, lesson, id).await?;
-    Ok(found.is_some())
+    Ok(matches!(found, Elsewhere::Found { .. }))
 }
 
 /// Makes an event, as it was just read, say what the lesson says. Where somebody has moved it in Google, and nobody the lesson
@@ -541,11 +541,16 @@ async fn look(
     };
     Ok(if event.status == EventStatus::Cancelled {
         Found::Deleted
-    } else if is_of(&event, lesson.id) || lesson.is_own_event(&event.id) {
+    } else if is_event_of(&event, lesson) {
         Found::Ours(Box::new(event))
     } else {
         Found::Another
     })
+}
+
+/// Whether an event is that of a lesson; one of the tutor's own also before it is marked, and no copy of it in another calendar.
+pub(super) fn is_event_of(event: &Event, lesson: &ForCalendar) -> bool {
+    is_of(event, lesson.id) || lesson.is_own_event(&event.id) && event.is_organized_here
 }
 
 /// Whether an event is marked as that of a lesson.

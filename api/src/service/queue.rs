@@ -1,5 +1,6 @@
 //! Running what is queued: taking a job, and what becomes of it.
 
+use super::transaction::transaction;
 use crate::{
     app::App,
     error::Error,
@@ -42,7 +43,8 @@ pub enum Outcome {
 /// The job that has waited longest, now this worker's.
 pub async fn take(app: &App) -> Result<Option<Job>, Error> {
     let now = app.clock.now();
-    Ok(store::job::lease(&app.db, now, now + app.config.jobs.lease).await?)
+    let until = now + app.config.jobs.lease;
+    transaction!(app.db, |txn| Ok(store::job::lease(txn, now, until).await?))
 }
 
 /// Writes down how a run ended.

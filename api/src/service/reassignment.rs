@@ -6,6 +6,7 @@ use super::{
         BookingStatus, Detail, check_alone, check_taught, check_version, find, find_again, get,
         not_offered, time_of, translate, turn, unavailable,
     },
+    busy_time,
     caller::Caller,
     idempotency::Reply,
     slot::{About, Times},
@@ -54,6 +55,7 @@ pub async fn reassign<A: Serialize + Send + Sync>(
     let before = get(app, caller, id).await?;
     let tutor = tutor::get(app, caller, tutor_id).await?.profile.clone();
     check_taught(&tutor, before.student_id)?;
+    busy_time::read_if_stale(app, tutor_id).await;
     let _turn = turn(app, before.student_id, tutor_id).await?;
     let people = [before.tutor_user_id, tutor.user_id, before.student_id];
     let answer = transaction!(app.db, |txn| {

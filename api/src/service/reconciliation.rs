@@ -209,6 +209,7 @@ async fn list(
             // About this one.
             Err(
                 error @ (google::Error::NotFound
+                | google::Error::InsufficientScope
                 | google::Error::Protocol(_)
                 | google::Error::Invalid { .. }),
             ) => {
@@ -291,10 +292,12 @@ fn is_ahead(lesson: &Lesson, tutor_id: TutorId, now: DateTime<Utc>) -> bool {
 }
 
 fn of_lesson<'a>(lesson: &'a Lesson, calendars: &Calendars) -> Option<Difference<'a>> {
-    let is_written = lesson.calendar_event_revision == Some(lesson.calendar_revision);
-    if !is_written {
-        // Whoever is going to write it sees to the rest.
-        return (!lesson.is_queued).then_some(Difference::Unwritten(lesson));
+    if lesson.is_queued {
+        // Whoever is going to look at it sees to the rest.
+        return None;
+    }
+    if lesson.calendar_event_revision != Some(lesson.calendar_revision) {
+        return Some(Difference::Unwritten(lesson));
     }
     if calendars.repeated.contains(&lesson.id) {
         return None;
@@ -388,7 +391,7 @@ async fn mend(
     Ok(())
 }
 
-/// Deletes an event, if it still is what it was told to be.
+/// Deletes an event, if it still is what it was told to be. What can't be is there again the next day.
 async fn remove(
     app: &App,
     google: &Google,
@@ -400,10 +403,8 @@ async fn remove(
         google.calendar.event(&token, calendar, id).await
     })
     .await;
-    match found {
-        Ok(found) if is_of(&found, event.lesson) && !found.repeats => {}
-        Ok(_) | Err(google::Error::NotFound | google::Error::Gone) => return Ok(()),
-        Err(error) => return Err(error),
+    if !found.is_ok_and(|found| is_of(&found, event.lesson) && !found.repeats) {
+        return Ok(());
     }
     tracing::warn!(lesson = %event.lesson, event = %event.id, "an event that is of no lesson is deleted");
     let deleted = with_token(app, google, grant, |token| async move {
@@ -411,7 +412,11 @@ async fn remove(
     })
     .await;
     match deleted {
-        Err(google::Error::NotFound | google::Error::Gone) => Ok(()),
-        outcome => outcome,
+        Err(error @ google::Error::Unavailable { .. }) => Err(error),
+        Err(error) => {
+            tracing::warn!(event = %event.id, %error, "an event that is of no lesson can't be deleted");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }

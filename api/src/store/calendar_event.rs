@@ -175,7 +175,8 @@ pub async fn spans(
            WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from} AND is_followed IS NOT TRUE
              AND NOT EXISTS (
                  SELECT FROM lessons WHERE lessons.id = calendar_events.lesson_id AND status = 'scheduled'
-                     AND calendar_event_id = google_id AND calendar_event_starts_at IS NOT NULL AND lessons.starts_at > {now})"#
+                     AND calendar_event_id = google_id AND lessons.starts_at > {now}
+                     AND (calendar_event_starts_at, calendar_event_ends_at) = (lessons.starts_at, lessons.ends_at))"#
     ))
     .all(db)
     .await

@@ -205,25 +205,6 @@ pub async fn note_calendar(
     .map(|_| ())
 }
 
-/// What Google calls the tutor's own calendars, but for the one in which the event of a lesson is.
-pub async fn other_calendars(
-    db: &impl ConnectionTrait,
-    lesson: LessonId,
-) -> Result<Vec<String>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        google_id: String,
-    }
-    let rows = Row::find_by_statement(raw_sql!(
-        Postgres,
-        r#"SELECT google_id FROM lessons JOIN tutors ON tutors.id = tutor_id JOIN calendars ON calendars.user_id = tutors.user_id
-           WHERE lessons.id = {lesson} AND access_role = 'owner' AND NOT is_event_in(calendar_event_calendar, calendars)
-           ORDER BY is_primary DESC, blocks DESC, google_id LIMIT 20"#
-    ));
-    let rows = rows.all(db).await?;
-    Ok(rows.into_iter().map(|row| row.google_id).collect())
-}
-
 /// Locks a lesson until the end of the transaction.
 pub async fn lock(txn: &impl ConnectionTrait, id: LessonId) -> Result<(), DbErr> {
     txn.execute_raw(raw_sql!(
@@ -380,8 +361,8 @@ pub async fn pending(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Opti
     Ok(list(db, filter).await?.pop())
 }
 
-/// How often the event of a lesson was moved since then.
-pub async fn count_moves(
+/// How often the event of a lesson was followed, or put back, since then.
+pub async fn count_changes(
     db: &impl ConnectionTrait,
     lesson: LessonId,
     since: DateTime<Utc>,
@@ -392,7 +373,7 @@ pub async fn count_moves(
     }
     let row = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND kind = 'moved' AND created_at > {since}"#
+        r#"SELECT count(*) AS count FROM calendar_drifts WHERE lesson_id = {lesson} AND status IN ('rescheduled', 'put_back') AND created_at > {since}"#
     ));
     Ok(row.one(db).await?.map_or(0, |row| row.count))
 }

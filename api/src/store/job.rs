@@ -15,6 +15,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+/// Whoever leases holds this lock, whose number is any that nobody else locks.
+const LEASING: i64 = 0x6c65_6173_696e_6720;
+
 /// Work to be done outside a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -184,12 +187,19 @@ struct Row {
 }
 
 /// Leases the job that has waited longest; reading busy time, of which there is always some to do, what makes that rarer,
-/// and looking whether there is something to do come after what somebody waits for.
+/// and looking whether there is something to do come after what somebody waits for. Of one tutor's lessons the events are
+/// written and followed one after the other, whoever else is at work: workers lease one at a time, or two could take two of
+/// one tutor's.
 pub async fn lease(
-    db: &impl ConnectionTrait,
+    txn: &impl ConnectionTrait,
     now: DateTime<Utc>,
     leased_until: DateTime<Utc>,
 ) -> Result<Option<Leased>, DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"SELECT pg_advisory_xact_lock({LEASING})"#
+    ))
+    .await?;
     let row = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE jobs SET leased_until = {leased_until}, attempts = attempts + 1
@@ -198,10 +208,16 @@ pub async fn lease(
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
                  AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'reconcile_calendar',
                      'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time')
+                 AND NOT (kind IN ('sync_lesson_event', 'follow_lesson_event') AND EXISTS (
+                     SELECT FROM jobs AS other
+                     JOIN lessons AS of_other ON of_other.id = other.key::uuid
+                     JOIN lessons AS of_this ON of_this.id = jobs.key::uuid
+                     WHERE other.leased_until > {now} AND other.kind IN ('sync_lesson_event', 'follow_lesson_event')
+                       AND of_other.tutor_id = of_this.tutor_id))
                ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
-    .one(db)
+    .one(txn)
     .await?;
     row.map(|row| {
         let work = Work::parse(&row.kind, &row.key)

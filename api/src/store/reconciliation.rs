@@ -68,7 +68,7 @@ pub struct Lesson {
     pub calendar_event_revision: Option<i32>,
     /// Whether it is known when the event is.
     pub is_span_known: bool,
-    /// Whether its event is about to be written.
+    /// Whether somebody is about to look at its event.
     pub is_queued: bool,
 }
 
@@ -89,13 +89,36 @@ pub async fn lessons(
     Lesson::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT lessons.id, tutor_id, status, starts_at, ends_at, calendar_event_id, calendar_event_asked_at,
-                  calendar_revision, calendar_event_revision, calendar_event_starts_at IS NOT NULL AS is_span_known, jobs.id IS NOT NULL AS is_queued
+                  calendar_revision, calendar_event_revision, calendar_event_starts_at IS NOT NULL AS is_span_known,
+                  EXISTS (SELECT FROM jobs WHERE kind IN ('sync_lesson_event', 'follow_lesson_event') AND key = lessons.id::text
+                      AND dead_at IS NULL) AS is_queued
            FROM (SELECT * FROM lessons WHERE tutor_id = {tutor_id} AND starts_at > {now} AND status = 'scheduled'
                  UNION SELECT * FROM lessons WHERE id = ANY({these}::uuid[])) AS lessons
-           LEFT JOIN jobs ON kind = 'sync_lesson_event' AND key = lessons.id::text AND dead_at IS NULL"#
+"#
     ))
     .all(db)
     .await
+}
+
+/// Locks a lesson until the end of the transaction, if it is as it was, and it still is not known when its event is; whether so.
+pub async fn lock_unknown(txn: &impl ConnectionTrait, lesson: &Lesson) -> Result<bool, DbErr> {
+    let Lesson {
+        id,
+        starts_at,
+        ends_at,
+        calendar_event_id: event,
+        calendar_revision: revision,
+        ..
+    } = lesson.clone();
+    let found = txn.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM lessons
+           WHERE id = {id} AND status = 'scheduled' AND starts_at = {starts_at} AND ends_at = {ends_at}
+             AND calendar_event_id = {event} AND calendar_event_starts_at IS NULL
+             AND calendar_revision = {revision} AND calendar_event_revision = {revision}
+           FOR NO KEY UPDATE"#
+    ));
+    Ok(found.await?.is_some())
 }
 
 /// Notes that the event of a lesson is when the lesson is.

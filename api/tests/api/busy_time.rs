@@ -160,6 +160,52 @@ async fn a_move_of_a_group_lesson_asks_google_too() {
 }
 
 #[tokio::test]
+async fn who_is_to_take_a_lesson_over_is_asked_about_too() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tutor = centre.connected_tutor(&test, "Tina").await;
+    let other = centre.connected_tutor(&test, "Theo").await;
+    let admin = test.admin("Ada").await;
+    let student = test.student("Sam").await;
+    let booked = student.post("/v1/bookings", &tutor.lesson(NOON, 60)).await;
+    let path = format!("{}/reassign", booked.headers["location"].to_str().unwrap());
+    booked.expect(201);
+    test.pass(TimeDelta::seconds(11));
+    busy(&test, &other, NOON, "2027-03-02T12:00:00Z");
+    let to = json!({"tutor_id": other.id});
+    let refused = admin.post(&path, &to).await;
+    let problem = refused.expect_problem(409, "slot_unavailable");
+    assert_eq!(problem["conflicts"][0]["code"], "calendar_busy");
+}
+
+#[tokio::test]
+async fn a_move_of_a_series_asks_google_too() {
+    for query in ["", "?dry_run=true"] {
+        let test = TestApp::start().await;
+        let centre = Centre::open(&test).await;
+        let tutor = centre.connected_tutor(&test, "Tina").await;
+        let student = test.student("Sam").await;
+        let wanted = json!({
+            "tutor_id": tutor.id, "subject": "mathematics", "level": "School",
+            "start": "2027-03-02T09:00", "minutes": 60, "rule": "FREQ=WEEKLY;COUNT=3",
+        });
+        let booked = student.post("/v1/series", &wanted).await;
+        let path = booked.headers["location"].to_str().unwrap().to_owned();
+        booked.expect(201);
+        test.pass(TimeDelta::seconds(11));
+        busy(&test, &tutor, NOON, "2027-03-02T12:00:00Z");
+        let moved = json!({
+            "scope": "all", "recurrence_id": "2027-03-02T09:00", "start": "2027-03-02T12:00",
+        });
+        let answer = student
+            .post(&format!("{path}/reschedule{query}"), &moved)
+            .await;
+        let told = answer.body.to_string();
+        assert!(told.contains("calendar_busy"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn while_google_fails_what_was_read_last_decides() {
     let test = TestApp::start().await;
     let centre = Centre::open(&test).await;

@@ -12,7 +12,10 @@ use ::entity::{
     id::{BookingId, LessonId},
     lesson,
 };
-use api::store::{self, job::Work};
+use api::{
+    service::queue::{self, Outcome, Work},
+    store,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use google_sandbox::{Consent, Failure, Target};
 use scheduling::interval::Span;
@@ -339,4 +342,30 @@ async fn a_lesson_that_was_moved_while_the_connection_was_dead_is_brought_in_lin
     world.test.run_jobs().await;
     world.assert_at(SECOND);
     assert_eq!(world.calendar().await, "current");
+}
+
+#[tokio::test]
+async fn events_of_one_tutor_are_written_one_after_the_other_and_those_of_several_at_once() {
+    let test = TestApp::start().await;
+    let centre = Centre::open(&test).await;
+    let tina = centre.connected_tutor(&test, "Tina").await;
+    let theo = centre.connected_tutor(&test, "Theo").await;
+    let (sam, olga) = (test.student("Sam").await, test.student("Olga").await);
+    book(&sam, &tina, FIRST).await;
+    book(&sam, &tina, SECOND).await;
+    book(&olga, &theo, FIRST).await;
+    let taken = async || {
+        let workers = (0..8).map(|_| queue::take(&test.app));
+        let taken = futures::future::join_all(workers).await;
+        let taken = taken.into_iter().filter_map(Result::unwrap);
+        let of_lessons = taken.filter(|job| matches!(job.work, Work::SyncLessonEvent(_)));
+        of_lessons.collect::<Vec<_>>()
+    };
+    let first = taken().await;
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_eq!(taken().await.len(), 0);
+    for job in &first {
+        queue::settle(&test.app, job, Outcome::Done).await.unwrap();
+    }
+    assert_eq!(taken().await.len(), 1);
 }

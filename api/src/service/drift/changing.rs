@@ -172,7 +172,7 @@ async fn note(txn: &DatabaseTransaction, new: NewDrift, now: DateTime<Utc>) -> R
 pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<bool, Error> {
     let app = case.app;
     let kind = match case.seen {
-        Seen::Nothing => Kind::Deleted,
+        Seen::Nothing | Seen::NoCalendar => Kind::Deleted,
         _ => Kind::Moved,
     };
     let is_as_seen = transaction!(app.db, |txn| {
@@ -187,6 +187,22 @@ pub(super) async fn put_back(case: &Case<'_>, reasons: Vec<String>) -> Result<bo
         let is_at = drift.event;
         note(txn, drift, now).await?;
         write_event_anew(txn, case.lesson.id, is_at, now).await?;
+        Ok(true)
+    })?;
+    app.work_enqueued.notify_one();
+    Ok(is_as_seen)
+}
+
+/// Has written what is new of the lesson, wherever its event is.
+pub(super) async fn write_all_the_same(case: &Case<'_>) -> Result<bool, Error> {
+    let app = case.app;
+    let is_as_seen = transaction!(app.db, |txn| {
+        if !is_as_seen(txn, case).await? {
+            return Ok(false);
+        }
+        let id = case.lesson.id;
+        store::drift::note_event_span(txn, id, None).await?;
+        store::job::enqueue(txn, Work::SyncLessonEvent(id), app.clock.now()).await?;
         Ok(true)
     })?;
     app.work_enqueued.notify_one();

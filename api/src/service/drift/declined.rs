@@ -20,6 +20,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
+use google::AttendeeResponse as Response;
 use scheduling::{
     drift::{Declined, gives_back},
     lifecycle::Step,
@@ -37,12 +38,15 @@ pub const EVENT_DECLINED: &str = "event_declined";
 pub(super) async fn follow(case: &Case<'_>, policy: Declined) -> Result<(), Error> {
     let mut outcome = Ok(());
     for guest in store::drift::guests(&case.app.db, case.lesson.id).await? {
-        let followed = match (case.seen.is_declined_by(&guest.email), guest.known) {
+        let followed = match (case.seen.answer_of(&guest.email), guest.known) {
             // Who has left and come again has said no to the place that they gave back.
-            (true, None) if guest.has_left => decide(case, &guest, None).await,
-            (true, None) => give_back_or_ask(case, &guest, policy).await,
-            (false, Some(_)) => take_back(case, &guest).await,
-            (true, Some(_)) | (false, None) => Ok(()),
+            (Some(Response::Declined), None) if guest.has_left => decide(case, &guest, None).await,
+            (Some(Response::Declined), None) => give_back_or_ask(case, &guest, policy).await,
+            // That there is no answer may be our own doing.
+            (Some(Response::Accepted | Response::Tentative), Some(_)) => {
+                take_back(case, &guest).await
+            }
+            _ => Ok(()),
         };
         outcome = followed.and(outcome);
     }

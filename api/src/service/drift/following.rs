@@ -5,11 +5,9 @@ use super::{
         calendar_connection::{Failure, unavailable},
         lesson_event::{span_of, span_of_event},
         queue::Outcome,
-        transaction::transaction,
     },
     Kind, Status, changing, declined, removed,
     seen::{self, Seen},
-    write_event_anew,
 };
 use crate::{
     app::App,
@@ -32,8 +30,8 @@ use scheduling::{
 /// How soon to look again at an event that is unclear, while its lesson is about to be cancelled.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// So often within [`A_WHILE`] a move of an event is followed, or the event put back: where programs move it to and fro, neither
-/// its guests nor Google hear of it all day.
+/// So often within [`A_WHILE`] a move of an event is followed, or the event put back: where programs move it to and fro, or delete
+/// it, neither its guests nor Google hear of it all day.
 const MOST: i64 = 10;
 
 const A_WHILE: TimeDelta = TimeDelta::hours(1);
@@ -154,7 +152,8 @@ impl Case<'_> {
         }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
         let verdict = of_event(self.span, shown, &policy, self.now);
-        if shown != Shown::Nothing && verdict != Verdict::Nothing && self.is_restless().await? {
+        let is_at_once = matches!(verdict, Verdict::Reschedule(_) | Verdict::PutBack(_));
+        if is_at_once && self.is_restless().await? {
             return Ok(Outcome::Again(A_WHILE));
         }
         let is_as_seen = match verdict {
@@ -176,8 +175,7 @@ impl Case<'_> {
         Ok(done_if(is_as_seen))
     }
 
-    /// Of an event that makes no sense nothing follows. Its lesson does not follow it any more where its calendar is gone, or
-    /// there is something to be written, which then is.
+    /// Of an event that makes no sense nothing follows, and what is to be written is. Where its calendar is gone, it is made anew.
     async fn settle_unclear(&self, pending: Option<Drift>) -> Result<Outcome, Error> {
         let is_gone = matches!(self.seen, Seen::NoCalendar);
         if let Some(drift) = pending {
@@ -189,21 +187,21 @@ impl Case<'_> {
                 Ok(Outcome::Again(LOOK_AGAIN))
             };
         }
-        let (db, id) = (&self.app.db, self.lesson.id);
-        if self.lesson.own_event_id.is_some() {
-            // It may be repeated by now, of which whoever writes makes an end.
-            transaction!(db, |txn| write_event_anew(txn, id, None, self.now).await)?;
-            self.app.work_enqueued.notify_one();
-        } else if is_gone || !is_written(self.lesson) {
-            store::drift::note_event_span(db, id, None).await?;
-            store::job::enqueue(db, Work::SyncLessonEvent(id), self.now).await?;
-        }
-        Ok(Outcome::Done)
+        let is_own = self.lesson.own_event_id.is_some();
+        let is_as_seen = if is_gone {
+            changing::put_back(self, changing::because(Why::CalendarGone)).await?
+        } else if is_written(self.lesson) && !is_own {
+            true
+        } else {
+            // One of the tutor's own may be repeated by now, of which whoever writes makes an end.
+            changing::write_all_the_same(self).await?
+        };
+        Ok(done_if(is_as_seen))
     }
 
     async fn is_restless(&self) -> Result<bool, Error> {
         let (id, since) = (self.lesson.id, self.now - A_WHILE);
-        Ok(store::drift::count_moves(&self.app.db, id, since).await? >= MOST)
+        Ok(store::drift::count_changes(&self.app.db, id, since).await? >= MOST)
     }
 
     async fn settle_deletion(&self, drift: &Drift, shown: Shown) -> Result<Outcome, Error> {

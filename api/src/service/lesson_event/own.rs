@@ -6,6 +6,7 @@ use crate::{
     app::{App, Google},
     service::{
         calendar_connection::{Failure, with_token},
+        drift::{self, Elsewhere},
         queue::Outcome,
     },
     store::{self, lesson::ForCalendar},
@@ -98,13 +99,15 @@ async fn find(
     lesson: &ForCalendar,
     id: &str,
 ) -> Result<Option<(String, Box<Event>)>, Failure> {
-    let others = store::drift::other_calendars(&app.db, lesson.id).await?;
-    for calendar in iter::once(lesson.calendar().to_owned()).chain(others) {
-        if let Found::Ours(event) = look(app, google, grant, (&calendar, id), lesson).await? {
-            return Ok(Some((calendar, event)));
-        }
+    let calendar = lesson.calendar();
+    if let Found::Ours(event) = look(app, google, grant, (calendar, id), lesson).await? {
+        return Ok(Some((calendar.to_owned(), event)));
     }
-    Ok(None)
+    let elsewhere = drift::find_elsewhere(app, google, grant, lesson, id).await?;
+    Ok(match elsewhere {
+        Elsewhere::Found { calendar, event } => Some((calendar, event)),
+        Elsewhere::Nowhere | Elsewhere::Unknown => None,
+    })
 }
 
 /// Whether somebody has taken a guest off the list, whom we have invited and who was seen on it, and still has a place.

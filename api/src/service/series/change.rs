@@ -11,6 +11,7 @@ use crate::{
     service::{
         SeriesId, TutorId, UserId,
         booking::{self, BookingStatus, LONGEST_LESSON, check_taught, time_of, turn},
+        busy_time,
         caller::Caller,
         cancellation, credit,
         idempotency::Reply,
@@ -122,6 +123,7 @@ pub async fn try_reschedule(
     wanted: Move,
 ) -> Result<Vec<Occurrence>, Error> {
     let before = get(app, caller, id).await?;
+    busy_time::read_if_stale(app, before.series.tutor_id).await;
     let _turn = turn(app, before.series.student_id, before.series.tutor_id).await?;
     let people = people(&before);
     transaction!(app.db, true, |txn| {
@@ -150,6 +152,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
     reply: Reply<Detail, A>,
 ) -> Result<A, Error> {
     let before = get(app, caller, id).await?;
+    busy_time::read_if_stale(app, before.series.tutor_id).await;
     let _turn = turn(app, before.series.student_id, before.series.tutor_id).await?;
     let people = people(&before);
     let answer = transaction!(app.db, |txn| {

@@ -227,6 +227,21 @@ async fn a_no_to_a_time_where_the_lesson_can_not_be_is_no_answer_to_its_own() {
 }
 
 #[tokio::test]
+async fn an_event_that_is_put_back_takes_no_question_back() {
+    let world = asked().await;
+    world
+        .set_policy(&[("event_moved", json!("put_back"))])
+        .await;
+    world.drag(SECOND, 60);
+    for _ in 0..3 {
+        world.read_anew().await;
+    }
+    world.assert_at(FIRST).await;
+    let told = ["declined asked", "moved put_back policy"];
+    assert_eq!(world.told().await, told);
+}
+
+#[tokio::test]
 async fn a_no_of_which_it_is_not_known_to_what_is_none() {
     let world = World::new().await;
     // As of events that were made before that was written on them.

@@ -208,6 +208,41 @@ async fn a_calendar_that_is_gone_too_cancels_nothing() {
 }
 
 #[tokio::test]
+async fn of_a_calendar_that_is_gone_the_events_are_made_anew() {
+    let world = World::new().await;
+    let google = &world.test.google;
+    let family = google.add_calendar(&world.tutor.email, "Family");
+    world.after(TimeDelta::hours(1)).await;
+    google
+        .move_event(&world.tutor.email, &world.event, &family)
+        .unwrap();
+    world.read_anew().await;
+    google.delete_calendar(&family);
+    world.look_again().await;
+    world.after(TimeDelta::minutes(11)).await;
+    world.assert_at(FIRST).await;
+    assert_eq!(world.told().await, ["deleted put_back calendar_gone"]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_deleted_again_and_again_is_left_for_a_while() {
+    let world = World::new().await;
+    let put_back = [("event_deleted", json!("put_back"))];
+    world.set_policy(&put_back).await;
+    let account = &world.tutor.email;
+    for _ in 0..15 {
+        for event in world.test.google.events(account) {
+            let id = event["id"].as_str().unwrap();
+            world.test.google.delete_event(account, id);
+        }
+        world.read_anew().await;
+    }
+    assert_eq!(world.told().await.len(), 10);
+    world.after(TimeDelta::hours(1)).await;
+    world.assert_at(FIRST).await;
+}
+
+#[tokio::test]
 async fn who_disconnects_has_deleted_nothing() {
     let world = World::new().await;
     world.delete();

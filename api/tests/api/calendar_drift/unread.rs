@@ -44,6 +44,43 @@ async fn an_event_that_can_not_be_read_is_not_deleted() {
     }
 }
 
+/// A calendar of the tutor's that can't be read may be the one that it is in now.
+#[tokio::test]
+async fn an_event_that_may_be_elsewhere_is_not_deleted() {
+    let world = World::new().await;
+    let google = &world.test.google;
+    let family = google.add_calendar(&world.tutor.email, "Family");
+    world.after(TimeDelta::hours(1)).await;
+    let no_list = reading(403, "insufficientPermissions").path("/calendarList");
+    let no_other = reading(403, "insufficientPermissions").path(&family[..20]);
+    world.delete();
+    for failure in [no_list, no_other] {
+        google.fail_next(failure.times(u32::MAX));
+        for _ in 0..4 {
+            world.look_again().await;
+            world.after(TimeDelta::minutes(20)).await;
+        }
+        google.clear_failures();
+        assert_eq!(world.booking().await["status"], "confirmed");
+        assert_eq!(world.told().await, [""; 0]);
+    }
+    world.look_again().await;
+    assert_eq!(world.told().await, ["deleted pending"]);
+}
+
+#[tokio::test]
+async fn a_lesson_is_followed_after_its_calendar_could_not_be_read() {
+    let world = World::new().await;
+    let google = &world.test.google;
+    google.fail_next(reading(404, "notFound").times(u32::MAX));
+    world.look_again().await;
+    google.clear_failures();
+    world.drag(crate::support::lesson::THIRD, 60);
+    world.after(TimeDelta::minutes(11)).await;
+    world.read_anew().await;
+    assert_eq!(world.told().await, ["moved rescheduled"]);
+}
+
 #[tokio::test]
 async fn a_grant_that_is_dead_deletes_nothing() {
     let world = World::new().await;

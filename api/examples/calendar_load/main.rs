@@ -2,9 +2,12 @@
 //! rest, and how long a change takes until it counts. Everything runs in this process, on this machine: a Postgres, a
 //! stand-in for Google and one instance of the server, with the pauses that it has by default.
 //!
-//! `cargo run --release -p api --example calendar_load [tutors] [events] [push|off|lost]`
+//! `cargo run --release -p api --example calendar_load [tutors] [events] [push|off|lost|outage]`
 //!
-//! `push`: Google tells of changes. `off`: it is not asked to. `lost`: it is, and every message is lost.
+//! `push`: Google tells of changes. `off`: it is not asked to. `lost`: it is, and every message is lost. `outage`: students
+//! search and book while Google answers, and while it does not.
+
+mod outage;
 
 use anyhow::{Context, bail, ensure};
 use api::{
@@ -61,8 +64,8 @@ async fn main() -> anyhow::Result<()> {
     let events: usize = args.next().as_deref().unwrap_or("1000").parse()?;
     let mode = args.next().unwrap_or_else(|| "push".to_owned());
     ensure!(
-        ["push", "off", "lost"].contains(&mode.as_str()),
-        "push, off or lost"
+        ["push", "off", "lost", "outage"].contains(&mode.as_str()),
+        "push, off, lost or outage"
     );
 
     let postgres = tokio::task::spawn_blocking(|| Postgres::temporary(&[])).await??;
@@ -236,8 +239,10 @@ impl Load {
         self.first_reading().await?;
         // Until channels are open and each tutor has been read once more.
         sleep(Duration::from_secs(100)).await;
-        if mode == "lost" {
-            self.sandbox.lose_pushes(u32::MAX);
+        match mode {
+            "outage" => return self.outage().await,
+            "lost" => self.sandbox.lose_pushes(u32::MAX),
+            _ => {}
         }
         self.rest().await;
         self.changes().await
