@@ -19,10 +19,16 @@ impl MigrationTrait for Migration {
 const UP: &str = r"
 ALTER TABLE lessons ADD own_event_id text
     CONSTRAINT lessons_own_event_id_length CHECK (octet_length(own_event_id) BETWEEN 1 AND 1024);
-ALTER TABLE lessons ADD CONSTRAINT lessons_own_event_of_group CHECK (own_event_id IS NULL OR capacity > 1);
+ALTER TABLE lessons
+    ADD CONSTRAINT lessons_own_event_of_group CHECK (own_event_id IS NULL OR capacity > 1),
+    -- An event that is known and is not the tutor's own is ours to delete.
+    ADD CONSTRAINT lessons_own_event_is_known CHECK (own_event_id IS NULL OR calendar_event_id IS NULL OR calendar_event_id = own_event_id);
 COMMENT ON COLUMN lessons.own_event_id IS
     'what Google calls the event of the tutor''s own that students join as this lesson; null: the event is made, and deleted, for the lesson';
 CREATE UNIQUE INDEX lessons_own_event_key ON lessons (tutor_id, own_event_id) WHERE own_event_id IS NOT NULL AND status <> 'cancelled';
+-- A calendar may have several owners.
+CREATE UNIQUE INDEX lessons_own_event_of_calendar_key ON lessons (own_event_id, calendar_event_calendar)
+    WHERE own_event_id IS NOT NULL AND status <> 'cancelled';
 
 -- The tutor goes to the event whether students do or not: the lesson's time does not become free with it.
 CREATE FUNCTION own_event_stays() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -72,7 +72,7 @@ pub async fn open<A: Serialize + Send + Sync>(
         });
     };
     let caller = &Caller::Person(holder.person.clone());
-    let (calendar, event) = read(app, holder.user_id, &new).await?;
+    let (grant, calendar, event) = read(app, holder.user_id, &new).await?;
     let span = check(&event, app.clock.now())?;
     let owner = holder.user_id;
     let _turn = turn(app, owner, tutor_id).await?;
@@ -81,8 +81,13 @@ pub async fn open<A: Serialize + Send + Sync>(
         let now = app.clock.now();
         store::booking::expire(txn, &[owner], now).await?;
         check_ahead(span, now)?;
+        let granted = store::google_grant::of_user(txn, owner).await?;
+        if granted.map(|it| it.id) != Some(grant) {
+            return Err(not_connected());
+        }
+        store::bookable_event::forget_past(txn, tutor_id, &event.id, now).await?;
         // Or it would be itself what is in the way.
-        if store::bookable_event::is_open(txn, tutor_id, &event.id).await? {
+        if store::bookable_event::is_open(txn, tutor_id, (&calendar, &event.id)).await? {
             return Err(already_open());
         }
         let subject = (new.subject.as_str(), new.level.as_str());
@@ -116,7 +121,10 @@ pub async fn open<A: Serialize + Send + Sync>(
 }
 
 fn translated(error: DbErr) -> Error {
-    if violated(&error) == Some("lessons_own_event_key") {
+    if matches!(
+        violated(&error),
+        Some("lessons_own_event_key" | "lessons_own_event_of_calendar_key")
+    ) {
         return already_open();
     }
     translate(error)
@@ -127,8 +135,8 @@ fn already_open() -> Error {
     Error::conflict("already_open", detail)
 }
 
-/// The event as Google tells it now, and what Google calls its calendar.
-async fn read(app: &App, user: UserId, new: &Opening) -> Result<(String, Event), Error> {
+/// The event as Google tells it now, what Google calls its calendar, and by which grant it was read.
+async fn read(app: &App, user: UserId, new: &Opening) -> Result<(GrantId, String, Event), Error> {
     let grant = store::google_grant::of_user(&app.db, user).await?;
     let (Some(google), Some(grant)) = (&app.google, grant) else {
         return Err(not_connected());
@@ -148,7 +156,7 @@ async fn read(app: &App, user: UserId, new: &Opening) -> Result<(String, Event),
     let asking = ask(app, google, grant.id, (&calendar.google_id, &new.event));
     let asked = tokio::time::timeout(PATIENCE, asking).await;
     let event = asked.map_err(Error::unavailable)??;
-    Ok((calendar.google_id, event))
+    Ok((grant.id, calendar.google_id, event))
 }
 
 async fn ask(
@@ -165,10 +173,12 @@ async fn ask(
         | google::Error::Gone
         | google::Error::Invalid { status: 400, .. } => unknown_event(),
         google::Error::GrantDead => not_connected(),
-        // Events can be read in one's own calendars only.
-        google::Error::InsufficientScope | google::Error::Invalid { status: 403, .. } => {
-            not_own_calendar()
+        google::Error::InsufficientScope => {
+            let detail = "Access to the events of this account was not given.";
+            Error::conflict("not_connected", detail)
         }
+        // Events can be read in one's own calendars only.
+        google::Error::Invalid { status: 403, .. } => not_own_calendar(),
         error => calendar_connection::unavailable(error),
     })
 }
@@ -210,6 +220,11 @@ fn check(event: &Event, now: DateTime<Utc>) -> Result<Span, Error> {
             !event.is_organized_here,
             "not_organizer",
             "is organized elsewhere, and so are its guests",
+        ),
+        (
+            event.guests_can_modify,
+            "guests_can_modify",
+            "lets its guests change it, and would let students",
         ),
         (
             event.event_type != EventType::Default,

@@ -11,7 +11,7 @@ pub use ::entity::lesson::LessonStatus;
 pub use everybody::{cancel, decide, reschedule};
 pub(super) use everybody::{cancel_all, lock_everybody, move_to};
 pub use joining::join;
-pub(super) use joining::take_seat;
+pub(super) use joining::{AGAINST_JOINING, take_seat};
 
 use super::{
     LessonId, TutorId,
@@ -90,7 +90,7 @@ pub async fn open<A: Serialize + Send + Sync>(
         check_ahead(span, now)?;
         check_seats(new.seats, span, now)?;
         let subject = (new.subject.as_str(), new.level.as_str());
-        let when = (span, Word::NewLesson);
+        let when = (span, Word::Caller);
         let subject_id = check_free(app, txn, caller, (new.tutor_id, subject), when).await?;
         let lesson = NewGroupLesson {
             tutor_id: new.tutor_id,
@@ -124,17 +124,18 @@ const ON_THE_WORD_OF_THE_EVENT: [&str; 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     /// That of whoever opens or moves it.
-    NewLesson,
+    Caller,
     /// There is an event of the tutor's own at that time.
     OwnEvent,
 }
 
 impl Word {
-    fn of(lesson: &GroupLesson) -> Self {
+    /// Of a lesson whose event the tutor has moved.
+    pub(super) fn of(lesson: &GroupLesson) -> Self {
         if lesson.is_own_event {
             Self::OwnEvent
         } else {
-            Self::NewLesson
+            Self::Caller
         }
     }
 
@@ -237,13 +238,53 @@ pub async fn list(app: &App, caller: &Caller, listing: Listing) -> Result<Vec<Gr
         id: None,
         subject: listing.subject,
         level: listing.level,
-        tutor: listing.tutor,
+        tutors: listing.tutor.map(|id| vec![id]),
         from: listing.from,
         until: listing.until,
+        vacant: None,
         after: listing.after,
         limit: listing.limit.into(),
     };
     Ok(store::group_lesson::list(&app.db, filter).await?)
+}
+
+/// So many lessons a search for slots names, the earliest; `list` lists all.
+const MOST_FOUND: i64 = 200;
+
+/// Lessons that begin in a window, of the tutors about whose time these are, that their student could join right now. No query
+/// where there is no group lesson then.
+pub(super) async fn joinable(
+    app: &App,
+    caller: &Caller,
+    times: &Times,
+    (subject, level): (Option<&str>, Option<&str>),
+    window: Span,
+) -> Result<Vec<GroupLesson>, Error> {
+    let tutors = times.givers_of_group_lessons(window);
+    if tutors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
+    let filter = Filter {
+        viewer: viewer(caller),
+        open_at: Some(now),
+        id: None,
+        subject: subject.map(str::to_owned),
+        level: level.map(str::to_owned),
+        tutors: Some(tutors),
+        from: None,
+        until: None,
+        vacant: Some((window, now)),
+        after: None,
+        limit: MOST_FOUND,
+    };
+    let mut found = Vec::new();
+    for lesson in store::group_lesson::list(&app.db, filter).await? {
+        if times.leave_room_for(lesson.tutor_id, time_of(&lesson)?, now)? {
+            found.push(lesson);
+        }
+    }
+    Ok(found)
 }
 
 /// A lesson, if the caller may see it.

@@ -84,6 +84,8 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
             }
         }
         (LessonStatus::Scheduled, Some(event)) => update(app, google, grant, &lesson, event).await,
+        // Of what is over nobody is told any more.
+        (LessonStatus::Scheduled, None) if lesson.ends_at <= app.clock.now() => Ok(Outcome::Done),
         (LessonStatus::Scheduled, None) => match &lesson.own_event_id {
             Some(id) => own::find_again(app, google, grant, &lesson, id).await,
             None => insert(app, google, grant, &lesson).await,
@@ -279,7 +281,7 @@ async fn update(
     let found = look(app, google, grant, (calendar, event_id), lesson).await?;
     let now = app.clock.now();
     let (attempt, calendar) = match found {
-        Found::Ours(event) if event.repeats && lesson.is_own_event(&event.id) => {
+        Found::Ours(event) if own::is_lost(lesson, &event) => {
             return own::let_go(app, google, grant, lesson, event_id).await;
         }
         Found::Ours(event) => {
@@ -351,7 +353,10 @@ async fn bring_in_line(
         write(app, google, grant, &lesson, event).await?;
     }
     let now = app.clock.now();
-    let looks = is_followed || !differs && has_declined_guest(event);
+    // Who is on the tutor's list is noted as soon as it is known, or nobody would miss them.
+    let looks = is_followed
+        || !differs && has_declined_guest(event)
+        || differs && lesson.is_own_event(&event.id);
     transaction!(app.db, |txn| {
         if differs && was_moved {
             let moved_to = (Kind::Moved, span_of_event(event));
@@ -384,7 +389,7 @@ async fn write(
 ) -> Result<(), Failure> {
     let mut wanted = content(lesson, event.id.clone())?;
     if lesson.is_own_event(&event.id) {
-        wanted.summary.clone_from(&event.summary);
+        own::leave_to_tutor(&mut wanted, event);
     } else {
         note_span(app, grant, lesson).await?;
     }

@@ -260,6 +260,8 @@ enum Difference<'a> {
     Missing(&'a Lesson),
     /// In nothing: but that it was there was not known.
     InPlace(&'a Lesson, Span),
+    /// In nothing that a listing tells; but it tells of no guests, and of these the tutor decides.
+    Guests(&'a Lesson),
     Stray(&'a Found),
     Unknown,
 }
@@ -311,7 +313,8 @@ fn of_lesson<'a>(lesson: &'a Lesson, calendars: &Calendars) -> Option<Difference
             Some(Difference::Outdated(lesson))
         }
         Some(event) if event.span != Some(span) => Some(Difference::Moved(lesson, event.span)),
-        Some(_) => (!lesson.is_span_known).then_some(Difference::InPlace(lesson, span)),
+        Some(_) if !lesson.is_span_known => Some(Difference::InPlace(lesson, span)),
+        Some(_) => lesson.is_own_event.then_some(Difference::Guests(lesson)),
     }
 }
 
@@ -349,7 +352,7 @@ fn report(
             Difference::Missing(_) => &mut report.missing,
             Difference::Stray(_) => &mut report.stray,
             Difference::Unknown => &mut report.unknown,
-            Difference::InPlace(..) => continue,
+            Difference::InPlace(..) | Difference::Guests(_) => continue,
         };
         *count += 1;
     }
@@ -379,7 +382,7 @@ async fn mend(
         Difference::Missing(lesson) if !lesson.is_span_known => {
             drift::put_back_unnoticed(app, lesson, (Kind::Deleted, None), now).await?;
         }
-        Difference::Moved(lesson, _) | Difference::Missing(lesson) => {
+        Difference::Moved(lesson, _) | Difference::Missing(lesson) | Difference::Guests(lesson) => {
             store::job::enqueue(db, Work::FollowLessonEvent(lesson.id), now).await?;
         }
         Difference::InPlace(lesson, span) => {

@@ -480,11 +480,11 @@ pub async fn suspected(
            JOIN lessons ON lessons.tutor_id = tutors.id
            LEFT JOIN unnest({ids}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {declined}::boolean[])
                AS told (google_id, starts_at, ends_at, declined) ON told.google_id = calendar_event_id
-               OR told.google_id = regexp_replace(own_event_id, '_[0-9]+(T[0-9]+Z)?$', '')
            WHERE calendars.id = {calendar} AND lessons.starts_at > {now} AND status = 'scheduled'
              AND (calendar_event_starts_at, calendar_event_ends_at) = (lessons.starts_at, lessons.ends_at)
              AND is_event_in(calendar_event_calendar, calendars)
              AND CASE WHEN told.google_id IS NULL THEN coalesce(lessons.starts_at < {all}::timestamptz, false)
+                     OR own_event_id IS NOT NULL AND regexp_replace(own_event_id, '_[0-9]+(T[0-9]+Z)?$', '') = ANY({ids}::text[])
                  ELSE own_event_id IS NOT NULL OR told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
                      OR EXISTS (SELECT FROM calendar_drifts
                          WHERE lesson_id = lessons.id AND calendar_drifts.status IN ('pending', 'asked', 'kept')) END"#

@@ -193,6 +193,12 @@ pub async fn empty_tutor(
         ),
         raw_sql!(
             Postgres,
+            r#"UPDATE lessons SET own_event_id = NULL, calendar_event_id = NULL, calendar_event_calendar = NULL,
+                   calendar_event_revision = NULL, calendar_event_guests = ARRAY[]::uuid[], updated_at = {now}
+               WHERE own_event_id IS NOT NULL AND tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
             r#"UPDATE tutors SET bio = '', languages = ARRAY[]::text[], visible = false, version = version + 1, updated_at = {now}
                WHERE user_id = {id}"#
         ),

@@ -152,11 +152,13 @@ pub struct Filter {
     /// Slug of the subject.
     pub subject: Option<String>,
     pub level: Option<String>,
-    pub tutor: Option<TutorId>,
+    pub tutors: Option<Vec<TutorId>>,
     /// Lessons that end after this.
     pub from: Option<DateTime<Utc>>,
     /// Lessons that start before this.
     pub until: Option<DateTime<Utc>>,
+    /// Only what begins in this window, and at this time is yet to begin and has a free seat for which nobody waits.
+    pub vacant: Option<(Span, DateTime<Utc>)>,
     /// Lessons after this start and id.
     pub after: Option<(DateTime<Utc>, LessonId)>,
     pub limit: i64,
@@ -171,9 +173,10 @@ impl Filter {
             id: Some(id),
             subject: None,
             level: None,
-            tutor: None,
+            tutors: None,
             from: None,
             until: None,
+            vacant: None,
             after: None,
             limit: 1,
         }
@@ -210,14 +213,19 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Group
     if let Some(level) = filter.level {
         conditions.add("lessons.level = ?", [level.into()]);
     }
-    if let Some(id) = filter.tutor {
-        conditions.add("lessons.tutor_id = ?", [id.into()]);
+    if let Some(ids) = filter.tutors {
+        let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+        conditions.add("lessons.tutor_id = ANY(?)", [ids.into()]);
     }
     if let Some(from) = filter.from {
         conditions.add("lessons.ends_at > ?", [from.into()]);
     }
     if let Some(until) = filter.until {
         conditions.add("lessons.starts_at < ?", [until.into()]);
+    }
+    if let Some((window, now)) = filter.vacant {
+        let times = [now.into(), window.start().into(), window.end().into()];
+        conditions.add(VACANT, times);
     }
     if let Some((start, id)) = filter.after {
         let condition = "(lessons.starts_at, lessons.id) > (?, ?)";
@@ -245,6 +253,8 @@ pub async fn find(db: &impl ConnectionTrait, filter: Filter) -> Result<Option<Gr
 const STANDS: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'";
 const OPEN: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'
     AND lessons.starts_at > ? AND seats_taken < capacity";
+const VACANT: &str = "lessons.status = 'scheduled' AND lessons.starts_at > ? AND lessons.starts_at >= ? AND lessons.starts_at < ?
+    AND seats_taken < capacity AND waiting = 0";
 const IN_IT: &str =
     "EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND student_id = ANY(?))";
 

@@ -38,13 +38,15 @@ pub(super) async fn change(
     wanted: &NewEvent,
 ) -> Result<(), Error> {
     check(wanted)?;
-    let etag = event
-        .etag
-        .as_deref()
-        .ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let etag = version(event)?;
     let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
     let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
     let mut tell = "none";
+    // What its owner lets guests do from then on stays.
+    if !event.private.contains_key(INVITATION_START) {
+        body["guestsCanSeeOtherGuests"] = json!(wanted.attendees_see_each_other);
+        body["guestsCanInviteOthers"] = json!(false);
+    }
     let guests = guests(event, wanted);
     if !says(event, wanted) || guests != event.guests || event.invited_for_another(wanted.start) {
         tell = "all";
@@ -55,13 +57,19 @@ pub(super) async fn change(
             body["start"] = time(wanted, wanted.start);
             body["end"] = time(wanted, wanted.end);
         }
-        if begins_to_invite(event, wanted) && event.guests_see_each_other {
-            body["guestsCanSeeOtherGuests"] = json!(wanted.attendees_see_each_other);
-        }
         body["attendees"] = Value::Array(guests);
     }
     let path = format!("calendars/{calendar}/events/{id}?sendUpdates={tell}");
     hubs.patch(token, &path, etag, &body).await
+}
+
+/// The version of an event whose guests are all known: a patch replaces their list.
+fn version(event: &Event) -> Result<&str, Error> {
+    if event.attendees_omitted {
+        return Err(Error::protocol("an event of which some guests are omitted"));
+    }
+    let etag = event.etag.as_deref();
+    etag.ok_or_else(|| Error::protocol("an event without an etag"))
 }
 
 /// Takes off the list whom we have invited, and what we have written on the event: it is none of our business any more.
@@ -72,10 +80,7 @@ pub(super) async fn withdraw(
     event: &Event,
     properties: &[&str],
 ) -> Result<(), Error> {
-    let etag = event
-        .etag
-        .as_deref()
-        .ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let etag = version(event)?;
     let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
     let is_ours = |key: &str| {
         key.starts_with(INVITED) || key == INVITATION_START || properties.contains(&key)
@@ -102,11 +107,6 @@ fn says(event: &Event, wanted: &NewEvent) -> bool {
 
 fn is_when_wanted(event: &Event, wanted: &NewEvent) -> bool {
     event.start == Some(EventTime::At(wanted.start)) && event.end == Some(EventTime::At(wanted.end))
-}
-
-/// Whether we have invited nobody so far, and now somebody. What the owner of the event lets guests see from then on stays.
-fn begins_to_invite(event: &Event, wanted: &NewEvent) -> bool {
-    event.invited().next().is_none() && !wanted.attendees.is_empty()
 }
 
 /// Whether this is the guest with this address.
@@ -184,11 +184,15 @@ impl Event {
         self.guests.iter().any(|guest| is(guest, email))
     }
 
-    /// Whether we have invited somebody with this address, and others have taken them off the list.
-    pub fn has_lost(&self, email: &str) -> bool {
+    /// Whether it is us who have invited somebody with this address.
+    pub fn invites(&self, email: &str) -> bool {
         self.invited()
             .any(|known| known.eq_ignore_ascii_case(email))
-            && !self.has_guest(email)
+    }
+
+    /// Whether we have invited somebody with this address, and others have taken them off the list.
+    pub fn has_lost(&self, email: &str) -> bool {
+        self.invites(email) && !self.has_guest(email) && !self.attendees_omitted
     }
 
     /// Whom we have invited.

@@ -215,7 +215,8 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         repeats: event.recurrence.is_some_and(|rules| !rules.is_empty()),
         event_type: event_type(event.event_type.as_deref()),
         is_organized_here: event.organizer.is_some_and(|it| it.self_ == Some(true)),
-        guests_see_each_other: event.guests_can_see_other_guests != Some(false),
+        guests_can_modify: event.guests_can_modify == Some(true),
+        attendees_omitted: event.attendees_omitted == Some(true),
         updated: event.updated,
     })
 }

@@ -119,8 +119,8 @@ impl Calendar {
 
     /// Makes an event that stands say what `wanted` does: its times, its title, whom we invite, and the private
     /// properties. Whatever else others have made of it stays: text, colour, reminders, guests of their own, and what
-    /// guests have answered. Google mails the guests if there is anything new for them. Whether guests see each other is said
-    /// with the first whom we invite.
+    /// guests have answered. Google mails the guests if there is anything new for them. Of an event that was not made here the first
+    /// change also says whether guests see each other, and that they invite nobody.
     ///
     /// Only if the event is still as it was read. So a repetition after a lost answer changes nothing, and what is held
     /// up on its way takes no effect once the event has been written anew.

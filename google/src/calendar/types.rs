@@ -170,8 +170,10 @@ pub struct Event {
     pub event_type: EventType,
     /// Whether it is organized in this calendar: else it is a copy of somebody else's, whose guests can't be changed here.
     pub is_organized_here: bool,
-    /// Whether its guests see each other.
-    pub guests_see_each_other: bool,
+    /// Whether its guests may change it.
+    pub guests_can_modify: bool,
+    /// Whether Google has told only some of the guests.
+    pub(super) attendees_omitted: bool,
     /// When it was last changed.
     pub updated: Option<DateTime<Utc>>,
 }

@@ -245,3 +245,28 @@ async fn whom_others_took_off_the_list_is_missed() {
     // Whom nobody has invited is not missed.
     assert!(!after.has_lost("cid@example.edu"));
 }
+
+#[tokio::test]
+async fn what_guests_may_do_is_said_once_of_an_event_that_others_have_made() {
+    let (body, told) = sent(&standing(), &lesson()).await;
+    assert_eq!(told, "none");
+    assert_eq!(body["guestsCanSeeOtherGuests"], json!(false));
+    assert_eq!(body["guestsCanInviteOthers"], json!(false));
+    let (body, _) = sent(&with_a_guest_of_the_tutors(), &lesson()).await;
+    assert!(body.get("guestsCanSeeOtherGuests").is_none(), "{body:#}");
+}
+
+#[tokio::test]
+async fn of_an_event_whose_guests_are_not_all_known_nobody_is_missed_and_nothing_changed() {
+    let mut event = with_a_guest_of_the_tutors();
+    event["attendees"].as_array_mut().unwrap().remove(1);
+    event["attendeesOmitted"] = json!(true);
+    let (stage, calendar) = calendar(LIMITS).await;
+    let event = read(&stage, &calendar, &event).await;
+    assert!(!event.has_lost("bob@example.edu"));
+    let changed = change(&calendar, &event, &lesson()).await;
+    assert!(matches!(changed, Err(Error::Protocol(_))));
+    let withdrawn = calendar.withdraw(&token(), "primary", &event, &["lesson"]);
+    assert!(matches!(withdrawn.await, Err(Error::Protocol(_))));
+    assert_eq!(stage.calls(&one()).len(), 1);
+}

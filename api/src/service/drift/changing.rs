@@ -141,7 +141,8 @@ async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<bool, 
             return Ok(false);
         }
         let lesson = group_lesson::find(txn, caller, before.id).await?;
-        group_lesson::move_to(app, txn, caller, &lesson, to).await?;
+        let word = Word::of(&lesson);
+        group_lesson::move_to(app, txn, caller, &lesson, (to, word)).await?;
         note_moved(txn, case, to, app.clock.now()).await?;
         Ok(true)
     })

@@ -150,8 +150,13 @@ impl Case<'_> {
         if let Some(drift) = pending {
             return self.settle_deletion(&drift, shown).await;
         }
+        // Whoever can't come to another time may have been taken off for that.
+        if !removed::follow(self).await? {
+            return Ok(done_if(false));
+        }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
-        let verdict = of_event(self.span, shown, &policy, self.now);
+        let lesson = (self.span, self.lesson.capacity == 1);
+        let verdict = of_event(lesson, shown, &policy, self.now);
         let is_at_once = matches!(verdict, Verdict::Reschedule(_) | Verdict::PutBack(_));
         if is_at_once && self.is_restless().await? {
             return Ok(Outcome::Again(A_WHILE));
@@ -159,7 +164,6 @@ impl Case<'_> {
         let is_as_seen = match verdict {
             Verdict::Nothing => {
                 declined::follow(self, policy.declined).await?;
-                removed::follow(self).await?;
                 write_what_is_new(self.app, self.lesson, self.now).await?;
                 true
             }

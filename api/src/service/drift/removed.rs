@@ -28,13 +28,13 @@ use sea_orm::DatabaseTransaction;
 pub const EVENT_GUEST_REMOVED: &str = "event_guest_removed";
 
 /// Cancels the bookings of those who were guests and are no more; and notes who is. Who was never seen among the guests may be
-/// there by another address, and is not missed.
+/// there by another address, and is not missed. Whether the lesson was still as seen: else less was done.
 ///
 /// # Errors
 /// The last one that there was with any of them, once all had their turn.
-pub(super) async fn follow(case: &Case<'_>) -> Result<(), Error> {
+pub(super) async fn follow(case: &Case<'_>) -> Result<bool, Error> {
     let (Some(own), Seen::Event(event)) = (&case.lesson.own_event_id, &case.seen) else {
-        return Ok(());
+        return Ok(true);
     };
     let mut outcome = Ok(true);
     let mut present = Vec::new();
@@ -49,11 +49,14 @@ pub(super) async fn follow(case: &Case<'_>) -> Result<(), Error> {
             if !matches!(followed, Ok(true)) {
                 present.push(id);
             }
-            outcome = followed.and(outcome);
+            outcome = match (outcome, followed) {
+                (Ok(before), Ok(this)) => Ok(before && this),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
         }
     }
     store::bookable_event::note_guests(&case.app.db, case.lesson.id, own, &present).await?;
-    outcome.map(|_| ())
+    outcome
 }
 
 /// Whether the lesson was still as seen: else nothing is done.

@@ -50,7 +50,7 @@ impl Seen {
         }
     }
 
-    /// What this guest answers to the time that the event is at, as far as the event tells.
+    /// What this guest, whom we have invited, answers to the time that the event is at, as far as the event tells.
     pub(super) fn answer_of(&self, email: &str) -> Option<AttendeeResponse> {
         let Self::Event(event) = self else {
             return None;
@@ -60,7 +60,7 @@ impl Seen {
         };
         let mut guests = event.attendees.iter();
         let guest = guests.find(|it| !it.is_self && it.email.eq_ignore_ascii_case(email))?;
-        event.invites_for(start).then_some(guest.response)
+        (event.invites(email) && event.invites_for(start)).then_some(guest.response)
     }
 }
 

@@ -1,19 +1,20 @@
 //! The tutor's own event that students join as a lesson: whom we invite to it comes and goes, and all else of it is the
 //! tutor's. It is neither made here nor deleted.
 
-use super::{Found, MARK, REVISION, bring_in_line, is_of, look};
+use super::{Found, MARK, REVISION, bring_in_line, is_of, look, span_of, span_of_event};
 use crate::{
     app::{App, Google},
     service::{
         calendar_connection::{Failure, with_token},
-        drift::{self, Elsewhere},
+        drift::{self, Elsewhere, Kind},
         queue::Outcome,
+        transaction::transaction,
     },
     store::{self, lesson::ForCalendar},
 };
 use ::entity::id::GrantId;
 use chrono::TimeDelta;
-use google::Event;
+use google::{Event, NewEvent};
 use std::iter;
 
 /// Finds the event again of which it is not known where it is, since the connection had ended or nobody found it where it was.
@@ -26,12 +27,43 @@ pub(super) async fn find_again(
     id: &str,
 ) -> Result<Outcome, Failure> {
     match find(app, google, grant, lesson, id).await? {
-        Some((calendar, event)) if !event.repeats => {
-            store::bookable_event::note_found(&app.db, lesson.id, grant, (&calendar, id)).await?;
+        Some((calendar, event)) if !is_lost(lesson, &event) => {
+            note_found(app, grant, lesson, (&calendar, &event)).await?;
             bring_in_line(app, google, grant, lesson.id, &event).await
         }
         _ => let_go(app, google, grant, lesson, id).await,
     }
+}
+
+/// Notes where the event is; and that it is put back, where it was moved while nobody could follow it.
+async fn note_found(
+    app: &App,
+    grant: GrantId,
+    lesson: &ForCalendar,
+    (calendar, event): (&str, &Event),
+) -> Result<(), Failure> {
+    let span = span_of(lesson)?;
+    let is_at = span_of_event(event);
+    transaction!(app.db, |txn| {
+        let place = (calendar, event.id.as_str());
+        let is_noted = store::bookable_event::note_found(txn, lesson.id, grant, place).await?;
+        if is_noted && is_at != Some(span) {
+            drift::note_unnoticed(
+                txn,
+                (lesson.id, span),
+                (Kind::Moved, is_at),
+                app.clock.now(),
+            )
+            .await?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Whether it no longer is the one event that was opened, of which this calendar decides.
+pub(super) fn is_lost(lesson: &ForCalendar, event: &Event) -> bool {
+    lesson.is_own_event(&event.id) && (event.repeats || !event.is_organized_here)
 }
 
 /// Takes off the event whom we have invited, and lets one of ours take its place: it no longer is the one event that was
@@ -73,7 +105,8 @@ async fn withdraw(
     id: &str,
 ) -> Result<(), Failure> {
     let found = find(app, google, grant, lesson, id).await?;
-    let Some((calendar, event)) = found.filter(|(_, event)| is_of(event, lesson.id)) else {
+    let is_ours_to_change = |event: &Event| is_of(event, lesson.id) && event.is_organized_here;
+    let Some((calendar, event)) = found.filter(|(_, event)| is_ours_to_change(event)) else {
         return Ok(());
     };
     let (calendar, event) = (&*calendar, &*event);
@@ -108,6 +141,15 @@ async fn find(
         Elsewhere::Found { calendar, event } => Some((calendar, event)),
         Elsewhere::Nowhere | Elsewhere::Unknown => None,
     })
+}
+
+/// What is the tutor's in an event that is to be written: its title, and whom the tutor has invited, who stays whatever becomes
+/// of a booking.
+pub(super) fn leave_to_tutor(wanted: &mut NewEvent, event: &Event) {
+    wanted.summary.clone_from(&event.summary);
+    wanted
+        .attendees
+        .retain(|one| event.invites(&one.email) || !event.has_guest(&one.email));
 }
 
 /// Whether somebody has taken a guest off the list, whom we have invited and who was seen on it, and still has a place.

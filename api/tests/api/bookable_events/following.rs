@@ -199,3 +199,65 @@ async fn lessons_and_calendars_that_are_compared_are_in_step() {
     assert!(report.is_in_step(), "{report:?}");
     assert_eq!(report.lessons, 1);
 }
+
+#[tokio::test]
+async fn an_event_that_the_tutor_makes_longer_makes_the_lesson_longer() {
+    let (world, of_sam, _) = World::joined().await;
+    world.drag(FIRST, 90);
+    world.read_anew().await;
+    world.read_anew().await;
+    let booking = world.sam.get(&of_sam).await.expect(200);
+    assert_eq!(booking["end"], "2027-03-02T09:30:00Z");
+    assert_eq!(world.told().await, ["moved rescheduled"]);
+    world.drag(FIRST, 9 * 60);
+    world.read_anew().await;
+    let booking = world.sam.get(&of_sam).await.expect(200);
+    assert_eq!(booking["end"], "2027-03-02T09:30:00Z");
+    assert!(
+        world
+            .told()
+            .await
+            .contains(&"moved put_back other_length".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_lesson_is_moved_here_only_where_its_tutor_is_free() {
+    let (world, ..) = World::joined().await;
+    insert(&world.test, &world.tutor.email, THIRD);
+    world.read_anew().await;
+    let lessons = world.sam.get("/v1/lessons").await.expect(200);
+    let path = format!(
+        "/v1/lessons/{}/reschedule",
+        lessons["items"][0]["id"].as_str().unwrap()
+    );
+    for (start, end, code) in [
+        (THIRD, FOURTH, "calendar_busy"),
+        (
+            "2027-03-02T20:00:00Z",
+            "2027-03-02T21:00:00Z",
+            "outside_availability",
+        ),
+    ] {
+        let to = json!({"start": start, "end": end});
+        let refused = world.tutor.person.post(&path, &to).await;
+        let refused = refused.expect_problem(409, "slot_unavailable");
+        assert_eq!(refused["conflicts"][0]["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_was_moved_while_nobody_could_follow_is_put_back_and_the_tutor_told() {
+    let (mut world, of_sam, _) = World::joined().await;
+    let path = "/v1/calendar/connection";
+    world.tutor.person.delete(path).await.expect(204);
+    world.drag(THIRD, 60);
+    let account = world.tutor.email.clone();
+    let connected = world.tutor.person.connect_calendar(&account, Consent::All);
+    connected.await.expect(303);
+    world.test.run_jobs().await;
+    world.read_anew().await;
+    assert_eq!(world.starts(), [FIRST]);
+    assert_eq!(world.sam.get(&of_sam).await.expect(200)["start"], FIRST);
+    assert_eq!(world.told().await, ["moved put_back unnoticed"]);
+}

@@ -139,6 +139,10 @@ async fn what_is_no_event_that_students_can_join_is_not_opened() {
         (changed(THIRD, long), "too_long"),
         (changed(THIRD, crooked), "not_whole_minutes"),
         (changed(FOURTH, zone), "repeated"),
+        (
+            changed(THIRD, json!({"guestsCanModify": true})),
+            "guests_can_modify",
+        ),
     ] {
         assert_error(world.open_event(&event).await, "event_id", code);
     }
@@ -270,4 +274,125 @@ async fn an_event_that_is_opened_again_at_once_keeps_its_new_guests() {
     }
     assert_eq!(world.guests(), [email("Sam"), GUEST.to_owned()]);
     assert_eq!(world.told().await, [""; 0]);
+}
+
+/// The titles of the group lessons that a search for slots finds.
+async fn found(student: &Person, path: &str) -> Vec<String> {
+    let path = format!("{path}from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z&minutes=60");
+    let found = student.get(&path).await.expect(200);
+    let lessons = found["group_lessons"].as_array().unwrap().iter();
+    let titles = lessons.map(|lesson| lesson["title"].as_str().unwrap().to_owned());
+    titles.collect()
+}
+
+#[tokio::test]
+async fn who_looks_for_slots_finds_the_seats_that_are_free_too() {
+    let world = World::new().await;
+    let of_tutor = format!("{}?", world.tutor.path("/slots"));
+    let of_all = "/v1/slots?subject=mathematics&".to_owned();
+    for path in [&of_tutor, &of_all] {
+        assert_eq!(found(&world.sam, path).await, [""; 0]);
+    }
+    let mut wanted = world.wanted(&world.event);
+    wanted["capacity"] = json!(2);
+    let lesson = place(&world.tutor.person.post(EVENTS, &wanted).await);
+    let theo = world.centre.tutor(&world.test, "Theo").await;
+    let of_theo = format!("{}?", theo.path("/slots"));
+    let of_school = format!("{of_tutor}subject=mathematics&level=School&");
+    for path in [&of_tutor, &of_all, &of_school] {
+        assert_eq!(found(&world.sam, path).await, ["Office hours"], "{path}");
+    }
+    assert_eq!(found(&world.sam, &of_theo).await, [""; 0]);
+    let later = world
+        .tutor
+        .path("/slots?from=2027-03-02T08:00:01Z&to=2027-03-03T00:00:00Z&minutes=60");
+    let later = world.sam.get(&later).await.expect(200);
+    assert_eq!(later["group_lessons"], json!([]));
+
+    // Who has something else then, or is in it already, finds none.
+    let booking = theo.lesson(FIRST, 60);
+    world.olga.post("/v1/bookings", &booking).await.expect(201);
+    world.join(&world.sam, &lesson).await;
+    let ute = world.test.student("Ute").await;
+    for path in [&of_tutor, &of_all] {
+        assert_eq!(found(&world.olga, path).await, [""; 0]);
+        assert_eq!(found(&world.sam, path).await, [""; 0]);
+        assert_eq!(found(&ute, path).await, ["Office hours"]);
+    }
+    let udo = world.test.student("Udo").await;
+    world.join(&udo, &lesson).await;
+    for path in [&of_tutor, &of_all] {
+        assert_eq!(found(&ute, path).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_slots_name_each_lesson_once() {
+    let world = World::new().await;
+    for start in [FIRST, FOURTH] {
+        let event = insert(&world.test, &world.tutor.email, start);
+        place(&world.open_event(&event).await);
+    }
+    let window = "from=2027-03-02T00:00:00Z&to=2027-03-03T00:00:00Z";
+    let path = format!("/v1/slots?subject=mathematics&minutes=60&{window}&limit=1");
+    let (mut starts, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.sam.get(&format!("{path}{cursor}")).await.expect(200);
+        let lessons = page["group_lessons"].as_array().unwrap().clone();
+        starts.extend(
+            lessons
+                .iter()
+                .map(|lesson| lesson["start"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(starts, [FIRST, FOURTH]);
+}
+
+#[tokio::test]
+async fn an_event_of_a_calendar_that_two_tutors_own_is_one_lesson() {
+    let world = World::new().await;
+    let theo = world.centre.connected_tutor(&world.test, "Theo").await;
+    let shared = world
+        .test
+        .google
+        .add_calendar(&world.tutor.email, "Courses");
+    let google = &world.test.google;
+    google.share_calendar(&shared, &theo.email, "owner");
+    let event = insert(&world.test, &shared, THIRD);
+    world.after(TimeDelta::hours(2)).await;
+    let mut opened = Vec::new();
+    for tutor in [&world.tutor, &theo] {
+        let calendars = tutor.person.get("/v1/calendar/calendars").await.expect(200);
+        let calendars = calendars["items"].as_array().unwrap().clone();
+        let courses = calendars.iter().find(|it| it["summary"] == "Courses");
+        let mut wanted = world.wanted(&event);
+        wanted["calendar_id"] = courses.unwrap()["id"].clone();
+        opened.push(tutor.person.post(EVENTS, &wanted).await);
+    }
+    opened.pop().unwrap().expect_problem(409, "already_open");
+    opened.pop().unwrap().expect(201);
+}
+
+#[tokio::test]
+async fn an_event_that_took_place_and_is_moved_ahead_can_be_opened_again() {
+    let world = World::new().await;
+    let lesson = place(&world.open().await);
+    world.join(&world.sam, &lesson).await;
+    world.test.run_jobs().await;
+    world.after(TimeDelta::days(2)).await;
+    world.drag("2027-03-09T08:00:00Z", 60);
+    world.read_anew().await;
+    let again = place(&world.open().await);
+    assert_ne!(again, lesson);
+    world.join(&world.olga, &again).await;
+    for _ in 0..2 {
+        world.read_anew().await;
+    }
+    assert_eq!(world.starts(), ["2027-03-09T08:00:00Z"]);
+    // Who came the time before is not asked to come again.
+    assert_eq!(world.guests(), [email("Olga"), GUEST.to_owned()]);
 }
