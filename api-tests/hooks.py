@@ -15,6 +15,7 @@ BEYOND_THE_SCHEMA = {
     "duplicate",
     "ends_before_start",
     "group_lesson",
+    "guests_can_modify",
     "idempotency_key_reused",
     "invalid_grant",
     "length_not_offered",

@@ -123,7 +123,8 @@ pub(super) async fn note_unnoticed(
         reasons: vec![Why::Unnoticed.code().to_owned()],
         cancels_at: None,
     };
-    Ok(store::drift::insert(txn, drift, now).await?)
+    store::drift::insert(txn, drift, now).await?;
+    Ok(())
 }
 
 /// Which drifts are listed, and where the page begins.

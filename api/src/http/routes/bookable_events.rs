@@ -66,14 +66,16 @@ pub struct NewBookableEvent {
 /// Open an event of my calendar.
 ///
 /// For tutors: an event of a Google calendar of your own becomes a group lesson at its time, with its title, also outside of your
-/// hours and at short notice. It is among the lessons (`list_lessons`) until all seats are taken; who joins (`join_lesson`)
-/// becomes a guest of that very event, who does not see the others unless you let guests do so, and who leaves is none any
-/// more. All else of the event stays as it is in Google, and yours to change: if you move it, the lesson moves where that is
-/// possible; if you delete it, the lesson is cancelled; if you take a student off the guest list, the booking is cancelled
-/// (`list_calendar_drifts`). Cancelling the lesson (`cancel_lesson`) closes the event again: it stays in your calendar without
+/// hours and at short notice. Students find it among the lessons and the slots (`list_lessons`, `search_slots`) until all seats are
+/// taken; who joins (`join_lesson`) becomes a guest of that very event, and who leaves is none any more, but for those whom you had
+/// invited before. From then on guests of the event don't see each other and can't invite others, unless you let them again. All
+/// else of the event stays as it is in Google, and yours to change: if you move it or make it longer, so is the lesson where
+/// that is possible; if you delete it, the lesson is cancelled; if you take a student off the guest list whom we have invited, the
+/// booking is cancelled (`list_calendar_drifts`). The title of the lesson is the event's when it was opened. Cancelling the lesson (`cancel_lesson`) closes the event again: it stays in your calendar without
 /// the students.
 ///
-/// The event has to stand at times of a day, ahead, for at most eight hours, and to be organized by you.
+/// The event has to stand at times of a day, ahead, for at most eight hours, to be organized by you, and not to be one that its
+/// guests may change.
 #[utoipa::path(post, path = "/v1/calendar/bookable-events", tag = "calendar", operation_id = "open_event",
     security(("session" = [])),
     params(IdempotencyHeader),
