@@ -71,6 +71,7 @@ mod m20261122_000106_note_reconcile_queued;
 mod m20261122_000114_index_leased_jobs;
 mod m20261123_000108_add_bookable_events;
 mod m20261123_000110_follow_guest_lists;
+mod m20261123_000112_add_bookable_tags;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -144,6 +145,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000114_index_leased_jobs::Migration),
             Box::new(m20261123_000108_add_bookable_events::Migration),
             Box::new(m20261123_000110_follow_guest_lists::Migration),
+            Box::new(m20261123_000112_add_bookable_tags::Migration),
         ]
     }
 }

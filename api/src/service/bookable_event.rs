@@ -4,7 +4,7 @@
 //! it, and whom we invite to it comes and goes (`lesson_event::own`).
 
 use super::{
-    CalendarId,
+    CalendarId, LessonId, TutorId,
     booking::{LONGEST_LESSON, translate, turn},
     calendar_connection::{self, with_token},
     caller::Caller,
@@ -29,7 +29,7 @@ use ::entity::id::{GrantId, UserId};
 use chrono::{DateTime, Timelike, Utc};
 use google::{Event, EventStatus, EventType};
 use scheduling::interval::Span;
-use sea_orm::DbErr;
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -39,17 +39,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A longer title is cut.
 const LONGEST_TITLE: usize = 100;
 
-/// An event to be opened.
+/// As what an event is opened.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    pub calendar: CalendarId,
-    /// What Google calls it.
-    pub event: String,
     /// Slug of the subject.
     pub subject: String,
     pub level: String,
     pub capacity: i16,
     pub description: String,
+}
+
+/// An event of a tutor's own, as Google tells it.
+pub(super) struct Read {
+    pub(super) event: Event,
+    /// What Google calls its calendar.
+    calendar: String,
+    /// By which it was read.
+    grant: GrantId,
 }
 
 /// Opens an event of the tutor's own, which stands and is ahead, to students: as a group lesson at its time, with its title and
@@ -62,7 +68,8 @@ pub struct Opening {
 pub async fn open<A: Serialize + Send + Sync>(
     app: &App,
     holder: &Holder,
-    new: Opening,
+    (calendar, event): (CalendarId, &str),
+    new: &Opening,
     reply: Reply<GroupLesson, A>,
 ) -> Result<A, Error> {
     let Some(tutor_id) = holder.tutor_id else {
@@ -72,52 +79,90 @@ pub async fn open<A: Serialize + Send + Sync>(
         });
     };
     let caller = &Caller::Person(holder.person.clone());
-    let (grant, calendar, event) = read(app, holder.user_id, &new).await?;
-    let span = check(&event, app.clock.now())?;
-    let owner = holder.user_id;
-    let _turn = turn(app, owner, tutor_id).await?;
+    let whose = (holder.user_id, tutor_id);
+    let read = read(app, holder.user_id, (calendar, event)).await?;
+    let span = check(&read.event, app.clock.now())?;
+    let _turn = turn(app, holder.user_id, tutor_id).await?;
     let answer = transaction!(app.db, |txn| {
-        store::lock_time_of(txn, &[owner]).await?;
-        let now = app.clock.now();
-        store::booking::expire(txn, &[owner], now).await?;
-        check_ahead(span, now)?;
-        let granted = store::google_grant::of_user(txn, owner).await?;
-        if granted.map(|it| it.id) != Some(grant) {
-            return Err(not_connected());
-        }
-        store::bookable_event::forget_past(txn, tutor_id, &event.id, now).await?;
-        // Or it would be itself what is in the way.
-        if store::bookable_event::is_open(txn, tutor_id, (&calendar, &event.id)).await? {
-            return Err(already_open());
-        }
-        let subject = (new.subject.as_str(), new.level.as_str());
-        let when = (span, Word::OwnEvent);
-        let subject_id = check_free(app, txn, caller, (tutor_id, subject), when).await?;
-        let lesson = NewGroupLesson {
-            tutor_id,
-            subject_id,
-            level: new.level.clone(),
-            span,
-            seats: Seats {
-                capacity: new.capacity,
-                minimum: 1,
-                decides_at: None,
-            },
-            title: title(&event),
-            description: new.description.clone(),
-            own_event: Some(OwnEvent {
-                calendar: calendar.clone(),
-                id: event.id.clone(),
-            }),
-        };
-        let inserted = store::group_lesson::insert(txn, lesson, now).await;
-        let id = inserted.map_err(translated)?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+        let id = insert(app, txn, (caller, whose), (&read, new), span).await?;
         let opened = group_lesson::find(txn, caller, id).await?;
         reply.keep(txn, opened).await
     })?;
     app.work_enqueued.notify_one();
     Ok(answer)
+}
+
+/// As [`open`], of an event that was read.
+pub(super) async fn open_read(
+    app: &App,
+    caller: &Caller,
+    (user, tutor_id): (UserId, TutorId),
+    (read, new): (&Read, &Opening),
+) -> Result<(), Error> {
+    let span = check(&read.event, app.clock.now())?;
+    let _turn = turn(app, user, tutor_id).await?;
+    let whose = (user, tutor_id);
+    transaction!(app.db, |txn| insert(
+        app,
+        txn,
+        (caller, whose),
+        (read, new),
+        span
+    )
+    .await)?;
+    app.work_enqueued.notify_one();
+    Ok(())
+}
+
+async fn insert(
+    app: &App,
+    txn: &DatabaseTransaction,
+    (caller, (user, tutor_id)): (&Caller, (UserId, TutorId)),
+    (read, new): (&Read, &Opening),
+    span: Span,
+) -> Result<LessonId, Error> {
+    let Read {
+        event,
+        calendar,
+        grant,
+    } = read;
+    store::lock_time_of(txn, &[user]).await?;
+    let now = app.clock.now();
+    store::booking::expire(txn, &[user], now).await?;
+    check_ahead(span, now)?;
+    let granted = store::google_grant::of_user(txn, user).await?;
+    if granted.map(|it| it.id) != Some(*grant) {
+        return Err(not_connected());
+    }
+    store::bookable_event::forget_past(txn, tutor_id, &event.id, now).await?;
+    // Or it would be itself what is in the way.
+    if store::bookable_event::is_open(txn, tutor_id, (calendar, &event.id)).await? {
+        return Err(already_open());
+    }
+    let subject = (new.subject.as_str(), new.level.as_str());
+    let when = (span, Word::OwnEvent);
+    let subject_id = check_free(app, txn, caller, (tutor_id, subject), when).await?;
+    let lesson = NewGroupLesson {
+        tutor_id,
+        subject_id,
+        level: new.level.clone(),
+        span,
+        seats: Seats {
+            capacity: new.capacity,
+            minimum: 1,
+            decides_at: None,
+        },
+        title: title(event),
+        description: new.description.clone(),
+        own_event: Some(OwnEvent {
+            calendar: calendar.clone(),
+            id: event.id.clone(),
+        }),
+    };
+    let inserted = store::group_lesson::insert(txn, lesson, now).await;
+    let id = inserted.map_err(translated)?;
+    store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?;
+    Ok(id)
 }
 
 fn translated(error: DbErr) -> Error {
@@ -135,28 +180,32 @@ fn already_open() -> Error {
     Error::conflict("already_open", detail)
 }
 
-/// The event as Google tells it now, what Google calls its calendar, and by which grant it was read.
-async fn read(app: &App, user: UserId, new: &Opening) -> Result<(GrantId, String, Event), Error> {
+/// An event as Google tells it now.
+pub(super) async fn read(
+    app: &App,
+    user: UserId,
+    (calendar, event): (CalendarId, &str),
+) -> Result<Read, Error> {
     let grant = store::google_grant::of_user(&app.db, user).await?;
     let (Some(google), Some(grant)) = (&app.google, grant) else {
         return Err(not_connected());
     };
     let calendars = store::calendar::of_user(&app.db, user).await?;
-    let calendar = calendars.into_iter().find(|it| it.id == new.calendar);
+    let calendar = calendars.into_iter().find(|it| it.id == calendar);
     let calendar = calendar.ok_or_else(|| {
-        Error::invalid(
-            "calendar_id",
-            "unknown_calendar",
-            "there is no such calendar",
-        )
+        let detail = "there is no such calendar";
+        Error::invalid("calendar_id", "unknown_calendar", detail)
     })?;
     if calendar.access_role != AccessRole::Owner {
         return Err(not_own_calendar());
     }
-    let asking = ask(app, google, grant.id, (&calendar.google_id, &new.event));
+    let asking = ask(app, google, grant.id, (&calendar.google_id, event));
     let asked = tokio::time::timeout(PATIENCE, asking).await;
-    let event = asked.map_err(Error::unavailable)??;
-    Ok((grant.id, calendar.google_id, event))
+    Ok(Read {
+        event: asked.map_err(Error::unavailable)??,
+        calendar: calendar.google_id,
+        grant: grant.id,
+    })
 }
 
 async fn ask(

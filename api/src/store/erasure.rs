@@ -164,6 +164,10 @@ pub async fn empty_tutor(
         ),
         raw_sql!(
             Postgres,
+            r#"DELETE FROM bookable_tags WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
             r#"DELETE FROM weekly_rules WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
         ),
         raw_sql!(

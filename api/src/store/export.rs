@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 27] = [
+pub const LISTS: [(&str, &str); 28] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -98,6 +98,12 @@ pub const LISTS: [(&str, &str); 27] = [
         "SELECT offers.id, slug AS subject, level, lesson_minutes, offers.created_at
          FROM offers JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
          WHERE user_id = $1 ORDER BY slug, level",
+    ),
+    (
+        "bookable_tags",
+        "SELECT tag, slug AS subject, level, capacity, description
+         FROM bookable_tags JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
+         WHERE user_id = $1 ORDER BY position",
     ),
     (
         "weekly_rules",

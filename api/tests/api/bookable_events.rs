@@ -3,6 +3,7 @@
 mod following;
 mod guests;
 mod opening;
+mod tags;
 
 use crate::support::{
     Answer, Centre, Person, TestApp, TutorAtCentre, at, email,

@@ -157,6 +157,11 @@ fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static s
                 "calendar_id": uuid::Uuid::nil(), "event_id": "x", "subject": "mathematics", "level": "School", "capacity": 4,
             }),
         ),
+        (
+            "PUT",
+            "/v1/tutors/{tutor}/bookable-tags",
+            json!({"tags": [{"tag": "#open", "subject": "mathematics", "level": "School", "capacity": 4}]}),
+        ),
         ("PATCH", lessons::LESSON, lessons::changes()),
         (
             "POST",

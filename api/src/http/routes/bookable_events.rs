@@ -112,15 +112,14 @@ async fn make(
         let location = format!("/v1/lessons/{}", lesson.id);
         Kept::created(location, lesson.version, GroupLesson::from(lesson))
     };
+    let place = (CalendarId(new.calendar_id), new.event_id.as_str());
     let opening = Opening {
-        calendar: CalendarId(new.calendar_id),
-        event: new.event_id,
         subject: new.subject,
         level: new.level,
         capacity: new.capacity,
         description: new.description,
     };
-    bookable_event::open(&app, &holder, opening, Reply { answer, claim })
+    bookable_event::open(&app, &holder, place, &opening, Reply { answer, claim })
         .await?
         .response()
 }

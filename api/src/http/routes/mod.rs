@@ -7,6 +7,7 @@ mod audit_entries;
 mod auth;
 mod authorize;
 mod bookable_events;
+mod bookable_tags;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
@@ -139,6 +140,7 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_choice))
         .routes(routes!(bookable_events::open))
+        .routes(routes!(bookable_tags::list, bookable_tags::replace))
         .routes(routes!(calendar_drifts::list))
         .routes(routes!(calendar_drifts::undo))
         .routes(routes!(calendar_drifts::answer))

@@ -1,7 +1,8 @@
 //! The events of one calendar, kept in step with Google by a sync token.
 
 use super::super::{
-    CalendarId,
+    CalendarId, TutorId,
+    bookable_tag::{self, BookableTag},
     lesson_event::{lesson_in, lesson_of},
 };
 use crate::store::{
@@ -13,7 +14,7 @@ use crate::store::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken};
+use google::{EventChanges, EventSync, EventTime, EventType, ListedEvent, SyncToken};
 use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::{BTreeSet, HashMap};
@@ -25,6 +26,9 @@ const BEYOND: TimeDelta = TimeDelta::days(7);
 /// And up to so many hours further, which differ from calendar to calendar: what has begun for many at once, with a new
 /// release say, is not to be repeated at once.
 const SCATTER_HOURS: u8 = 72;
+
+/// So many events of a calendar can have a tag.
+const MOST_TAGGED: usize = 1000;
 
 /// What Google told of the events of a calendar.
 pub(super) struct Told {
@@ -178,6 +182,25 @@ impl Told {
         Ok(true)
     }
 
+    /// Notes which of the events have one of these tags. Whether any of them is to be opened.
+    pub(super) async fn note_tagged(
+        &self,
+        txn: &impl ConnectionTrait,
+        (tutor_id, tags): (TutorId, &[BookableTag]),
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let events = self.changes.events.iter();
+        let tagged = events.clone().filter_map(|event| {
+            let start = can_be_joined(event).filter(|start| *start > now)?;
+            bookable_tag::of_title(tags, &event.summary)?;
+            Some((event.id.clone(), start))
+        });
+        let tagged: Vec<_> = tagged.take(MOST_TAGGED).collect();
+        let told = events.map(|event| &event.id).chain(&self.changes.cancelled);
+        let told = (told.cloned().collect(), self.is_all);
+        store::bookable_tag::note_tagged(txn, (tutor_id, self.calendar), told, &tagged).await
+    }
+
     async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
         let outdated = self.changes.outdated();
         let told = self.changes.events.iter().map(|event| event.id.as_str());
@@ -192,6 +215,16 @@ impl Told {
             return Ok(());
         }
         store::calendar_event::delete(txn, self.calendar, ids, repeated).await
+    }
+}
+
+/// When an event begins, if it is not the event of a lesson and of a kind that has guests.
+fn can_be_joined(event: &ListedEvent) -> Option<DateTime<Utc>> {
+    match (event.start, event.event_type) {
+        (EventTime::At(start), EventType::Default) if lesson_in(&event.private).is_none() => {
+            Some(start)
+        }
+        _ => None,
     }
 }
 

@@ -27,23 +27,6 @@ use std::sync::Arc;
 /// Why bookings are cancelled whose event the tutor deleted.
 pub const EVENT_DELETED: &str = "event_deleted";
 
-/// Who it was, and no more: a tutor may be much else, which has no say here.
-pub(super) async fn as_tutor(case: &Case<'_>) -> Result<Option<Caller>, Error> {
-    let (app, tutor) = (case.app, case.lesson.tutor_id);
-    let Some(user) = store::tutor::user_of(&app.db, tutor).await? else {
-        return Ok(None);
-    };
-    let person = store::person::find(&app.db, user).await?;
-    let person = person.filter(|person| person.tutor_id == Some(tutor));
-    Ok(person.map(|person| {
-        Caller::Person(Arc::new(Person {
-            roles: vec!["tutor".to_owned()],
-            students: Vec::new(),
-            ..person
-        }))
-    }))
-}
-
 /// The student, and no more, unless they are suspended.
 pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Caller>, Error> {
     let person = store::person::find(&app.db, student).await?;
@@ -60,7 +43,7 @@ pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Call
 /// Moves the lesson to where its event is, if the tutor could; and else puts the event back. Whether the lesson was still as
 /// seen, as for what follows: else nothing is done.
 pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<bool, Error> {
-    let Some(caller) = as_tutor(case).await? else {
+    let Some(caller) = Caller::tutor_alone(case.app, case.lesson.tutor_id).await? else {
         return put_back(case, because(Why::TutorSuspended)).await;
     };
     let moved = if case.lesson.capacity > 1 {
@@ -265,7 +248,7 @@ pub(super) async fn take_back(case: &Case<'_>, drift: &Drift) -> Result<(), Erro
 
 /// Cancels the lesson whose event the tutor deleted, as the tutor does.
 pub(super) async fn cancel(case: &Case<'_>, drift: &Drift) -> Result<bool, Error> {
-    let Some(caller) = as_tutor(case).await? else {
+    let Some(caller) = Caller::tutor_alone(case.app, case.lesson.tutor_id).await? else {
         return keep(case, drift, Why::TutorSuspended).await;
     };
     let is_as_seen = if case.lesson.capacity > 1 {

@@ -8,7 +8,7 @@ use super::{
         transaction::transaction,
     },
     Kind, Status,
-    changing::{as_tutor, because, is_as_seen, reasons},
+    changing::{because, is_as_seen, reasons},
     following::Case,
     seen::Seen,
     write_event_anew,
@@ -61,7 +61,7 @@ pub(super) async fn follow(case: &Case<'_>) -> Result<bool, Error> {
 
 /// Whether the lesson was still as seen: else nothing is done.
 async fn cancel(case: &Case<'_>, guest: &Guest) -> Result<bool, Error> {
-    let Some(caller) = as_tutor(case).await? else {
+    let Some(caller) = Caller::tutor_alone(case.app, case.lesson.tutor_id).await? else {
         return put_back(case, guest, because(Why::TutorSuspended)).await;
     };
     match cancel_as(case, guest, &caller).await {

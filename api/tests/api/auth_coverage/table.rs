@@ -298,6 +298,17 @@ fn time_of_tutors() -> Vec<Row> {
     let day = json!({"first_date": "2027-04-01", "last_date": "2027-04-01"});
     vec![
         Row::scoped("list_overrides", "/v1/tutors/{tutor}/overrides", 200),
+        Row::tutors_own(
+            "list_bookable_tags",
+            "/v1/tutors/{tutor}/bookable-tags",
+            200,
+        ),
+        Row::tutors_own(
+            "replace_bookable_tags",
+            "/v1/tutors/{tutor}/bookable-tags",
+            200,
+        )
+        .edit(Method::PUT, json!({"tags": []})),
         Row::tutors_own("put_override", "/v1/tutors/{tutor}/overrides/{date}", 200)
             .edit(Method::PUT, json!({"hours": []})),
         Row::scoped("get_override", "/v1/tutors/{tutor}/overrides/{date}", 200),
