@@ -40,7 +40,7 @@ BEGIN
          FROM calendar_events
          JOIN calendars ON calendars.id = calendar_id AND blocks
          JOIN tutors ON tutors.user_id = calendars.user_id
-         WHERE tutors.id = NEW.tutor_id AND google_id = NEW.own_event_id)
+         WHERE tutors.id = NEW.tutor_id AND calendar_events.google_id = NEW.own_event_id)
         - (SELECT coalesce(range_agg(tstzrange(starts_at, ends_at)), '{}') FROM busy_spans WHERE tutor_id = NEW.tutor_id)
     ) AS span;
     RETURN NULL;

@@ -119,9 +119,9 @@ pub async fn to_open(
 ) -> Result<Vec<TaggedEvent>, DbErr> {
     TaggedEvent::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendar_id, google_id, starts_at, refusal
+        r#"SELECT calendar_id, tagged_events.google_id, starts_at, refusal
            FROM tagged_events JOIN calendars ON calendars.id = calendar_id JOIN tutors ON tutors.user_id = calendars.user_id
-           WHERE tutors.id = {tutor_id} AND refusal IS NULL ORDER BY starts_at, google_id LIMIT {limit}"#
+           WHERE tutors.id = {tutor_id} AND refusal IS NULL ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
     ))
     .all(db)
     .await
@@ -135,9 +135,9 @@ pub async fn refused(
 ) -> Result<Vec<TaggedEvent>, DbErr> {
     TaggedEvent::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendar_id, google_id, starts_at, refusal
+        r#"SELECT calendar_id, tagged_events.google_id, starts_at, refusal
            FROM tagged_events JOIN calendars ON calendars.id = calendar_id JOIN tutors ON tutors.user_id = calendars.user_id
-           WHERE tutors.id = {tutor_id} AND refusal IS NOT NULL AND starts_at > {now} ORDER BY starts_at, google_id LIMIT {limit}"#
+           WHERE tutors.id = {tutor_id} AND refusal IS NOT NULL AND starts_at > {now} ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
     ))
     .all(db)
     .await

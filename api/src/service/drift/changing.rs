@@ -5,7 +5,7 @@ use super::{
         UserId,
         booking::{self, BookingStatus, Detail, SLOT_UNAVAILABLE, Side, turn},
         caller::{Caller, Person},
-        group_lesson::{self, GroupLesson},
+        group_lesson::{self, GroupLesson, Word},
         reschedule as moving, step,
         transaction::transaction,
     },
@@ -184,9 +184,7 @@ pub(super) async fn write_all_the_same(case: &Case<'_>) -> Result<bool, Error> {
         if !is_as_seen(txn, case).await? {
             return Ok(false);
         }
-        let id = case.lesson.id;
-        store::drift::note_event_span(txn, id, None).await?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(id), app.clock.now()).await?;
+        write_event_anew(txn, case.lesson.id, None, app.clock.now()).await?;
         Ok(true)
     })?;
     app.work_enqueued.notify_one();

@@ -1,7 +1,9 @@
 //! The tutor's own event that students join as a lesson: whom we invite to it comes and goes, and all else of it is the
 //! tutor's. It is neither made here nor deleted.
 
-use super::{Found, MARK, REVISION, bring_in_line, is_of, look, span_of, span_of_event};
+use super::{
+    Found, MARK, REVISION, bring_in_line, is_of, look, shown_revision, span_of, span_of_event,
+};
 use crate::{
     app::{App, Google},
     service::{
@@ -44,10 +46,13 @@ async fn note_found(
 ) -> Result<(), Failure> {
     let span = span_of(lesson)?;
     let is_at = span_of_event(event);
+    // One that shows the lesson as it is is followed.
+    let is_put_back =
+        is_at != Some(span) && shown_revision(lesson, event) != Some(lesson.calendar_revision);
     transaction!(app.db, |txn| {
         let place = (calendar, event.id.as_str());
         let is_noted = store::bookable_event::note_found(txn, lesson.id, grant, place).await?;
-        if is_noted && is_at != Some(span) {
+        if is_noted && is_put_back {
             drift::note_unnoticed(
                 txn,
                 (lesson.id, span),

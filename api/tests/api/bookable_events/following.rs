@@ -252,12 +252,20 @@ async fn an_event_that_was_moved_while_nobody_could_follow_is_put_back_and_the_t
     let path = "/v1/calendar/connection";
     world.tutor.person.delete(path).await.expect(204);
     world.drag(THIRD, 60);
+    let lessons = world.sam.get("/v1/lessons").await.expect(200);
+    let lesson = format!(
+        "/v1/lessons/{}",
+        lessons["items"][0]["id"].as_str().unwrap()
+    );
+    let ute = world.test.student("Ute").await;
+    world.join(&ute, &lesson).await;
     let account = world.tutor.email.clone();
     let connected = world.tutor.person.connect_calendar(&account, Consent::All);
     connected.await.expect(303);
     world.test.run_jobs().await;
     world.read_anew().await;
     assert_eq!(world.starts(), [FIRST]);
+    assert!(world.guests().contains(&email("Ute")));
     assert_eq!(world.sam.get(&of_sam).await.expect(200)["start"], FIRST);
     assert_eq!(world.told().await, ["moved put_back unnoticed"]);
 }
