@@ -308,7 +308,10 @@ fn time_of_tutors() -> Vec<Row> {
             "/v1/tutors/{tutor}/bookable-tags",
             200,
         )
-        .edit(Method::PUT, json!({"tags": []})),
+        .edit(
+            Method::PUT,
+            json!({"tags": [{"tag": "#open", "subject": "mathematics", "level": "School", "capacity": 4}]}),
+        ),
         Row::tutors_own("put_override", "/v1/tutors/{tutor}/overrides/{date}", 200)
             .edit(Method::PUT, json!({"hours": []})),
         Row::scoped("get_override", "/v1/tutors/{tutor}/overrides/{date}", 200),

@@ -84,10 +84,7 @@ async fn an_event_that_gets_the_tag_later_is_opened_and_each_occurrence_of_a_rep
         .unwrap();
     world.read_anew().await;
     let lessons = world.lessons().await;
-    assert_eq!(
-        lessons.iter().filter(|it| *it == "Clinic #open").count(),
-        8
-    );
+    assert_eq!(lessons.iter().filter(|it| *it == "Clinic #open").count(), 8);
 }
 
 #[tokio::test]
