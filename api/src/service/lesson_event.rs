@@ -84,8 +84,6 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
             }
         }
         (LessonStatus::Scheduled, Some(event)) => update(app, google, grant, &lesson, event).await,
-        // Of what is over nobody is told any more.
-        (LessonStatus::Scheduled, None) if lesson.ends_at <= app.clock.now() => Ok(Outcome::Done),
         (LessonStatus::Scheduled, None) => match &lesson.own_event_id {
             Some(id) => own::find_again(app, google, grant, &lesson, id).await,
             None => insert(app, google, grant, &lesson).await,

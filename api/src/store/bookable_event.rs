@@ -19,7 +19,8 @@ pub async fn is_open(
     Ok(found.await?.is_some())
 }
 
-/// Forgets that an event was opened where that lesson is over: whoever moves it ahead may open it again.
+/// Forgets that an event was opened where that lesson is over: whoever moves it ahead may open it again. What it showed of the
+/// lesson was all there was to show.
 pub async fn forget_past(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -29,7 +30,7 @@ pub async fn forget_past(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"UPDATE lessons SET own_event_id = NULL, calendar_event_id = NULL, calendar_event_calendar = NULL,
-               calendar_event_revision = NULL, calendar_event_guests = ARRAY[]::uuid[]
+               calendar_event_revision = calendar_revision, calendar_event_guests = ARRAY[]::uuid[]
            WHERE own_event_id = {event} AND tutor_id = {tutor_id} AND status <> 'cancelled' AND ends_at <= {now}"#
     ))
     .await
