@@ -103,20 +103,20 @@ async fn resolve(
             errors.push(FieldError::new(field, "duplicate", "stands twice"));
         }
         let mut offers = offers.iter();
-        match offers.find(|it| it.slug == want.subject && it.level == want.level) {
-            Some(offer) => tags.push(NewBookableTag {
-                tag: want.tag.clone(),
-                subject_id: offer.subject_id,
-                level: want.level.clone(),
-                capacity: want.capacity,
-                description: want.description.clone(),
-            }),
-            None => {
-                let detail = "the tutor does not teach this subject at this level";
-                let field = format!("tags[{at}].subject");
-                errors.push(FieldError::new(field, "not_offered", detail));
-            }
-        }
+        let offer = offers.find(|it| it.slug == want.subject && it.level == want.level);
+        let Some(offer) = offer else {
+            let detail = "the tutor does not teach this subject at this level";
+            let field = format!("tags[{at}].subject");
+            errors.push(FieldError::new(field, "not_offered", detail));
+            continue;
+        };
+        tags.push(NewBookableTag {
+            tag: want.tag.clone(),
+            subject_id: offer.subject_id,
+            level: want.level.clone(),
+            capacity: want.capacity,
+            description: want.description.clone(),
+        });
     }
     if errors.is_empty() {
         Ok(tags)

@@ -38,7 +38,7 @@ pub(super) async fn change(
     wanted: &NewEvent,
 ) -> Result<(), Error> {
     check(wanted)?;
-    let etag = version(event)?;
+    let (etag, known) = known(event)?;
     let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
     let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
     let mut tell = "none";
@@ -47,8 +47,8 @@ pub(super) async fn change(
         body["guestsCanSeeOtherGuests"] = json!(wanted.attendees_see_each_other);
         body["guestsCanInviteOthers"] = json!(false);
     }
-    let guests = guests(event, wanted);
-    if !says(event, wanted) || guests != event.guests || event.invited_for_another(wanted.start) {
+    let guests = guests((event, known), wanted);
+    if !says(event, wanted) || guests != known || event.invited_for_another(wanted.start) {
         tell = "all";
         if event.summary != wanted.summary {
             body["summary"] = json!(wanted.summary);
@@ -63,13 +63,14 @@ pub(super) async fn change(
     hubs.patch(token, &path, etag, &body).await
 }
 
-/// The version of an event whose guests are all known: a patch replaces their list.
-fn version(event: &Event) -> Result<&str, Error> {
-    if event.attendees_omitted {
-        return Err(Error::protocol("an event of which some guests are omitted"));
-    }
+/// The version of an event and all its guests, whose list a patch replaces.
+fn known(event: &Event) -> Result<(&str, &[Value]), Error> {
     let etag = event.etag.as_deref();
-    etag.ok_or_else(|| Error::protocol("an event without an etag"))
+    let etag = etag.ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let guests = event.guests.as_deref();
+    let guests =
+        guests.ok_or_else(|| Error::protocol("an event of which some guests are omitted"))?;
+    Ok((etag, guests))
 }
 
 /// Takes off the list whom we have invited, and what we have written on the event: it is none of our business any more.
@@ -80,7 +81,7 @@ pub(super) async fn withdraw(
     event: &Event,
     properties: &[&str],
 ) -> Result<(), Error> {
-    let etag = version(event)?;
+    let (etag, known) = known(event)?;
     let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
     let is_ours = |key: &str| {
         key.starts_with(INVITED) || key == INVITATION_START || properties.contains(&key)
@@ -89,10 +90,10 @@ pub(super) async fn withdraw(
     let none: Map<_, _> = ours.map(|key| (key.clone(), Value::Null)).collect();
     let mut body = json!({ "extendedProperties": { "private": none } });
     let mut tell = "none";
-    let stay = event.guests.iter();
+    let stay = known.iter();
     let stay = stay.filter(|guest| !event.invited().any(|email| is(guest, email)));
     let stay: Vec<_> = stay.cloned().collect();
-    if stay != event.guests {
+    if stay != known {
         tell = "all";
         body["attendees"] = Value::Array(stay);
     }
@@ -123,10 +124,10 @@ fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
 
 /// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but who
 /// of those whom we invite has said no to another time, or where it is not known to which, is asked anew.
-fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
+fn guests((event, known): (&Event, &[Value]), wanted: &NewEvent) -> Vec<Value> {
     let invited = |guest: &Value| event.invited().any(|email| is(guest, email));
     let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
-    let stay = event.guests.iter();
+    let stay = known.iter();
     let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
     let stays_when_it_is = event.start == Some(EventTime::At(wanted.start));
     let asks_anew = !stays_when_it_is || !event.invites_for(wanted.start);
@@ -140,7 +141,7 @@ fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let join = wanted
         .attendees
         .iter()
-        .filter(|one| !event.guests.iter().any(|guest| is(guest, &one.email)))
+        .filter(|one| !known.iter().any(|guest| is(guest, &one.email)))
         .map(invitation);
     stay.chain(join).collect()
 }
@@ -181,7 +182,7 @@ impl Event {
 
     /// Whether somebody with this address is among the guests.
     pub fn has_guest(&self, email: &str) -> bool {
-        self.guests.iter().any(|guest| is(guest, email))
+        self.guests.iter().flatten().any(|guest| is(guest, email))
     }
 
     /// Whether it is us who have invited somebody with this address.
@@ -192,7 +193,7 @@ impl Event {
 
     /// Whether we have invited somebody with this address, and others have taken them off the list.
     pub fn has_lost(&self, email: &str) -> bool {
-        self.invites(email) && !self.has_guest(email) && !self.attendees_omitted
+        self.guests.is_some() && self.invites(email) && !self.has_guest(email)
     }
 
     /// Whom we have invited.

@@ -199,7 +199,10 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
             .flatten()
             .filter_map(attendee_from_api)
             .collect(),
-        guests: guests.as_array().cloned().unwrap_or_default(),
+        guests: guests
+            .as_array()
+            .cloned()
+            .filter(|_| event.attendees_omitted != Some(true)),
         private: event
             .extended_properties
             .and_then(|properties| properties.private)
@@ -216,7 +219,6 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         event_type: event_type(event.event_type.as_deref()),
         is_organized_here: event.organizer.is_some_and(|it| it.self_ == Some(true)),
         guests_can_modify: event.guests_can_modify == Some(true),
-        attendees_omitted: event.attendees_omitted == Some(true),
         updated: event.updated,
     })
 }

@@ -130,6 +130,10 @@ pub enum AttendeeResponse {
 }
 
 /// An event as it stands in a calendar.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is what Google tells of an event, and none follows from the others"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its id, unique within its calendar.
@@ -152,8 +156,9 @@ pub struct Event {
     pub transparent: bool,
     /// Who is invited.
     pub attendees: Vec<Attendee>,
-    /// The attendees as Google tells them, rooms and all: whoever changes the list sends back what stays.
-    pub(super) guests: Vec<Value>,
+    /// The attendees as Google tells them, rooms and all: whoever changes the list sends back what stays. None where it has told
+    /// only some of them.
+    pub(super) guests: Option<Vec<Value>>,
     /// Our extended properties on this copy.
     pub private: BTreeMap<String, String>,
     /// Where the video meeting is, once there is one.
@@ -172,8 +177,6 @@ pub struct Event {
     pub is_organized_here: bool,
     /// Whether its guests may change it.
     pub guests_can_modify: bool,
-    /// Whether Google has told only some of the guests.
-    pub(super) attendees_omitted: bool,
     /// When it was last changed.
     pub updated: Option<DateTime<Utc>>,
 }

@@ -266,7 +266,9 @@ async fn of_an_event_whose_guests_are_not_all_known_nobody_is_missed_and_nothing
     assert!(!event.has_lost("bob@example.edu"));
     let changed = change(&calendar, &event, &lesson()).await;
     assert!(matches!(changed, Err(Error::Protocol(_))));
-    let withdrawn = calendar.withdraw(&token(), "primary", &event, &["lesson"]);
-    assert!(matches!(withdrawn.await, Err(Error::Protocol(_))));
+    let withdrawn = calendar
+        .withdraw(&token(), "primary", &event, &["lesson"])
+        .await;
+    assert!(matches!(withdrawn, Err(Error::Protocol(_))));
     assert_eq!(stage.calls(&one()).len(), 1);
 }
