@@ -233,6 +233,7 @@ pub(crate) fn relocate(state: &mut State, from: &str, id: &str, to: &str) -> Res
     let mut left = event;
     left.cancelled = true;
     put(state, from, left);
+    attendees::hand_over(state, id, (from, to));
     put(state, to, moved);
     attendees::spread(state, to, id);
     Ok(())
