@@ -41,6 +41,13 @@ struct World {
 }
 
 impl World {
+    /// The application in this process, by the clock of the provider and of the server under test: what they say is never of a
+    /// time to come, however long the test has taken.
+    fn test_now(&self) -> &TestApp {
+        self.test.app.clock.set(Utc::now());
+        &self.test
+    }
+
     async fn new() -> Self {
         let keys = support::keys();
         let test = TestApp::start_with(|config| config.keys = keys.parse().unwrap()).await;
@@ -144,7 +151,7 @@ async fn no_secret_is_in_the_log_at_any_level_nor_in_a_table() {
     let mut world = World::new().await;
     let sam = sign_in(&world).await;
     sign_in_elsewhere(&world).await;
-    let admin = world.test.admin("Ada").await.at(&world.base);
+    let admin = world.test_now().admin("Ada").await.at(&world.base);
     use_keys(&world, &admin).await;
     use_calendar(&mut world, &sam).await;
     // Their connections were to a server that is gone.
@@ -239,7 +246,7 @@ async fn sign_in_elsewhere(world: &World) {
     let target = sue.start_at("/v1/auth/sign-in?provider=school").await;
     let back = school.authorize(&target, &SAM);
     assert_eq!(sue.follow(&back).await.target(), "/docs/");
-    let mut olga = world.test.student("Olga").await.at(&world.base);
+    let mut olga = world.test_now().student("Olga").await.at(&world.base);
     let asked = json!({"provider": "school"});
     let asked = olga.post("/v1/me/identities", &asked).await;
     olga.keep_cookies(&asked);
@@ -345,7 +352,7 @@ async fn use_calendar(world: &mut World, sam: &Person) {
 async fn change_sessions(world: &World, admin: &Person) -> Vec<u8> {
     let invitation = json!({"role": "tutor", "email": email("Nora")});
     let invited = admin.post("/v1/invitations", &invitation).await.expect(201);
-    let mut nora = world.test.student("Nora").await.at(&world.base);
+    let mut nora = world.test_now().student("Nora").await.at(&world.base);
     let path = format!("/v1/invitations/{}/accept", invited["id"].as_str().unwrap());
     let accepted = nora.post(&path, &json!({})).await;
     nora.keep_cookies(&accepted);
@@ -361,7 +368,11 @@ async fn change_sessions(world: &World, admin: &Person) -> Vec<u8> {
                 .header(header::IF_MATCH, &token),
         )
         .await;
-    let other = world.test.sign_in(&email("Nora")).await.at(&world.base);
+    let other = world
+        .test_now()
+        .sign_in(&email("Nora"))
+        .await
+        .at(&world.base);
     other
         .post("/v1/auth/sign-out", &json!({}))
         .await
