@@ -2,6 +2,7 @@
 
 mod follow_lesson_event;
 mod offer_room;
+mod open_tagged_events;
 mod read_busy_time;
 mod reconcile_calendar;
 mod regularly;
@@ -94,6 +95,7 @@ async fn dispatch(app: App, work: Work, progress: Option<i64>) -> Outcome {
         Work::FollowLessonEvent(lesson) => follow_lesson_event::run(&app, lesson).await,
         Work::ReadBusyTime(tutor) => read_busy_time::run(&app, tutor).await,
         Work::ReconcileCalendar(tutor) => reconcile_calendar::run(&app, tutor).await,
+        Work::OpenTaggedEvents(tutor) => open_tagged_events::run(&app, tutor).await,
         Work::WatchCalendars(tutor) => watch_calendars::run(&app, tutor).await,
         Work::RevokeGrant(grant) => revoke_grant::run(&app, grant).await,
         Work::OfferSeats(lesson) => offer_room::in_lesson(&app, lesson, progress).await,

@@ -57,6 +57,10 @@ pub struct Model {
     /// When the event was last known to be, as the next; none: not known.
     pub calendar_event_starts_at: Option<DateTimeUtc>,
     pub calendar_event_ends_at: Option<DateTimeUtc>,
+    /// The bookings whose students were among the guests when the tutor's own event was last looked at.
+    pub calendar_event_guests: Vec<Uuid>,
+    /// What Google calls the event of the tutor's own that students join as this lesson; none: the event is ours.
+    pub own_event_id: Option<String>,
     /// Where its Meet conference is, once there is one.
     pub meet_url: Option<String>,
     /// Since when Google has been making the Meet conference; none: it is not.

@@ -15,11 +15,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
+    calendar,
     oauth::scopes,
     server,
     shared::Shared,
     state::State,
-    types::{Account, Effect, Failure, Target},
+    types::{Account, Effect, Failure, Meets, Target},
 };
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
@@ -33,6 +34,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/_control/release", post(release))
         .route("/_control/revoke", post(revoke))
         .route("/_control/pushes", post(pushes))
+        .route("/_control/meets", post(meets))
         .route("/_control/requests", get(requests))
 }
 
@@ -239,6 +241,28 @@ struct Revoke {
 async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let revoke: Revoke = command(&headers, &body)?;
     shared.write(|state| state.revoke(revoke.client_id.as_deref(), &revoke.email));
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MeetLinks {
+    /// What becomes of those that are asked for from now on.
+    new: Option<Meets>,
+    /// Whether those that are pending are made, or fail.
+    settle: Option<bool>,
+}
+
+async fn meets(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
+    let links: MeetLinks = command(&headers, &body)?;
+    shared.write(|state| {
+        if let Some(meets) = links.new {
+            state.meets = meets;
+        }
+        if let Some(succeed) = links.settle {
+            calendar::settle_conferences(state, succeed);
+        }
+    });
     Ok(done())
 }
 

@@ -210,7 +210,8 @@ pub struct RequestLog {
 }
 
 /// What becomes of a Meet link that is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Meets {
     /// It is there at once.
     #[default]

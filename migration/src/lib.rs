@@ -69,6 +69,9 @@ mod m20261122_000102_create_calendar_drifts;
 mod m20261122_000104_list_guests_of_events;
 mod m20261122_000106_note_reconcile_queued;
 mod m20261122_000114_index_leased_jobs;
+mod m20261123_000108_add_bookable_events;
+mod m20261123_000110_follow_guest_lists;
+mod m20261123_000112_add_bookable_tags;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -140,6 +143,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000104_list_guests_of_events::Migration),
             Box::new(m20261122_000106_note_reconcile_queued::Migration),
             Box::new(m20261122_000114_index_leased_jobs::Migration),
+            Box::new(m20261123_000108_add_bookable_events::Migration),
+            Box::new(m20261123_000110_follow_guest_lists::Migration),
+            Box::new(m20261123_000112_add_bookable_tags::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-use crate::{cancellation::Consequence, interval::Span};
+use crate::{cancellation::Consequence, interval::Span, policy::LONGEST_LESSON};
 
 /// What the centre wants to become of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +127,14 @@ impl Why {
     }
 }
 
-/// What to do about the event of a lesson, of which nothing is under way yet.
-pub fn of_event(lesson: Span, shown: Shown, policy: &Policy, now: DateTime<Utc>) -> Verdict {
+/// What to do about the event of a lesson, of which nothing is under way yet. Where the lesson `keeps_length`, it follows to none of
+/// another one.
+pub fn of_event(
+    (lesson, keeps_length): (Span, bool),
+    shown: Shown,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Verdict {
     if lesson.start() <= now {
         return Verdict::Nothing;
     }
@@ -138,7 +144,7 @@ pub fn of_event(lesson: Span, shown: Shown, policy: &Policy, now: DateTime<Utc>)
             Verdict::PutBack(Why::Policy)
         }
         Shown::Days => Verdict::PutBack(Why::AllDay),
-        Shown::At(start, end) => match follow(lesson, (start, end), now) {
+        Shown::At(start, end) => match follow((lesson, keeps_length), (start, end), now) {
             Ok(to) => Verdict::Reschedule(to),
             Err(why) => Verdict::PutBack(why),
         },
@@ -151,11 +157,14 @@ pub fn of_event(lesson: Span, shown: Shown, policy: &Policy, now: DateTime<Utc>)
 
 /// Where the lesson would be if it followed its event.
 fn follow(
-    lesson: Span,
+    (lesson, keeps_length): (Span, bool),
     (start, end): (DateTime<Utc>, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<Span, Why> {
-    let to = Span::new(start, end).filter(|to| to.duration() == lesson.duration());
+    let is_possible = |to: &Span| {
+        to.duration() == lesson.duration() || !keeps_length && to.duration() <= LONGEST_LESSON
+    };
+    let to = Span::new(start, end).filter(is_possible);
     let to = to.ok_or(Why::OtherLength)?;
     if start <= now {
         return Err(Why::NotAhead);

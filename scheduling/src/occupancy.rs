@@ -19,6 +19,8 @@ pub struct Occupied {
 pub enum OccupiedBy {
     /// A lesson that the tutor gives.
     Lesson,
+    /// A lesson that the tutor gives, with room for several students.
+    GroupLesson,
     /// A lesson that the tutor takes, as somebody else's student. It does not count towards the
     /// caps.
     OwnLesson,
@@ -31,7 +33,11 @@ pub enum OccupiedBy {
 impl OccupiedBy {
     /// Whether it counts towards the caps on lessons.
     pub(crate) fn counts(self) -> bool {
-        matches!(self, Self::Lesson | Self::Hold)
+        self.is_taught() || self == Self::Hold
+    }
+
+    fn is_taught(self) -> bool {
+        matches!(self, Self::Lesson | Self::GroupLesson)
     }
 }
 
@@ -70,7 +76,7 @@ impl Occupancy {
         let in_window = self.sorted[first..]
             .iter()
             .take_while(|occupied| starts_before(window.end())(occupied));
-        let taught = in_window.filter(|occupied| occupied.by == OccupiedBy::Lesson);
+        let taught = in_window.filter(|occupied| occupied.by.is_taught());
         taught.map(|occupied| occupied.span.duration()).sum()
     }
 

@@ -7,6 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::interval::Span;
 use crate::seconds::DAY;
 
+/// The longest lesson that there can be, and so the longest time of a tutor that is looked at.
+pub const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+
 /// What a booking must keep to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {

@@ -303,7 +303,7 @@ impl<'a> Question<'a> {
 pub(crate) fn gaps(by: OccupiedBy, before: i64, after: i64) -> (i64, i64) {
     match by {
         // It keeps its own buffers too.
-        OccupiedBy::Lesson | OccupiedBy::OwnLesson | OccupiedBy::Hold => {
+        OccupiedBy::Lesson | OccupiedBy::GroupLesson | OccupiedBy::OwnLesson | OccupiedBy::Hold => {
             (before.max(after), before.max(after))
         }
         OccupiedBy::CalendarBusy => (before, after),
@@ -313,7 +313,9 @@ pub(crate) fn gaps(by: OccupiedBy, before: i64, after: i64) -> (i64, i64) {
 fn overlap(occupied: Occupied) -> Refusal {
     let conflict = occupied.span;
     match occupied.by {
-        OccupiedBy::Lesson | OccupiedBy::OwnLesson => Refusal::Lesson { conflict },
+        OccupiedBy::Lesson | OccupiedBy::GroupLesson | OccupiedBy::OwnLesson => {
+            Refusal::Lesson { conflict }
+        }
         OccupiedBy::Hold => Refusal::Hold { conflict },
         OccupiedBy::CalendarBusy => Refusal::CalendarBusy { conflict },
     }

@@ -371,7 +371,7 @@ impl Load {
         let caller = Caller::Person(person.context("the student")?.into());
         self.app.cache.catch_up().await?;
         let found = slot::search(&self.app, &caller, Some(self.student), search).await?;
-        ensure!(found.is_empty(), "{found:?}");
+        ensure!(found.slots.is_empty(), "{found:?}");
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
             | 409 | `slot_unavailable`, `own_lesson`, `tutor_suspended`, `former_tutor`, `same_tutor`, `same_time`, `too_many_holds`, `too_many_proposals`, `only_requested`, `already_confirmed`, `already_declined`, `already_cancelled`, \
             `already_completed`, `already_no_show`, `already_started`, `not_started`, `expired`, `attendance_window_over`, `approval_needed`, `nothing_proposed`, `tutor_changed`, `too_late_to_move`, `full`, `waitlist_ahead`, `already_joined`, `already_waiting`, `too_many_waiting`, `no_offer`, `already_accepted`, `already_ended`, `seats_taken`, `group_lesson`, `quota_exceeded`, `insufficient_credit`, `paid_with_credit`, `series_unavailable`, `nothing_to_book`, `nothing_ahead`, `taken_back`, `already_reported`, `already_decided`, `request_in_progress`, \
             `last_admin`, `lessons_ahead`, `in_use`, `already_suspended`, `not_suspended`, `already_guardian`, `too_many_guardians`, `same_person`, `already_invited`, \
-            `too_many_invitations`, `too_many_keys`, `no_calendars`, `not_connected`, `calendars_not_read`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\
+            `too_many_invitations`, `too_many_keys`, `no_calendars`, `not_connected`, `calendars_not_read`, `already_open`, `identity_taken`, `last_identity`, `email_not_verified`, `no_lasting_access`, `sign_in_failed` |\n\
             | 412, 428 | `stale_etag`, `if_match_required` |\n\
             | 408, 413 | `body_too_slow`, `body_too_large` |\n\
             | 414, 431 | `uri_too_long`, `headers_too_large`; without a body beyond 64 KiB |\n\
@@ -44,7 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
             `out_of_range`, `wrong_count`, `control_character`, `unknown_time_zone`, `unknown_subject`, `unknown_level`, \
             `unknown_cursor`, `unknown_provider`, `not_allowed`, `not_a_challenge`, `invalid_grant`, `not_a_language`, `not_an_email`, `not_a_local_path`, `not_after_from`, `not_after_start`, `not_ahead`, `not_whole_minutes`, `not_before_start`, `more_than_capacity`, `needs_deadline`, `needs_minimum`, `out_of_order`, `needs_policy`, `window_too_long`, \
             `length_not_offered`, `not_offered`, `needs_subject`, `overlaps`, `before_valid_from`, `before_first`, `leap_second`, \
-            `not_a_divisor`, `span_or_dates`, `some_or_all`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `unknown_booking`, `group_lesson`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_own_calendar`, `not_a_calendar`, \
+            `not_a_divisor`, `span_or_dates`, `some_or_all`, `too_many`, `too_many_tutors`, `taken`, `unknown_user`, `unknown_tutor`, `unknown_booking`, `group_lesson`, `same_person`, `needs_guardian`, `unknown_calendar`, `not_own_calendar`, `unknown_event`, `lesson_event`, `repeated`, `all_day`, `not_organizer`, `guests_can_modify`, `takes_no_guests`, `not_a_calendar`, \
             `not_all_day`, `end_and_duration`, `unreadable_rule`, `this_and_future`, `malformed`, `unsupported`, `unbounded`, `beyond_two_years`, `ends_before_start`, `not_on_rule`, `skipped`, `skip_or_times`, `lesson_or_wish`, `needs_occurrence`, `unknown_occurrence`, `idempotency_key_reused` |\n\
             | 429 | `rate_limited` |\n\
             | 500, 503 | `internal`, `unavailable`, `too_slow` |",

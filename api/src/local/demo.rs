@@ -287,6 +287,7 @@ async fn book_first(
     app.cache.catch_up().await?;
     let Some(slot) = service::slot::search(app, &caller, Some(student), search)
         .await?
+        .slots
         .into_iter()
         .next()
     else {

@@ -33,9 +33,7 @@ use serde::Serialize;
 
 pub use crate::store::booking::{Detail, Side};
 pub use ::entity::booking::BookingStatus;
-
-/// The longest lesson that can be on offer, and so the longest time of a tutor that is looked at.
-pub(super) const LONGEST_LESSON: TimeDelta = TimeDelta::hours(8);
+pub(super) use scheduling::policy::LONGEST_LESSON;
 
 /// What a student wants to book.
 #[derive(Clone, Debug)]

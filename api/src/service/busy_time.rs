@@ -166,7 +166,8 @@ async fn ask_and_store(
     Ok(false)
 }
 
-/// Stores what was read, and has lessons follow what was done with their events; whether it could be.
+/// Stores what was read, and has lessons follow what was done with their events, and events opened that have a tag; whether it
+/// could be.
 async fn store(
     question: Question<'_>,
     tutor_id: TutorId,
@@ -179,7 +180,7 @@ async fn store(
         read_at,
         ..
     } = question;
-    let (is_stored, is_followed) = transaction!(app.db, |txn| {
+    let (is_stored, is_more_to_do) = transaction!(app.db, |txn| {
         store::lock_time_of(txn, &[claim.user_id]).await?;
         if !reading.is_next(txn, claim.user_id).await? {
             return Ok((false, false));
@@ -191,9 +192,11 @@ async fn store(
         let ours = store::event_span::perhaps_in_calendar(txn, tutor_id, window, read_at).await?;
         let busy = reading.store(txn, (window, read_at), &ours).await?;
         store::busy_span::replace(txn, tutor_id, &busy).await?;
-        Ok((true, reading.have_followed(txn, read_at).await?))
+        let is_followed = reading.have_followed(txn, read_at).await?;
+        let is_tagged = reading.have_opened(txn, tutor_id, read_at).await?;
+        Ok((true, is_followed || is_tagged))
     })?;
-    if is_followed {
+    if is_more_to_do {
         app.work_enqueued.notify_one();
     }
     Ok(is_stored)

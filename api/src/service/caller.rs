@@ -49,6 +49,23 @@ impl Person {
 }
 
 impl Caller {
+    /// A tutor on whose word something is done outside of a request, and no more: a tutor may be much else, which has no say in
+    /// it. None for who is no tutor any more, or suspended.
+    pub(super) async fn tutor_alone(app: &App, id: TutorId) -> Result<Option<Self>, Error> {
+        let Some(user) = store::tutor::user_of(&app.db, id).await? else {
+            return Ok(None);
+        };
+        let person = store::person::find(&app.db, user).await?;
+        let person = person.filter(|person| person.tutor_id == Some(id));
+        Ok(person.map(|person| {
+            Self::Person(Arc::new(Person {
+                roles: vec!["tutor".to_owned()],
+                students: Vec::new(),
+                ..person
+            }))
+        }))
+    }
+
     /// The user, or the key: what one key of an app may read, another may not.
     pub fn id(&self) -> Uuid {
         match self {

@@ -7,6 +7,7 @@
 mod changing;
 mod declined;
 mod following;
+mod removed;
 mod seen;
 
 use super::{
@@ -37,6 +38,7 @@ pub use crate::store::drift::{Drift, Kind, Status};
 pub use changing::EVENT_DELETED;
 pub use declined::EVENT_DECLINED;
 pub use following::follow;
+pub use removed::EVENT_GUEST_REMOVED;
 pub(super) use seen::{Elsewhere, find_elsewhere};
 
 /// Whether a lesson follows what is done with its event: one that is ahead, and has not moved since its event was known to be
@@ -95,23 +97,34 @@ pub(super) async fn put_back_unnoticed(
     let Some(span) = lesson.span() else {
         return Ok(());
     };
-    let drift = NewDrift {
-        kind,
-        status: Status::PutBack,
-        lesson_id: lesson.id,
-        booking_id: None,
-        lesson: span,
-        event: moved_to,
-        reasons: vec![Why::Unnoticed.code().to_owned()],
-        cancels_at: None,
-    };
     transaction!(app.db, |txn| {
         if store::reconciliation::lock_unknown(txn, lesson).await? {
-            store::drift::insert(txn, drift.clone(), now).await?;
+            note_unnoticed(txn, (lesson.id, span), (kind, moved_to), now).await?;
             write_event_anew(txn, lesson.id, None, now).await?;
         }
         Ok(())
     })
+}
+
+/// Notes that an event is put back that was moved or deleted when nobody could follow it.
+pub(super) async fn note_unnoticed(
+    txn: &DatabaseTransaction,
+    (lesson_id, lesson): (LessonId, Span),
+    (kind, moved_to): (Kind, Option<Span>),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let drift = NewDrift {
+        kind,
+        status: Status::PutBack,
+        lesson_id,
+        booking_id: None,
+        lesson,
+        event: moved_to,
+        reasons: vec![Why::Unnoticed.code().to_owned()],
+        cancels_at: None,
+    };
+    store::drift::insert(txn, drift, now).await?;
+    Ok(())
 }
 
 /// Which drifts are listed, and where the page begins.

@@ -11,7 +11,7 @@ pub use ::entity::lesson::LessonStatus;
 pub use everybody::{cancel, decide, reschedule};
 pub(super) use everybody::{cancel_all, lock_everybody, move_to};
 pub use joining::join;
-pub(super) use joining::take_seat;
+pub(super) use joining::{AGAINST_JOINING, take_seat};
 
 use super::{
     LessonId, TutorId,
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     app::App,
-    error::Error,
+    error::{Error, Obstacle},
     store::{
         self,
         group_lesson::{Edited, Filter, NewGroupLesson, Viewer},
@@ -89,7 +89,9 @@ pub async fn open<A: Serialize + Send + Sync>(
         store::booking::expire(txn, &[owner], now).await?;
         check_ahead(span, now)?;
         check_seats(new.seats, span, now)?;
-        let subject_id = check_free(app, txn, caller, &new, span).await?;
+        let subject = (new.subject.as_str(), new.level.as_str());
+        let when = (span, Word::Caller);
+        let subject_id = check_free(app, txn, caller, (new.tutor_id, subject), when).await?;
         let lesson = NewGroupLesson {
             tutor_id: new.tutor_id,
             subject_id,
@@ -98,6 +100,7 @@ pub async fn open<A: Serialize + Send + Sync>(
             seats: new.seats,
             title: new.title.clone(),
             description: new.description.clone(),
+            own_event: None,
         };
         let inserted = store::group_lesson::insert(txn, lesson, now).await;
         let id = inserted.map_err(translate)?;
@@ -108,15 +111,47 @@ pub async fn open<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-/// The subject of the lesson, if the tutor offers it and is free.
-async fn check_free(
+/// What is disregarded of a time at which the tutor has an event, and so means to be there: the hours, and whatever else is in
+/// the calendar, first of all the event itself.
+const ON_THE_WORD_OF_THE_EVENT: [&str; 4] = [
+    "outside_availability",
+    "override_closed",
+    "calendar_busy",
+    "buffer",
+];
+
+/// On what a tutor is to be at a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// That of whoever opens or moves it.
+    Caller,
+    /// There is an event of the tutor's own at that time.
+    OwnEvent,
+}
+
+impl Word {
+    /// Of a lesson whose event the tutor has moved.
+    pub(super) fn of(lesson: &GroupLesson) -> Self {
+        if lesson.is_own_event {
+            Self::OwnEvent
+        } else {
+            Self::Caller
+        }
+    }
+
+    fn disregards(self, obstacle: &Obstacle) -> bool {
+        self == Self::OwnEvent && ON_THE_WORD_OF_THE_EVENT.contains(&obstacle.code)
+    }
+}
+
+/// The subject of the lesson, if the tutor offers it at the level and is free.
+pub(super) async fn check_free(
     app: &App,
     txn: &DatabaseTransaction,
     caller: &Caller,
-    new: &Opening,
-    span: Span,
+    (id, (subject, level)): (TutorId, (&str, &str)),
+    (span, word): (Span, Word),
 ) -> Result<SubjectId, Error> {
-    let id = new.tutor_id;
     let times = Times::within(app, txn, (caller, None), id, span).await?;
     let (tutor, _) = times.only()?;
     check_teaches(&tutor.profile)?;
@@ -126,10 +161,11 @@ async fn check_free(
     }
     let mut offers = tutor.offers.iter();
     let offer = offers
-        .find(|offer| offer.slug == new.subject && offer.level == new.level)
+        .find(|offer| offer.slug == subject && offer.level == level)
         .ok_or_else(not_offered)?;
     let (now, sees_all) = (app.clock.now(), caller.may_edit(id));
-    let obstacles = times.obstacles_at_short_notice(&About::default(), span, now, sees_all)?;
+    let mut obstacles = times.obstacles_at_short_notice(&About::default(), span, now, sees_all)?;
+    obstacles.retain(|obstacle| !word.disregards(obstacle));
     if obstacles.is_empty() {
         Ok(offer.subject_id)
     } else {
@@ -202,13 +238,53 @@ pub async fn list(app: &App, caller: &Caller, listing: Listing) -> Result<Vec<Gr
         id: None,
         subject: listing.subject,
         level: listing.level,
-        tutor: listing.tutor,
+        tutors: listing.tutor.map(|id| vec![id]),
         from: listing.from,
         until: listing.until,
+        vacant: None,
         after: listing.after,
         limit: listing.limit.into(),
     };
     Ok(store::group_lesson::list(&app.db, filter).await?)
+}
+
+/// So many lessons a search for slots names, the earliest; `list` lists all.
+const MOST_FOUND: i64 = 200;
+
+/// Lessons that begin in a window, of the tutors about whose time these are, that their student could join right now. No query
+/// where there is no group lesson then.
+pub(super) async fn joinable(
+    app: &App,
+    caller: &Caller,
+    times: &Times,
+    (subject, level): (Option<&str>, Option<&str>),
+    window: Span,
+) -> Result<Vec<GroupLesson>, Error> {
+    let tutors = times.givers_of_group_lessons(window);
+    if tutors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
+    let filter = Filter {
+        viewer: viewer(caller),
+        open_at: Some(now),
+        id: None,
+        subject: subject.map(str::to_owned),
+        level: level.map(str::to_owned),
+        tutors: Some(tutors),
+        from: None,
+        until: None,
+        vacant: Some((window, now)),
+        after: None,
+        limit: MOST_FOUND,
+    };
+    let mut found = Vec::new();
+    for lesson in store::group_lesson::list(&app.db, filter).await? {
+        if times.leave_room_for(lesson.tutor_id, time_of(&lesson)?, now)? {
+            found.push(lesson);
+        }
+    }
+    Ok(found)
 }
 
 /// A lesson, if the caller may see it.

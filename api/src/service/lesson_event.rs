@@ -6,6 +6,8 @@
 //! the event: so whoever writes knows at least what those knew who wrote before, and nothing that is late on its way
 //! undoes what is newer.
 
+mod own;
+
 use super::{
     LessonId,
     calendar_connection::{Failure, unavailable, with_token},
@@ -82,10 +84,14 @@ pub async fn sync(app: &App, id: LessonId) -> Result<Outcome, Error> {
             }
         }
         (LessonStatus::Scheduled, Some(event)) => update(app, google, grant, &lesson, event).await,
-        (LessonStatus::Scheduled, None) => insert(app, google, grant, &lesson).await,
-        (LessonStatus::Tentative | LessonStatus::Cancelled, _) => {
-            delete(app, google, grant, &lesson).await
-        }
+        (LessonStatus::Scheduled, None) => match &lesson.own_event_id {
+            Some(id) => own::find_again(app, google, grant, &lesson, id).await,
+            None => insert(app, google, grant, &lesson).await,
+        },
+        (LessonStatus::Tentative | LessonStatus::Cancelled, _) => match &lesson.own_event_id {
+            Some(id) => own::leave(app, google, grant, &lesson, id).await,
+            None => delete(app, google, grant, &lesson).await,
+        },
     };
     match outcome {
         Ok(outcome) => {
@@ -163,7 +169,7 @@ async fn insert(
                 // This insert was answered; what is open is older.
                 let id = lesson.id;
                 store::lesson::note_event_asked(&app.db, id, place, Some(open_since)).await?;
-                look(app, google, grant, (calendar, &event.id), id).await?
+                look(app, google, grant, (calendar, &event.id), lesson).await?
             }
             Err(error) if calendar != PRIMARY_CALENDAR && is_about_calendar(&error) => {
                 store::lesson::note_event_asked(&app.db, lesson.id, place, asked_before).await?;
@@ -270,9 +276,12 @@ async fn update(
     event_id: &str,
 ) -> Result<Outcome, Failure> {
     let calendar = lesson.calendar();
-    let found = look(app, google, grant, (calendar, event_id), lesson.id).await?;
+    let found = look(app, google, grant, (calendar, event_id), lesson).await?;
     let now = app.clock.now();
     let (attempt, calendar) = match found {
+        Found::Ours(event) if own::is_lost(lesson, &event) => {
+            return own::let_go(app, google, grant, lesson, event_id).await;
+        }
         Found::Ours(event) => {
             return bring_in_line(app, google, grant, lesson.id, &event).await;
         }
@@ -307,7 +316,7 @@ async fn is_elsewhere(
         return Ok(false);
     };
     let found = drift::find_elsewhere(app, google, grant, lesson, id).await?;
-    Ok(matches!(found, Elsewhere::Found(_)))
+    Ok(matches!(found, Elsewhere::Found { .. }))
 }
 
 /// Makes an event, as it was just read, say what the lesson says. Where somebody has moved it in Google, and nobody the lesson
@@ -328,11 +337,12 @@ async fn bring_in_line(
         return Ok(Outcome::Again(TimeDelta::zero()));
     }
     let now = app.clock.now();
-    let differs = revision_of(event) != Some(lesson.calendar_revision);
+    let differs = shown_revision(&lesson, event) != Some(lesson.calendar_revision);
     let was_moved = was_moved(&lesson, event)?;
     // One that shows the lesson as it is was there once, whoever knew.
-    let is_followed =
-        was_moved && (!differs && lesson.starts_at > now || drift::follows(&lesson, now));
+    let is_followed = was_moved
+        && (!differs && lesson.starts_at > now || drift::follows(&lesson, now))
+        || own::misses_guest(&lesson, event) && drift::follows(&lesson, now);
     if differs && is_followed {
         drift::have_followed(app, id, now).await?;
         return Ok(Outcome::Done);
@@ -341,7 +351,10 @@ async fn bring_in_line(
         write(app, google, grant, &lesson, event).await?;
     }
     let now = app.clock.now();
-    let looks = is_followed || !differs && has_declined_guest(event);
+    // Who is on the tutor's list is noted as soon as it is known, or nobody would miss them.
+    let looks = is_followed
+        || !differs && has_declined_guest(event)
+        || differs && lesson.is_own_event(&event.id);
     transaction!(app.db, |txn| {
         if differs && was_moved {
             let moved_to = (Kind::Moved, span_of_event(event));
@@ -372,9 +385,13 @@ async fn write(
     lesson: &ForCalendar,
     event: &Event,
 ) -> Result<(), Failure> {
-    note_span(app, grant, lesson).await?;
-    let wanted = &content(lesson, event.id.clone())?;
-    let calendar = lesson.calendar();
+    let mut wanted = content(lesson, event.id.clone())?;
+    if lesson.is_own_event(&event.id) {
+        own::leave_to_tutor(&mut wanted, event);
+    } else {
+        note_span(app, grant, lesson).await?;
+    }
+    let (wanted, calendar) = (&wanted, lesson.calendar());
     with_token(app, google, grant, |token| async move {
         google
             .calendar
@@ -393,7 +410,7 @@ async fn write(
 /// Whether somebody has moved the event since it was known where it was: by the revision that it shows, for of another one
 /// nothing is known.
 fn was_moved(lesson: &ForCalendar, event: &Event) -> Result<bool, Error> {
-    let was = match revision_of(event) {
+    let was = match shown_revision(lesson, event) {
         revision if revision == Some(lesson.calendar_revision) => Some(span_of(lesson)?),
         revision if revision == lesson.calendar_event_revision => lesson.event_span(),
         _ => None,
@@ -401,12 +418,16 @@ fn was_moved(lesson: &ForCalendar, event: &Event) -> Result<bool, Error> {
     Ok(was.is_some() && span_of_event(event) != was)
 }
 
-/// The revision of the lesson that the event shows, as far as it says.
-pub(super) fn revision_of(event: &Event) -> Option<i32> {
+/// The revision of the lesson that its event shows, as far as it says. One of the tutor's own that says nothing of it is as the
+/// tutor made it, which counts as none of them: 0.
+pub(super) fn shown_revision(lesson: &ForCalendar, event: &Event) -> Option<i32> {
+    if lesson.is_own_event(&event.id) && !is_of(event, lesson.id) {
+        return Some(0);
+    }
     revision_in(&event.private)
 }
 
-/// As [`revision_of`], in the private properties of an event.
+/// The revision that the private properties of an event tell.
 pub(super) fn revision_in(private: &BTreeMap<String, String>) -> Option<i32> {
     private.get(REVISION)?.parse().ok()
 }
@@ -416,7 +437,18 @@ pub(super) fn revision_in(private: &BTreeMap<String, String>) -> Option<i32> {
 pub(super) fn lesson_of(event: &ListedEvent) -> Option<LessonId> {
     let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
     let lesson = lesson_of_event(id)?;
-    (event.private.get(MARK) == Some(&lesson.to_string())).then_some(LessonId(lesson))
+    (lesson_in(&event.private) == Some(LessonId(lesson))).then_some(LessonId(lesson))
+}
+
+/// The lesson that is written on an event: on ours, on one that the tutor has opened, and on copies of either.
+pub(super) fn lesson_in(private: &BTreeMap<String, String>) -> Option<LessonId> {
+    private.get(MARK)?.parse().ok().map(LessonId)
+}
+
+/// Whether an event is one of ours, or an occurrence of what the tutor has made of it, of whichever lesson.
+pub(super) fn is_made_here(event: &Event) -> bool {
+    let id = event.recurring_event_id.as_ref().unwrap_or(&event.id);
+    lesson_of_event(id).is_some_and(|lesson| lesson_in(&event.private) == Some(LessonId(lesson)))
 }
 
 /// When an event is; none where it is for whole days.
@@ -448,7 +480,7 @@ async fn look_for_meet(
     (event_id, since): (&String, DateTime<Utc>),
 ) -> Result<Outcome, Failure> {
     let now = app.clock.now();
-    let found = look(app, google, grant, (lesson.calendar(), event_id), lesson.id).await?;
+    let found = look(app, google, grant, (lesson.calendar(), event_id), lesson).await?;
     let event = match found {
         Found::Ours(event) => Some(event),
         Found::Nothing | Found::Deleted | Found::Another => None,
@@ -498,7 +530,7 @@ async fn look(
     google: &Google,
     grant: GrantId,
     (calendar, id): (&str, &str),
-    lesson: LessonId,
+    lesson: &ForCalendar,
 ) -> Result<Found, google::Error> {
     let event = with_token(app, google, grant, |token| async move {
         google.calendar.event(&token, calendar, id).await
@@ -512,11 +544,16 @@ async fn look(
     };
     Ok(if event.status == EventStatus::Cancelled {
         Found::Deleted
-    } else if is_of(&event, lesson) {
+    } else if is_event_of(&event, lesson) {
         Found::Ours(Box::new(event))
     } else {
         Found::Another
     })
+}
+
+/// Whether an event is that of a lesson; one of the tutor's own also before it is marked, and no copy of it in another calendar.
+pub(super) fn is_event_of(event: &Event, lesson: &ForCalendar) -> bool {
+    is_of(event, lesson.id) || lesson.is_own_event(&event.id) && event.is_organized_here
 }
 
 /// Whether an event is marked as that of a lesson.
@@ -538,7 +575,7 @@ async fn delete(
         remove(app, google, grant, (calendar, id)).await?;
     } else {
         let id = event_id_of(lesson, attempt)?;
-        match look(app, google, grant, (calendar, &id), lesson.id).await? {
+        match look(app, google, grant, (calendar, &id), lesson).await? {
             Found::Ours(event) => remove(app, google, grant, (calendar, &event.id)).await?,
             Found::Nothing
                 if lesson

@@ -3,6 +3,8 @@
 pub mod absence;
 pub mod app_key;
 pub mod audit_entry;
+pub mod bookable_event;
+pub mod bookable_tag;
 pub mod booking;
 pub mod busy_time;
 pub mod calendar;

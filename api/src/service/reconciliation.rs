@@ -9,7 +9,7 @@ use super::{
     LessonId, TutorId,
     calendar_connection::{self, Failure, with_token},
     drift::{self, Kind},
-    lesson_event::{is_of, lesson_of, revision_in},
+    lesson_event::{is_of, lesson_in, lesson_of, revision_in},
     queue::Outcome,
     transaction::transaction,
 };
@@ -161,6 +161,8 @@ async fn compare(app: &App, tutor_id: TutorId, dry_run: bool) -> Result<Option<R
 #[derive(Debug, Default)]
 struct Calendars {
     events: Vec<Found>,
+    /// Those that have a lesson written on them, and are not ours: tutors' own that students join, or copies.
+    own: Vec<Found>,
     /// Lessons whose events the tutor has let repeat: nobody knows which occurrence is the lesson's.
     repeated: HashSet<LessonId>,
     unreadable: usize,
@@ -222,10 +224,11 @@ async fn list(
 
 impl Calendars {
     fn add(&mut self, calendar: &str, event: &ListedEvent) {
-        let Some(lesson) = lesson_of(event) else {
+        let Some(lesson) = lesson_in(&event.private) else {
             return;
         };
-        if event.recurring_event_id.is_some() {
+        let is_ours = lesson_of(event).is_some();
+        if is_ours && event.recurring_event_id.is_some() {
             self.repeated.insert(lesson);
             return;
         }
@@ -233,13 +236,18 @@ impl Calendars {
             (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),
             _ => None,
         };
-        self.events.push(Found {
+        let found = Found {
             calendar: calendar.to_owned(),
             id: event.id.clone(),
             lesson,
             revision: revision_in(&event.private),
             span,
-        });
+        };
+        if is_ours {
+            self.events.push(found);
+        } else {
+            self.own.push(found);
+        }
     }
 }
 
@@ -252,6 +260,8 @@ enum Difference<'a> {
     Missing(&'a Lesson),
     /// In nothing: but that it was there was not known.
     InPlace(&'a Lesson, Span),
+    /// In nothing that a listing tells; but it tells of no guests, and of these the tutor decides.
+    Guests(&'a Lesson),
     Stray(&'a Found),
     Unknown,
 }
@@ -295,7 +305,7 @@ fn of_lesson<'a>(lesson: &'a Lesson, calendars: &Calendars) -> Option<Difference
         return None;
     }
     let (id, span) = (lesson.calendar_event_id.as_ref()?, lesson.span()?);
-    let mut events = calendars.events.iter();
+    let mut events = calendars.events.iter().chain(&calendars.own);
     match events.find(|it| it.lesson == lesson.id && it.id == *id) {
         // In one that can't be read it may be.
         None => (calendars.unreadable == 0).then_some(Difference::Missing(lesson)),
@@ -303,7 +313,8 @@ fn of_lesson<'a>(lesson: &'a Lesson, calendars: &Calendars) -> Option<Difference
             Some(Difference::Outdated(lesson))
         }
         Some(event) if event.span != Some(span) => Some(Difference::Moved(lesson, event.span)),
-        Some(_) => (!lesson.is_span_known).then_some(Difference::InPlace(lesson, span)),
+        Some(_) if !lesson.is_span_known => Some(Difference::InPlace(lesson, span)),
+        Some(_) => lesson.is_own_event.then_some(Difference::Guests(lesson)),
     }
 }
 
@@ -341,7 +352,7 @@ fn report(
             Difference::Missing(_) => &mut report.missing,
             Difference::Stray(_) => &mut report.stray,
             Difference::Unknown => &mut report.unknown,
-            Difference::InPlace(..) => continue,
+            Difference::InPlace(..) | Difference::Guests(_) => continue,
         };
         *count += 1;
     }
@@ -371,7 +382,7 @@ async fn mend(
         Difference::Missing(lesson) if !lesson.is_span_known => {
             drift::put_back_unnoticed(app, lesson, (Kind::Deleted, None), now).await?;
         }
-        Difference::Moved(lesson, _) | Difference::Missing(lesson) => {
+        Difference::Moved(lesson, _) | Difference::Missing(lesson) | Difference::Guests(lesson) => {
             store::job::enqueue(db, Work::FollowLessonEvent(lesson.id), now).await?;
         }
         Difference::InPlace(lesson, span) => {

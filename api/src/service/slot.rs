@@ -3,6 +3,7 @@
 use super::{
     TutorId, UserId,
     caller::Caller,
+    group_lesson::{self, AGAINST_JOINING, GroupLesson},
     reassignment::AT_SHORT_NOTICE,
     reschedule::Moving,
     step,
@@ -65,7 +66,16 @@ pub struct Search {
     pub moving: Option<Moving>,
 }
 
-/// Every slot that could be booked now for a student, or for anybody where none is given.
+/// What could be booked of a tutor.
+#[derive(Debug)]
+pub struct Found {
+    /// By start.
+    pub slots: Vec<Span>,
+    /// Those with a free seat; none where a booking would be moved.
+    pub group_lessons: Vec<GroupLesson>,
+}
+
+/// Every slot, and every seat, that could be booked now for a student, or for anybody where none is given.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a tutor that the student may not see; [`Error::Invalid`] for a window that is
@@ -75,7 +85,7 @@ pub async fn search(
     caller: &Caller,
     student: Option<UserId>,
     search: Search,
-) -> Result<Vec<Span>, Error> {
+) -> Result<Found, Error> {
     let window = window(search.from, search.to)?;
     let length = TimeDelta::minutes(search.minutes.into());
     let ahead = ahead(window, app.clock.now());
@@ -94,7 +104,16 @@ pub async fn search(
     let schedule = times.schedule(tutor, occupancy, &lengths);
     let present = search.moving.as_ref().map(Moving::time).transpose()?;
     let slots = slots(&schedule, window, length, app.clock.now());
-    Ok(slots.filter(|slot| Some(*slot) != present).collect())
+    let slots = slots.filter(|slot| Some(*slot) != present).collect();
+    let about = (about.subject.as_deref(), about.level.as_deref());
+    let group_lessons = match search.moving {
+        Some(_) => Vec::new(),
+        None => group_lesson::joinable(app, caller, &times, about, window).await?,
+    };
+    Ok(Found {
+        slots,
+        group_lessons,
+    })
 }
 
 /// What the lesson would be about: what is asked for, or else what the booking is about that would be moved.
@@ -356,6 +375,34 @@ impl Times {
     pub(super) fn tutors(&self) -> impl Iterator<Item = (&Arc<Tutor>, &Occupancy)> {
         let occupancies = self.occupied.tutors.iter().map(|it| &it.time);
         iter::zip(&self.tutors, occupancies)
+    }
+
+    /// The tutors who give group lessons that begin in `window`.
+    pub(super) fn givers_of_group_lessons(&self, window: Span) -> Vec<TutorId> {
+        let begins_in = |it: &&Occupied| {
+            it.by == OccupiedBy::GroupLesson
+                && window.start() <= it.span.start()
+                && it.span.start() < window.end()
+        };
+        self.tutors()
+            .filter(|(_, occupancy)| occupancy.as_slice().iter().any(|it| begins_in(&it)))
+            .map(|(tutor, _)| tutor.profile.id)
+            .collect()
+    }
+
+    /// Whether a student could be in a lesson that stands of one of the tutors.
+    pub(super) fn leave_room_for(
+        &self,
+        tutor: TutorId,
+        lesson: Span,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let Some(of_tutor) = self.tutors().find(|(it, _)| it.profile.id == tutor) else {
+            return Ok(false);
+        };
+        let mut obstacles = self.obstacles_of(of_tutor, &About::default(), lesson, now, true)?;
+        obstacles.retain(|it| AGAINST_JOINING.contains(&it.code));
+        Ok(obstacles.is_empty())
     }
 
     /// The one tutor that was asked for.

@@ -3,6 +3,7 @@
 use super::{
     TutorId, UserId,
     caller::Caller,
+    group_lesson::{self, GroupLesson},
     slot::{LONGEST_WINDOW, Times, ahead, window},
     tutor::{self, Tutor},
 };
@@ -65,6 +66,8 @@ pub struct Found {
     pub slots: Vec<FoundSlot>,
     /// Whether there are more slots than these.
     pub more: bool,
+    /// Those with a free seat, from the first of these slots on and, where there are more slots, no farther than the last.
+    pub group_lessons: Vec<GroupLesson>,
 }
 
 /// Slots that begin in a window, after `after` where that is given, at most `limit`. A fixed number of queries,
@@ -87,7 +90,22 @@ pub async fn search(
         None => Some(window),
         Some(after) => Span::new(window.start().max(after + A_SECOND), window.end()),
     };
-    Ok(searched.found(app, window, rest, limit))
+    let mut found = searched.found(app, window, rest, limit);
+    if let Some(page) = rest.and_then(|rest| found.page(rest)) {
+        let about = (Some(wanted.subject.as_str()), wanted.level.as_deref());
+        found.group_lessons =
+            group_lesson::joinable(app, caller, &searched.times, about, page).await?;
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Of the time that was still to be searched, what these slots are in.
+    fn page(&self, rest: Span) -> Option<Span> {
+        let last = self.slots.last().filter(|_| self.more);
+        let end = last.map_or(rest.end(), |(slot, _)| slot.start() + A_SECOND);
+        Span::new(rest.start(), end)
+    }
 }
 
 /// Slots begin at whole seconds.
@@ -202,6 +220,7 @@ impl Searched {
             tutors: ranked.into_iter().map(|(ranked, _)| ranked).collect(),
             slots,
             more,
+            group_lessons: Vec::new(),
         }
     }
 

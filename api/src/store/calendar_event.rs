@@ -147,7 +147,7 @@ pub async fn insert(
 #[derive(FromQueryResult)]
 pub struct EventSpan {
     pub calendar_id: CalendarId,
-    /// Whether it is the event of a lesson of ours.
+    /// Whether it is the event of a lesson: of ours, or one of the tutor's own.
     pub is_ours: bool,
     #[sea_orm(nested)]
     pub span: SpanRow,
@@ -164,8 +164,15 @@ pub async fn spans(
     let ids: Vec<Uuid> = calendars.iter().map(|id| id.0).collect();
     EventSpan::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendar_id, lesson_id IS NOT NULL AS is_ours, starts_at, ends_at FROM calendar_events
-           WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from}
+        r#"WITH own AS MATERIALIZED (
+               SELECT own_event_id, bool_or(lessons.status = 'scheduled' AND calendar_event_id = own_event_id
+                          AND calendar_event_starts_at IS NOT NULL AND lessons.starts_at > {now}) AS is_followed
+               FROM lessons JOIN tutors ON tutors.id = tutor_id JOIN calendars ON calendars.user_id = tutors.user_id
+               WHERE calendars.id = ANY({ids}::uuid[]) AND own_event_id IS NOT NULL AND lessons.status <> 'cancelled' AND lessons.ends_at > {from}
+               GROUP BY own_event_id)
+           SELECT calendar_id, lesson_id IS NOT NULL OR own_event_id IS NOT NULL AS is_ours, starts_at, ends_at
+           FROM calendar_events LEFT JOIN own ON own_event_id = google_id
+           WHERE calendar_id = ANY({ids}::uuid[]) AND ends_at > {from} AND is_followed IS NOT TRUE
              AND NOT EXISTS (
                  SELECT FROM lessons WHERE lessons.id = calendar_events.lesson_id AND status = 'scheduled'
                      AND calendar_event_id = google_id AND lessons.starts_at > {now}

@@ -18,6 +18,8 @@ pub enum Kind {
     Deleted,
     /// A student said no to the invitation.
     Declined,
+    /// The tutor took a student off the guest list.
+    Removed,
 }
 
 /// What became of it.
@@ -53,7 +55,7 @@ pub struct Drift {
     pub kind: Kind,
     pub status: Status,
     pub lesson_id: LessonId,
-    /// Of what a student declined.
+    /// Of the student who declined, or was removed.
     pub booking_id: Option<BookingId>,
     pub student_id: Option<UserId>,
     pub student_name: Option<String>,
@@ -406,7 +408,7 @@ pub async fn guests(db: &impl ConnectionTrait, lesson: LessonId) -> Result<Vec<G
     .await
 }
 
-/// An event of ours of which Google has told.
+/// The event of a lesson, perhaps, of which Google has told.
 #[derive(Clone, Debug)]
 pub struct ToldEvent {
     pub google_id: String,
@@ -447,7 +449,8 @@ pub async fn note_where_told(
 }
 
 /// The lessons that are ahead, and were known to be where their events in this calendar are, of which that may be so no longer
-/// by what Google has told; and where that was `all` there is until then, also those of which it told nothing.
+/// by what Google has told; and where that was `all` there is until then, also those of which it told nothing. Of a tutor's own
+/// event that may be so whatever was told, for of its guests nothing is; and an occurrence may have gone with what is repeated.
 pub async fn suspected(
     txn: &impl ConnectionTrait,
     calendar: CalendarId,
@@ -472,7 +475,7 @@ pub async fn suspected(
     let declined: Vec<bool> = told.iter().map(|it| it.declined).collect();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT lessons.id FROM calendars
+        r#"SELECT DISTINCT lessons.id FROM calendars
            JOIN tutors ON tutors.user_id = calendars.user_id
            JOIN lessons ON lessons.tutor_id = tutors.id
            LEFT JOIN unnest({ids}::text[], {starts}::timestamptz[], {ends}::timestamptz[], {declined}::boolean[])
@@ -481,7 +484,8 @@ pub async fn suspected(
              AND (calendar_event_starts_at, calendar_event_ends_at) = (lessons.starts_at, lessons.ends_at)
              AND is_event_in(calendar_event_calendar, calendars)
              AND CASE WHEN told.google_id IS NULL THEN coalesce(lessons.starts_at < {all}::timestamptz, false)
-                 ELSE told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
+                     OR own_event_id IS NOT NULL AND regexp_replace(own_event_id, '_[0-9]+(T[0-9]+Z)?$', '') = ANY({ids}::text[])
+                 ELSE own_event_id IS NOT NULL OR told.declined OR (told.starts_at, told.ends_at) <> (lessons.starts_at, lessons.ends_at)
                      OR EXISTS (SELECT FROM calendar_drifts
                          WHERE lesson_id = lessons.id AND calendar_drifts.status IN ('pending', 'asked', 'kept')) END"#
     ))

@@ -164,6 +164,10 @@ pub async fn empty_tutor(
         ),
         raw_sql!(
             Postgres,
+            r#"DELETE FROM bookable_tags WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
             r#"DELETE FROM weekly_rules WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
         ),
         raw_sql!(
@@ -190,6 +194,12 @@ pub async fn empty_tutor(
             Postgres,
             r#"UPDATE lessons SET title = '', description = '', version = version + 1, updated_at = {now}
                WHERE (title, description) <> ('', '') AND tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
+        ),
+        raw_sql!(
+            Postgres,
+            r#"UPDATE lessons SET own_event_id = NULL, calendar_event_id = NULL, calendar_event_calendar = NULL,
+                   calendar_event_revision = NULL, calendar_event_guests = ARRAY[]::uuid[], updated_at = {now}
+               WHERE own_event_id IS NOT NULL AND tutor_id IN (SELECT id FROM tutors WHERE user_id = {id})"#
         ),
         raw_sql!(
             Postgres,

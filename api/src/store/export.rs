@@ -11,7 +11,7 @@ use sea_orm::{
 pub const MOST_ROWS: i64 = 100_000;
 
 /// Lists by name, with the query for each, of which `$1` is the user. The newest first. Never a secret.
-pub const LISTS: [(&str, &str); 27] = [
+pub const LISTS: [(&str, &str); 28] = [
     (
         "profile",
         "SELECT id, name, email, time_zone, suspended_at, suspension_reason, erased_at, created_at, updated_at
@@ -100,6 +100,12 @@ pub const LISTS: [(&str, &str); 27] = [
          WHERE user_id = $1 ORDER BY slug, level",
     ),
     (
+        "bookable_tags",
+        "SELECT tag, slug AS subject, level, capacity, description
+         FROM bookable_tags JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
+         WHERE user_id = $1 ORDER BY position",
+    ),
+    (
         "weekly_rules",
         "SELECT weekday, local_start, local_end, valid_from, valid_until
          FROM weekly_rules JOIN tutors ON tutors.id = tutor_id WHERE user_id = $1 ORDER BY weekday, local_start",
@@ -156,7 +162,7 @@ pub const LISTS: [(&str, &str); 27] = [
     (
         "group_lessons",
         "SELECT lessons.id, lessons.status, starts_at, ends_at, subjects.slug AS subject, level, title, description,
-             capacity, minimum, decides_at, lessons.created_at
+             capacity, minimum, decides_at, own_event_id, lessons.created_at
          FROM lessons JOIN subjects ON subjects.id = subject_id JOIN tutors ON tutors.id = tutor_id
          WHERE user_id = $1 AND capacity > 1 ORDER BY starts_at DESC, lessons.id",
     ),

@@ -23,6 +23,15 @@ pub struct NewGroupLesson {
     pub seats: Seats,
     pub title: String,
     pub description: String,
+    /// The event of the tutor's own that it is; none: it gets one of ours.
+    pub own_event: Option<OwnEvent>,
+}
+
+/// An event in the tutor's own calendar, by what Google calls both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnEvent {
+    pub calendar: String,
+    pub id: String,
 }
 
 /// How many students can be in it, and must.
@@ -37,13 +46,14 @@ pub struct Seats {
 }
 
 /// # Errors
-/// `lessons_tutor_no_overlap` is for the caller to translate.
+/// `lessons_tutor_no_overlap` and `lessons_own_event_key` are for the caller to translate.
 pub async fn insert(
     txn: &impl ConnectionTrait,
     new: NewGroupLesson,
     now: DateTime<Utc>,
 ) -> Result<LessonId, DbErr> {
     let id = LessonId::generate();
+    let (event_id, event_calendar) = new.own_event.map(|it| (it.id, it.calendar)).unzip();
     let row = lesson::ActiveModel {
         id: Set(id),
         tutor_id: Set(new.tutor_id),
@@ -60,14 +70,17 @@ pub async fn insert(
         title: Set(new.title),
         description: Set(new.description),
         version: Set(1),
-        calendar_event_id: Set(None),
-        calendar_event_calendar: Set(None),
+        own_event_id: Set(event_id.clone()),
+        // It shows nothing of the lesson yet, and is where it was read.
+        calendar_event_revision: Set(event_id.as_ref().map(|_| 0)),
+        calendar_event_starts_at: Set(event_id.as_ref().map(|_| new.span.start())),
+        calendar_event_ends_at: Set(event_id.as_ref().map(|_| new.span.end())),
+        calendar_event_id: Set(event_id),
+        calendar_event_calendar: Set(event_calendar),
         calendar_event_attempt: Set(0),
         calendar_event_asked_at: Set(None),
+        calendar_event_guests: Set(Vec::new()),
         calendar_revision: Set(1),
-        calendar_event_revision: Set(None),
-        calendar_event_starts_at: Set(None),
-        calendar_event_ends_at: Set(None),
         meet_url: Set(None),
         meet_pending_since: Set(None),
         created_at: Set(now),
@@ -106,6 +119,8 @@ pub struct GroupLesson {
     /// How many students wait for a seat.
     pub waiting: i64,
     pub version: i32,
+    /// Whether it is an event of the tutor's own.
+    pub is_own_event: bool,
     pub created_at: DateTime<Utc>,
 }
 
@@ -137,11 +152,13 @@ pub struct Filter {
     /// Slug of the subject.
     pub subject: Option<String>,
     pub level: Option<String>,
-    pub tutor: Option<TutorId>,
+    pub tutors: Option<Vec<TutorId>>,
     /// Lessons that end after this.
     pub from: Option<DateTime<Utc>>,
     /// Lessons that start before this.
     pub until: Option<DateTime<Utc>>,
+    /// Only what begins in this window, and at this time is yet to begin and has a free seat for which nobody waits.
+    pub vacant: Option<(Span, DateTime<Utc>)>,
     /// Lessons after this start and id.
     pub after: Option<(DateTime<Utc>, LessonId)>,
     pub limit: i64,
@@ -156,9 +173,10 @@ impl Filter {
             id: Some(id),
             subject: None,
             level: None,
-            tutor: None,
+            tutors: None,
             from: None,
             until: None,
+            vacant: None,
             after: None,
             limit: 1,
         }
@@ -170,7 +188,7 @@ const SELECT: &str = r"SELECT lessons.id, lessons.status, lessons.starts_at, les
        tutors.time_zone AS tutor_time_zone,
        subjects.slug AS subject_slug, subjects.name AS subject_name, lessons.level, title, description,
        capacity, minimum, decides_at, decided_at, seats_taken, seats_offered, waiting,
-       lessons.version, lessons.created_at
+       lessons.version, own_event_id IS NOT NULL AS is_own_event, lessons.created_at
 FROM lessons
 JOIN tutors ON tutors.id = lessons.tutor_id
 JOIN users AS tutor_users ON tutor_users.id = tutors.user_id
@@ -195,14 +213,19 @@ pub async fn list(db: &impl ConnectionTrait, filter: Filter) -> Result<Vec<Group
     if let Some(level) = filter.level {
         conditions.add("lessons.level = ?", [level.into()]);
     }
-    if let Some(id) = filter.tutor {
-        conditions.add("lessons.tutor_id = ?", [id.into()]);
+    if let Some(ids) = filter.tutors {
+        let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+        conditions.add("lessons.tutor_id = ANY(?)", [ids.into()]);
     }
     if let Some(from) = filter.from {
         conditions.add("lessons.ends_at > ?", [from.into()]);
     }
     if let Some(until) = filter.until {
         conditions.add("lessons.starts_at < ?", [until.into()]);
+    }
+    if let Some((window, now)) = filter.vacant {
+        let times = [now.into(), window.start().into(), window.end().into()];
+        conditions.add(VACANT, times);
     }
     if let Some((start, id)) = filter.after {
         let condition = "(lessons.starts_at, lessons.id) > (?, ?)";
@@ -230,6 +253,8 @@ pub async fn find(db: &impl ConnectionTrait, filter: Filter) -> Result<Option<Gr
 const STANDS: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'";
 const OPEN: &str = "visible AND suspended_at IS NULL AND lessons.status = 'scheduled'
     AND lessons.starts_at > ? AND seats_taken < capacity";
+const VACANT: &str = "lessons.status = 'scheduled' AND lessons.starts_at > ? AND lessons.starts_at >= ? AND lessons.starts_at < ?
+    AND seats_taken < capacity AND waiting = 0";
 const IN_IT: &str =
     "EXISTS (SELECT FROM bookings WHERE lesson_id = lessons.id AND student_id = ANY(?))";
 

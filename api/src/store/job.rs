@@ -29,6 +29,8 @@ pub enum Work {
     ReadBusyTime(TutorId),
     /// Compare the tutor's lessons with the tutor's calendars.
     ReconcileCalendar(TutorId),
+    /// Let students join those events of the tutor's own that have a tag.
+    OpenTaggedEvents(TutorId),
     /// Open and stop channels, so that there is one for each calendar that blocks.
     WatchCalendars(TutorId),
     /// Tell Google that a grant is over.
@@ -46,6 +48,7 @@ impl Work {
             Self::FollowLessonEvent(_) => "follow_lesson_event",
             Self::ReadBusyTime(_) => "read_busy_time",
             Self::ReconcileCalendar(_) => "reconcile_calendar",
+            Self::OpenTaggedEvents(_) => "open_tagged_events",
             Self::WatchCalendars(_) => "watch_calendars",
             Self::RevokeGrant(_) => "revoke_grant",
             Self::OfferSeats(_) => "offer_seats",
@@ -72,6 +75,7 @@ impl Work {
             Self::SyncLessonEvent(id) | Self::FollowLessonEvent(id) | Self::OfferSeats(id) => id.0,
             Self::ReadBusyTime(id)
             | Self::ReconcileCalendar(id)
+            | Self::OpenTaggedEvents(id)
             | Self::WatchCalendars(id)
             | Self::OfferTime(id) => id.0,
             Self::RevokeGrant(id) => id.0,
@@ -86,6 +90,7 @@ impl Work {
             "follow_lesson_event" => Some(Self::FollowLessonEvent(LessonId(key))),
             "read_busy_time" => Some(Self::ReadBusyTime(TutorId(key))),
             "reconcile_calendar" => Some(Self::ReconcileCalendar(TutorId(key))),
+            "open_tagged_events" => Some(Self::OpenTaggedEvents(TutorId(key))),
             "watch_calendars" => Some(Self::WatchCalendars(TutorId(key))),
             "revoke_grant" => Some(Self::RevokeGrant(GrantId(key))),
             "offer_seats" => Some(Self::OfferSeats(LessonId(key))),
@@ -207,7 +212,7 @@ pub async fn lease(
                SELECT id FROM jobs
                WHERE dead_at IS NULL AND run_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})
                  AND kind IN ('sync_lesson_event', 'follow_lesson_event', 'read_busy_time', 'reconcile_calendar',
-                     'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time')
+                     'watch_calendars', 'revoke_grant', 'offer_seats', 'offer_time', 'open_tagged_events')
                  AND NOT (kind IN ('sync_lesson_event', 'follow_lesson_event') AND EXISTS (
                      SELECT FROM jobs AS other
                      JOIN lessons AS of_other ON of_other.id = other.key::uuid

@@ -181,6 +181,11 @@ pub struct ForCalendar {
     /// Of those who are not erased; as the next, in the same order.
     pub attendee_names: Vec<String>,
     pub attendee_emails: Vec<String>,
+    pub attendee_bookings: Vec<Uuid>,
+    /// The bookings whose students were among the guests when the tutor's own event was last looked at.
+    pub calendar_event_guests: Vec<Uuid>,
+    /// The event of the tutor's own that students join as this lesson.
+    pub own_event_id: Option<String>,
     /// The grant by which the tutor's calendar can be reached.
     pub grant_id: Option<GrantId>,
     /// The calendar that receives lessons; none: the primary one.
@@ -200,6 +205,11 @@ impl ForCalendar {
         let receiving = self.receiving_calendar.as_ref().filter(|_| !is_somewhere);
         let calendar = self.calendar_event_calendar.as_ref().or(receiving);
         calendar.map_or(PRIMARY_CALENDAR, String::as_str)
+    }
+
+    /// Whether this is an event of the tutor's own, which students join as this lesson.
+    pub fn is_own_event(&self, event: &str) -> bool {
+        self.own_event_id.as_deref() == Some(event)
     }
 
     /// When the event was last known to be.
@@ -222,7 +232,8 @@ pub async fn for_calendar(
                   calendar_event_attempt, calendar_event_asked_at, calendar_revision, calendar_event_revision,
                   calendar_event_starts_at, calendar_event_ends_at,
                   google_grants.id AS grant_id, CASE WHEN NOT is_primary THEN google_id END AS receiving_calendar,
-                  coalesce(meet_links, false) AS meet_link, meet_pending_since, title, capacity, student_names, attendee_names, attendee_emails
+                  coalesce(meet_links, false) AS meet_link, meet_pending_since, title, capacity, student_names, attendee_names, attendee_emails,
+                  attendee_bookings, calendar_event_guests, own_event_id
            FROM lessons
            JOIN tutors ON tutors.id = lessons.tutor_id
            JOIN subjects ON subjects.id = lessons.subject_id
@@ -231,7 +242,8 @@ pub async fn for_calendar(
            CROSS JOIN LATERAL (
                SELECT coalesce(array_agg(users.name ORDER BY bookings.id), ARRAY[]::text[]) AS student_names,
                       coalesce(array_agg(users.name ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_names,
-                      coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_emails
+                      coalesce(array_agg(users.email ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::text[]) AS attendee_emails,
+                      coalesce(array_agg(bookings.id ORDER BY bookings.id) FILTER (WHERE erased_at IS NULL), ARRAY[]::uuid[]) AS attendee_bookings
                FROM bookings JOIN users ON users.id = bookings.student_id
                WHERE bookings.lesson_id = lessons.id AND is_invited(bookings.status)) AS students
            WHERE lessons.id = {id}"#

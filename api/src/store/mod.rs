@@ -5,6 +5,8 @@ pub mod account;
 pub mod app_key;
 pub mod audit_entry;
 pub mod batch;
+pub mod bookable_event;
+pub mod bookable_tag;
 pub mod booking;
 pub mod busy_span;
 pub mod cache;

@@ -50,6 +50,7 @@ struct Row {
 const LESSON: i32 = 0;
 const OWN_LESSON: i32 = 1;
 const CALENDAR_BUSY: i32 = 2;
+const GROUP_LESSON: i32 = 3;
 
 /// Everything that occupies these tutors at `now` from `from` on, and before `until` where that is given. One query,
 /// whatever the number of tutors, with one look into an index per tutor and source.
@@ -63,7 +64,7 @@ pub async fn of_tutors(
     let ids: Vec<Uuid> = tutors.iter().map(|id| id.0).collect();
     let rows = Row::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT tutor_id, 0 AS kind, starts_at, ends_at, expires_at FROM lessons
+        r#"SELECT tutor_id, CASE WHEN capacity > 1 THEN 3 ELSE 0 END AS kind, starts_at, ends_at, expires_at FROM lessons
            WHERE tutor_id = ANY({ids}) AND status <> 'cancelled' AND (expires_at IS NULL OR expires_at > {now})
              AND starts_at > {earliest} AND starts_at < coalesce({until}, 'infinity') AND ends_at > {from}
            UNION ALL
@@ -87,6 +88,7 @@ pub async fn of_tutors(
             by: match row.kind {
                 LESSON if row.expires_at.is_some() => OccupiedBy::Hold,
                 LESSON => OccupiedBy::Lesson,
+                GROUP_LESSON => OccupiedBy::GroupLesson,
                 OWN_LESSON => OccupiedBy::OwnLesson,
                 CALENDAR_BUSY => OccupiedBy::CalendarBusy,
                 kind => return Err(DbErr::Type(format!("occupied by kind {kind}"))),

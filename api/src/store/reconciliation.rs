@@ -66,6 +66,8 @@ pub struct Lesson {
     pub calendar_event_asked_at: Option<DateTime<Utc>>,
     pub calendar_revision: i32,
     pub calendar_event_revision: Option<i32>,
+    /// Whether the event is one of the tutor's own.
+    pub is_own_event: bool,
     /// Whether it is known when the event is.
     pub is_span_known: bool,
     /// Whether somebody is about to look at its event.
@@ -89,7 +91,8 @@ pub async fn lessons(
     Lesson::find_by_statement(raw_sql!(
         Postgres,
         r#"SELECT lessons.id, tutor_id, status, starts_at, ends_at, calendar_event_id, calendar_event_asked_at,
-                  calendar_revision, calendar_event_revision, calendar_event_starts_at IS NOT NULL AS is_span_known,
+                  calendar_revision, calendar_event_revision, own_event_id IS NOT NULL AS is_own_event,
+                  calendar_event_starts_at IS NOT NULL AS is_span_known,
                   EXISTS (SELECT FROM jobs WHERE kind IN ('sync_lesson_event', 'follow_lesson_event') AND key = lessons.id::text
                       AND dead_at IS NULL) AS is_queued
            FROM (SELECT * FROM lessons WHERE tutor_id = {tutor_id} AND starts_at > {now} AND status = 'scheduled'

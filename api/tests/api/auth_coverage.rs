@@ -311,7 +311,7 @@ async fn a_hidden_tutor_is_answered_like_one_that_does_not_exist() {
         assert_eq!(answers[0], answers[1], "{}", row.operation);
         count += 1;
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 26);
     let mut wanted = world.tutor.lesson("2027-03-03T08:00:00Z", 60);
     let hidden = other.post("/v1/bookings", &wanted).await;
     wanted["tutor_id"] = json!(nowhere);

@@ -112,6 +112,11 @@ fn edits(world: &World) -> Vec<Edit> {
         ),
         tutor(
             Method::PUT,
+            "/bookable-tags",
+            json!({"tags": [{"tag": "#open", "subject": "mathematics", "level": "School", "capacity": 4, "description": ""}]}),
+        ),
+        tutor(
+            Method::PUT,
             "/weekly-rules",
             json!({"rules": [rule("friday"), rule("monday")]}),
         ),

@@ -10,6 +10,7 @@ mod auth_coverage;
 mod authorize;
 mod bad_input;
 mod batch;
+mod bookable_events;
 mod booking_steps;
 mod bookings;
 mod busy_time;

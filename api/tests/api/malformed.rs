@@ -146,6 +146,22 @@ const APPS: &str = "/v1/third-party-apps";
 const APP: &str = "/v1/third-party-apps/{app}";
 const IMPORT: &str = "/v1/holiday-calendars/{calendar}/import";
 
+/// Those on events of tutors' own.
+fn operations_on_events() -> [(&'static str, &'static str, Value); 2] {
+    let opening = json!({
+        "calendar_id": uuid::Uuid::nil(), "event_id": "x", "subject": "mathematics", "level": "School", "capacity": 4,
+    });
+    let tag = json!({"tag": "#open", "subject": "mathematics", "level": "School", "capacity": 4});
+    [
+        ("POST", "/v1/calendar/bookable-events", opening),
+        (
+            "PUT",
+            "/v1/tutors/{tutor}/bookable-tags",
+            json!({ "tags": [tag] }),
+        ),
+    ]
+}
+
 /// Those on several lessons or students at once.
 fn operations_on_lessons(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Value)> {
     vec![
@@ -248,6 +264,7 @@ fn json_operations(tutor: &TutorAtCentre) -> Vec<(&'static str, &'static str, Va
     let offer = json!({"subject": "mathematics", "level": "School", "lesson_minutes": [60]});
     let mut operations = operations_on_people();
     operations.extend(operations_on_lessons(tutor));
+    operations.extend(operations_on_events());
     operations.extend([
         ("PATCH", ME, json!({"name": "Sam"})),
         ("PATCH", TUTOR, json!({"bio": "Patient."})),

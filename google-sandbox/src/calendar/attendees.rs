@@ -103,6 +103,19 @@ pub(crate) fn spread(state: &mut State, organizer: &str, id: &str) {
     }
 }
 
+/// Lets the copies of an event have another organizer.
+pub(crate) fn hand_over(state: &mut State, id: &str, (from, to): (&str, &str)) {
+    let others = state.calendars.values().filter(|it| it.id != from);
+    let copies = others.filter_map(|calendar| {
+        let copy = calendar.events.get(id)?;
+        (copy.organizer == from).then(|| (calendar.id.clone(), copy.clone()))
+    });
+    for (calendar, mut copy) in copies.collect::<Vec<_>>() {
+        to.clone_into(&mut copy.organizer);
+        events::put(state, &calendar, copy);
+    }
+}
+
 fn is_copy(event: Option<&Event>, organizer: &str) -> bool {
     event.is_some_and(|event| event.organizer == organizer)
 }

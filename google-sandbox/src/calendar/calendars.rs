@@ -39,6 +39,13 @@ const READ_LIST: &[&str] = &[
     "calendar.calendarlist",
     "calendar.calendarlist.readonly",
 ];
+const READ_ENTRY: &[&str] = &[
+    "calendar",
+    "calendar.readonly",
+    "calendar.calendarlist",
+    "calendar.calendarlist.readonly",
+    "calendar.app.created",
+];
 
 /// `GET /calendars/{id}`
 pub(crate) async fn get(
@@ -198,7 +205,7 @@ pub(crate) async fn get_entry(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer {
-    caller.may(&Method("CalendarList.Get", READ_LIST))?;
+    caller.may(&Method("CalendarList.Get", READ_ENTRY))?;
     shared.read(|state| {
         let calendar = caller.listed(state, &id)?;
         Ok(Json(entry(calendar, &caller.email)).into_response())

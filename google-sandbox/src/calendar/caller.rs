@@ -41,6 +41,9 @@ pub(crate) const WRITE_EVENTS: &[&str] = &[
     "calendar.app.created",
 ];
 
+/// The scopes that may move events into other calendars.
+pub(crate) const MOVE_EVENTS: &[&str] = &["calendar", "calendar.events", "calendar.events.owned"];
+
 /// The person and application behind an access token.
 pub(crate) struct Caller {
     pub(crate) email: String,
@@ -63,12 +66,14 @@ impl Caller {
         }
     }
 
-    /// The id of a calendar that the caller owns, `primary` resolved.
+    /// The id of a calendar that the caller owns, alone or with others, `primary` resolved.
     pub(crate) fn calendar(&self, state: &State, id: &str) -> Result<String, ApiError> {
-        let id = if id == "primary" { &self.email } else { id };
-        find(state, &self.email, id)
-            .map(|calendar| calendar.id.clone())
-            .ok_or_else(ApiError::not_found)
+        let calendar = self.listed(state, id)?;
+        if calendar.role(&self.email) == Some("owner") {
+            Ok(calendar.id.clone())
+        } else {
+            Err(ApiError::not_found())
+        }
     }
 
     /// A calendar on the caller's list.
@@ -88,14 +93,6 @@ impl Caller {
             Some(_) => Ok(calendar),
         }
     }
-}
-
-/// A calendar of this owner.
-pub(crate) fn find<'a>(state: &'a State, owner: &str, id: &str) -> Option<&'a Calendar> {
-    state
-        .calendars
-        .get(&id.to_lowercase())
-        .filter(|calendar| calendar.owner == owner && !calendar.deleted)
 }
 
 impl FromRequestParts<Arc<Shared>> for Caller {

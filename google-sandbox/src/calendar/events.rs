@@ -221,11 +221,19 @@ pub(crate) fn relocate(state: &mut State, from: &str, id: &str, to: &str) -> Res
     let event = event
         .filter(|event| !event.cancelled)
         .ok_or_else(ApiError::not_found)?;
+    if event.organizer != from {
+        return Err(ApiError::new(
+            403,
+            "forbiddenForNonOrganizer",
+            "Shared properties can only be changed by the organizer of the event.",
+        ));
+    }
     let mut moved = event.clone();
     to.clone_into(&mut moved.organizer);
     let mut left = event;
     left.cancelled = true;
     put(state, from, left);
+    attendees::hand_over(state, id, (from, to));
     put(state, to, moved);
     attendees::spread(state, to, id);
     Ok(())

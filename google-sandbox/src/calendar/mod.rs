@@ -60,6 +60,10 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
                 .delete(routes::delete),
         )
         .route(
+            "/calendars/{calendar}/events/{event}/move",
+            post(routes::relocate),
+        )
+        .route(
             "/calendars/{calendar}/events/{event}/instances",
             get(routes::instances),
         )

@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::{
-    caller::{self, Caller, Method, Params, READ_EVENTS, WRITE_EVENTS},
+    caller::{self, Caller, MOVE_EVENTS, Method, Params, READ_EVENTS, WRITE_EVENTS},
     error::ApiError,
     events::{self, Change},
     list::Query,
@@ -135,6 +135,25 @@ fn change(
         };
         events::change(state, &calendar, id, Some(headers), &change)?;
         show(state, &calendar, id, None)
+    })
+}
+
+/// `POST …/events/{id}/move`
+pub(crate) async fn relocate(
+    Shares(shared): Shares<Arc<Shared>>,
+    caller: Caller,
+    Path((calendar, id)): Path<(String, String)>,
+    params: Params,
+) -> Answer {
+    caller.may(&Method("Events.Move", MOVE_EVENTS))?;
+    check_write(&params)?;
+    let to = params.get("destination");
+    let to = to.ok_or_else(|| ApiError::required("Required").parameter("destination"))?;
+    shared.write(|state| {
+        let from = caller.calendar(state, &calendar)?;
+        let to = caller.calendar(state, to)?;
+        events::relocate(state, &from, &id, &to)?;
+        show(state, &to, &id, None)
     })
 }
 

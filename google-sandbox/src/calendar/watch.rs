@@ -28,6 +28,25 @@ const LIFE: Duration = Duration::seconds(604_800);
 /// How many live channels there may be; it's a stand-in for one developer.
 const MOST_CHANNELS: usize = 10_000;
 
+/// The scopes that may stop channels: all that may open one, of whatever.
+const STOP: &[&str] = &[
+    "calendar",
+    "calendar.readonly",
+    "calendar.acls",
+    "calendar.acls.readonly",
+    "calendar.app.created",
+    "calendar.calendarlist",
+    "calendar.calendarlist.readonly",
+    "calendar.events",
+    "calendar.events.freebusy",
+    "calendar.events.owned",
+    "calendar.events.owned.readonly",
+    "calendar.events.public.readonly",
+    "calendar.events.readonly",
+    "calendar.settings",
+    "calendar.settings.readonly",
+];
+
 /// `POST …/events/watch`
 pub(crate) async fn watch(
     Shares(shared): Shares<Arc<Shared>>,
@@ -127,7 +146,7 @@ pub(crate) async fn stop(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    caller.may(&Method("Channels.Stop", READ_EVENTS))?;
+    caller.may(&Method("Channels.Stop", STOP))?;
     let body = caller::object(&body)?;
     let id = text(&body, "id")?.ok_or_else(|| ApiError::required("Missing channel id."))?;
     let resource =

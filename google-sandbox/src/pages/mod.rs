@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The control plane in words: path, body, what it does.
-const COMMANDS: [(&str, &str, &str); 10] = [
+const COMMANDS: [(&str, &str, &str); 11] = [
     (
         "POST reset",
         "",
@@ -55,6 +55,11 @@ const COMMANDS: [(&str, &str, &str); 10] = [
         "POST revoke",
         r#"{"email": "tutor@example.com", "client_id": "…"}"#,
         "Takes back what the person allowed: that client, or all.",
+    ),
+    (
+        "POST meets",
+        r#"{"new": "pending", "settle": true}"#,
+        "New Meet links are there at_once, pending, or refused; those that are pending are made, or fail.",
     ),
     (
         "POST pushes",

@@ -38,20 +38,64 @@ pub(super) async fn change(
     wanted: &NewEvent,
 ) -> Result<(), Error> {
     check(wanted)?;
-    let etag = event
-        .etag
-        .as_deref()
-        .ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let (etag, known) = known(event)?;
     let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
     let mut body = json!({ "extendedProperties": { "private": private(event, wanted) } });
     let mut tell = "none";
-    let guests = guests(event, wanted);
-    if !says(event, wanted) || guests != event.guests || event.invited_for_another(wanted.start) {
+    // What its owner lets guests do from then on stays.
+    if !event.private.contains_key(INVITATION_START) {
+        body["guestsCanSeeOtherGuests"] = json!(wanted.attendees_see_each_other);
+        body["guestsCanInviteOthers"] = json!(false);
+    }
+    let guests = guests((event, known), wanted);
+    if !says(event, wanted) || guests != known || event.invited_for_another(wanted.start) {
         tell = "all";
-        body["summary"] = json!(wanted.summary);
-        body["start"] = time(wanted, wanted.start);
-        body["end"] = time(wanted, wanted.end);
+        if event.summary != wanted.summary {
+            body["summary"] = json!(wanted.summary);
+        }
+        if !is_when_wanted(event, wanted) {
+            body["start"] = time(wanted, wanted.start);
+            body["end"] = time(wanted, wanted.end);
+        }
         body["attendees"] = Value::Array(guests);
+    }
+    let path = format!("calendars/{calendar}/events/{id}?sendUpdates={tell}");
+    hubs.patch(token, &path, etag, &body).await
+}
+
+/// The version of an event and all its guests, whose list a patch replaces.
+fn known(event: &Event) -> Result<(&str, &[Value]), Error> {
+    let etag = event.etag.as_deref();
+    let etag = etag.ok_or_else(|| Error::protocol("an event without an etag"))?;
+    let guests = event.guests.as_deref();
+    let guests =
+        guests.ok_or_else(|| Error::protocol("an event of which some guests are omitted"))?;
+    Ok((etag, guests))
+}
+
+/// Takes off the list whom we have invited, and what we have written on the event: it is none of our business any more.
+pub(super) async fn withdraw(
+    hubs: &Hubs,
+    token: &AccessToken,
+    calendar_id: &str,
+    event: &Event,
+    properties: &[&str],
+) -> Result<(), Error> {
+    let (etag, known) = known(event)?;
+    let (calendar, id) = (segment(calendar_id)?, segment(&event.id)?);
+    let is_ours = |key: &str| {
+        key.starts_with(INVITED) || key == INVITATION_START || properties.contains(&key)
+    };
+    let ours = event.private.keys().filter(|key| is_ours(key));
+    let none: Map<_, _> = ours.map(|key| (key.clone(), Value::Null)).collect();
+    let mut body = json!({ "extendedProperties": { "private": none } });
+    let mut tell = "none";
+    let stay = known.iter();
+    let stay = stay.filter(|guest| !event.invited().any(|email| is(guest, email)));
+    let stay: Vec<_> = stay.cloned().collect();
+    if stay != known {
+        tell = "all";
+        body["attendees"] = Value::Array(stay);
     }
     let path = format!("calendars/{calendar}/events/{id}?sendUpdates={tell}");
     hubs.patch(token, &path, etag, &body).await
@@ -59,9 +103,18 @@ pub(super) async fn change(
 
 /// Whether the event has the wanted times and title.
 fn says(event: &Event, wanted: &NewEvent) -> bool {
-    event.start == Some(EventTime::At(wanted.start))
-        && event.end == Some(EventTime::At(wanted.end))
-        && event.summary == wanted.summary
+    is_when_wanted(event, wanted) && event.summary == wanted.summary
+}
+
+fn is_when_wanted(event: &Event, wanted: &NewEvent) -> bool {
+    event.start == Some(EventTime::At(wanted.start)) && event.end == Some(EventTime::At(wanted.end))
+}
+
+/// Whether this is the guest with this address.
+fn is(guest: &Value, email: &str) -> bool {
+    guest["email"]
+        .as_str()
+        .is_some_and(|known| known.eq_ignore_ascii_case(email))
 }
 
 fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
@@ -71,15 +124,10 @@ fn time(wanted: &NewEvent, at: DateTime<Utc>) -> Value {
 
 /// All attendees. A patch replaces the list, so those that stay are sent as they are, with what they have answered; but who
 /// of those whom we invite has said no to another time, or where it is not known to which, is asked anew.
-fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
-    let is = |guest: &Value, email: &str| {
-        guest["email"]
-            .as_str()
-            .is_some_and(|known| known.eq_ignore_ascii_case(email))
-    };
+fn guests((event, known): (&Event, &[Value]), wanted: &NewEvent) -> Vec<Value> {
     let invited = |guest: &Value| event.invited().any(|email| is(guest, email));
     let is_wanted = |guest: &Value| wanted.attendees.iter().any(|one| is(guest, &one.email));
-    let stay = event.guests.iter();
+    let stay = known.iter();
     let stay = stay.filter(|guest| is_wanted(guest) || !invited(guest));
     let stays_when_it_is = event.start == Some(EventTime::At(wanted.start));
     let asks_anew = !stays_when_it_is || !event.invites_for(wanted.start);
@@ -93,7 +141,7 @@ fn guests(event: &Event, wanted: &NewEvent) -> Vec<Value> {
     let join = wanted
         .attendees
         .iter()
-        .filter(|one| !event.guests.iter().any(|guest| is(guest, &one.email)))
+        .filter(|one| !known.iter().any(|guest| is(guest, &one.email)))
         .map(invitation);
     stay.chain(join).collect()
 }
@@ -130,6 +178,22 @@ impl Event {
     /// Whether they were asked to come at another time: then they are told, even where somebody else has moved the event.
     fn invited_for_another(&self, start: DateTime<Utc>) -> bool {
         self.private.contains_key(INVITATION_START) && !self.invites_for(start)
+    }
+
+    /// Whether somebody with this address is among the guests.
+    pub fn has_guest(&self, email: &str) -> bool {
+        self.guests.iter().flatten().any(|guest| is(guest, email))
+    }
+
+    /// Whether it is us who have invited somebody with this address.
+    pub fn invites(&self, email: &str) -> bool {
+        self.invited()
+            .any(|known| known.eq_ignore_ascii_case(email))
+    }
+
+    /// Whether we have invited somebody with this address, and others have taken them off the list.
+    pub fn has_lost(&self, email: &str) -> bool {
+        self.guests.is_some() && self.invites(email) && !self.has_guest(email)
     }
 
     /// Whom we have invited.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::change::invitations;
 use super::hub::{Hubs, segment};
+use super::sync::event_type;
 use super::{Attendee, AttendeeResponse, Event, EventStatus, EventTime, NewEvent};
 use crate::{AccessToken, Error};
 
@@ -34,6 +35,7 @@ pub(super) async fn insert(
     calendar_id: &str,
     event: &NewEvent,
 ) -> Result<Event, Error> {
+    check_id(&event.id)?;
     check(event)?;
     let calendar = &segment(calendar_id)?;
     let body = &to_api(event);
@@ -83,12 +85,17 @@ pub(super) async fn delete(
     .await
 }
 
-/// Refuses what Google would drop or cut without a word, or what could not be told apart afterwards.
-pub(super) fn check(event: &NewEvent) -> Result<(), Error> {
+/// Refuses what is no id for a new event; those that Google gives have other characters, too.
+fn check_id(id: &str) -> Result<(), Error> {
     let legal = |b| matches!(b, b'0'..=b'9' | b'a'..=b'v');
-    if !(5..=1024).contains(&event.id.len()) || !event.id.bytes().all(legal) {
+    if !(5..=1024).contains(&id.len()) || !id.bytes().all(legal) {
         return Err(Error::unsendable("not an event id"));
     }
+    Ok(())
+}
+
+/// Refuses what Google would drop or cut without a word, or what could not be told apart afterwards.
+pub(super) fn check(event: &NewEvent) -> Result<(), Error> {
     if event.start >= event.end {
         return Err(Error::unsendable("timeRangeEmpty"));
     }
@@ -192,7 +199,10 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
             .flatten()
             .filter_map(attendee_from_api)
             .collect(),
-        guests: guests.as_array().cloned().unwrap_or_default(),
+        guests: guests
+            .as_array()
+            .cloned()
+            .filter(|_| event.attendees_omitted != Some(true)),
         private: event
             .extended_properties
             .and_then(|properties| properties.private)
@@ -206,6 +216,9 @@ fn from_api(event: api::Event) -> Result<Event, Error> {
         html_link: event.html_link,
         recurring_event_id: event.recurring_event_id,
         repeats: event.recurrence.is_some_and(|rules| !rules.is_empty()),
+        event_type: event_type(event.event_type.as_deref()),
+        is_organized_here: event.organizer.is_some_and(|it| it.self_ == Some(true)),
+        guests_can_modify: event.guests_can_modify == Some(true),
         updated: event.updated,
     })
 }

@@ -119,7 +119,8 @@ impl Calendar {
 
     /// Makes an event that stands say what `wanted` does: its times, its title, whom we invite, and the private
     /// properties. Whatever else others have made of it stays: text, colour, reminders, guests of their own, and what
-    /// guests have answered. Google mails the guests if there is anything new for them.
+    /// guests have answered. Google mails the guests if there is anything new for them. Of an event that was not made here the first
+    /// change also says whether guests see each other, and that they invite nobody.
     ///
     /// Only if the event is still as it was read. So a repetition after a lost answer changes nothing, and what is held
     /// up on its way takes no effect once the event has been written anew.
@@ -137,6 +138,25 @@ impl Calendar {
         wanted: &NewEvent,
     ) -> Result<(), Error> {
         change::change(&self.hubs, token, calendar_id, event, wanted).await
+    }
+
+    /// Takes off the list of an event that stands whom we have invited, and these and our other private properties off the
+    /// event; all else stays. Google tells the guests.
+    ///
+    /// Only if the event is still as it was read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Calendar::change_event`].
+    #[instrument(name = "google.withdraw", skip_all, fields(event = %event.id))]
+    pub async fn withdraw(
+        &self,
+        token: &AccessToken,
+        calendar_id: &str,
+        event: &Event,
+        properties: &[&str],
+    ) -> Result<(), Error> {
+        change::withdraw(&self.hubs, token, calendar_id, event, properties).await
     }
 
     /// Deletes an event; Google tells those invited.

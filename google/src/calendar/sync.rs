@@ -187,7 +187,7 @@ fn times(
     }
 }
 
-fn event_type(name: Option<&str>) -> EventType {
+pub(super) fn event_type(name: Option<&str>) -> EventType {
     match name {
         None | Some("default") => EventType::Default,
         Some("birthday") => EventType::Birthday,

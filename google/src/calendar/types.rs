@@ -6,6 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::EventType;
+
 /// A calendar on the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarEntry {
@@ -128,6 +130,10 @@ pub enum AttendeeResponse {
 }
 
 /// An event as it stands in a calendar.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is what Google tells of an event, and none follows from the others"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its id, unique within its calendar.
@@ -150,8 +156,9 @@ pub struct Event {
     pub transparent: bool,
     /// Who is invited.
     pub attendees: Vec<Attendee>,
-    /// The attendees as Google tells them, rooms and all: whoever changes the list sends back what stays.
-    pub(super) guests: Vec<Value>,
+    /// The attendees as Google tells them, rooms and all: whoever changes the list sends back what stays. None where it has told
+    /// only some of them.
+    pub(super) guests: Option<Vec<Value>>,
     /// Our extended properties on this copy.
     pub private: BTreeMap<String, String>,
     /// Where the video meeting is, once there is one.
@@ -164,6 +171,12 @@ pub struct Event {
     pub recurring_event_id: Option<String>,
     /// Whether it is repeated itself.
     pub repeats: bool,
+    /// What kind of event it is.
+    pub event_type: EventType,
+    /// Whether it is organized in this calendar: else it is a copy of somebody else's, whose guests can't be changed here.
+    pub is_organized_here: bool,
+    /// Whether its guests may change it.
+    pub guests_can_modify: bool,
     /// When it was last changed.
     pub updated: Option<DateTime<Utc>>,
 }

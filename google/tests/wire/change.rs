@@ -205,3 +205,69 @@ async fn what_has_no_version_or_can_not_be_sent_is_not_sent() {
     assert!(matches!(changed, Err(Error::Invalid { status: 400, .. })));
     assert_eq!(stage.calls(&one()).len(), 3);
 }
+
+#[tokio::test]
+async fn of_an_event_that_is_not_ours_only_what_is_ours_is_taken_off() {
+    let (stage, calendar) = calendar(LIMITS).await;
+    let event = read(&stage, &calendar, &with_a_guest_of_the_tutors()).await;
+    let withdrawn = calendar
+        .withdraw(&token(), "primary", &event, &["lesson"])
+        .await;
+    withdrawn.unwrap();
+    let call = &stage.calls(&one())[1];
+    assert_eq!(call.method, Method::PATCH);
+    assert_eq!(call.headers["if-match"], "\"3527\"");
+    assert_eq!(call.query["sendUpdates"], "all");
+    let body = call.json();
+    let private = json!({ "lesson": null, "invited0": null, "invitationStart": null });
+    assert_eq!(body["extendedProperties"]["private"], private);
+    let guests = body["attendees"].as_array().unwrap().iter();
+    let emails: Vec<_> = guests.map(|it| it["email"].as_str().unwrap()).collect();
+    let expected = [
+        "ada@example.edu",
+        "room@resource.calendar.google.com",
+        "zoe@example.edu",
+    ];
+    assert_eq!(emails, expected);
+    assert_eq!(body.as_object().unwrap().len(), 2, "{body:#}");
+}
+
+#[tokio::test]
+async fn whom_others_took_off_the_list_is_missed() {
+    let (stage, calendar) = calendar(LIMITS).await;
+    let mut event = with_a_guest_of_the_tutors();
+    let before = read(&stage, &calendar, &event).await;
+    assert!(before.has_guest("BOB@example.edu") && !before.has_lost("BOB@example.edu"));
+    event["attendees"].as_array_mut().unwrap().remove(1);
+    let (stage, calendar) = crate::calendar::calendar(LIMITS).await;
+    let after = read(&stage, &calendar, &event).await;
+    assert!(!after.has_guest("bob@example.edu") && after.has_lost("bob@example.edu"));
+    // Whom nobody has invited is not missed.
+    assert!(!after.has_lost("cid@example.edu"));
+}
+
+#[tokio::test]
+async fn what_guests_may_do_is_said_once_of_an_event_that_others_have_made() {
+    let (body, _) = sent(&standing(), &lesson()).await;
+    assert_eq!(body["guestsCanSeeOtherGuests"], json!(false));
+    assert_eq!(body["guestsCanInviteOthers"], json!(false));
+    let (body, _) = sent(&with_a_guest_of_the_tutors(), &lesson()).await;
+    assert!(body.get("guestsCanSeeOtherGuests").is_none(), "{body:#}");
+}
+
+#[tokio::test]
+async fn of_an_event_whose_guests_are_not_all_known_nobody_is_missed_and_nothing_changed() {
+    let mut event = with_a_guest_of_the_tutors();
+    event["attendees"].as_array_mut().unwrap().remove(1);
+    event["attendeesOmitted"] = json!(true);
+    let (stage, calendar) = calendar(LIMITS).await;
+    let event = read(&stage, &calendar, &event).await;
+    assert!(!event.has_lost("bob@example.edu"));
+    let changed = change(&calendar, &event, &lesson()).await;
+    assert!(matches!(changed, Err(Error::Protocol(_))));
+    let withdrawn = calendar
+        .withdraw(&token(), "primary", &event, &["lesson"])
+        .await;
+    assert!(matches!(withdrawn, Err(Error::Protocol(_))));
+    assert_eq!(stage.calls(&one()).len(), 1);
+}

@@ -198,6 +198,7 @@ fn range(first: Day, last: Day) -> DateRange {
 fn occupied(model: &Model) -> Vec<Occupied> {
     let kinds = [
         OccupiedBy::Lesson,
+        OccupiedBy::GroupLesson,
         OccupiedBy::OwnLesson,
         OccupiedBy::Hold,
         OccupiedBy::CalendarBusy,
@@ -205,7 +206,7 @@ fn occupied(model: &Model) -> Vec<Occupied> {
     let occupied = model.occupied.iter().filter_map(|(start, length, by)| {
         Some(Occupied {
             span: span((*start, *length))?,
-            by: kinds[usize::from(by % 4)],
+            by: kinds[usize::from(by % 5)],
         })
     });
     occupied.collect()

@@ -10,6 +10,7 @@ use scheduling::{
         of_grace,
     },
     interval::Span,
+    policy::LONGEST_LESSON,
 };
 
 fn usual() -> Policy {
@@ -40,7 +41,7 @@ fn each_reason_not_to_follow_an_event_has_a_name_of_its_own() {
 #[test]
 fn an_event_is_followed_to_a_time_that_a_lesson_can_have() {
     let (now, lesson) = (utc("2026-06-10 08:00"), hour_from(utc("2026-06-10 10:00")));
-    let verdict = |shown| of_event(lesson, shown, &usual(), now);
+    let verdict = |shown| of_event((lesson, true), shown, &usual(), now);
     let later = hour_from(utc("2026-06-11 10:00"));
     assert_eq!(verdict(shown(lesson)), Verdict::Nothing);
     assert_eq!(verdict(shown(later)), Verdict::Reschedule(later));
@@ -56,6 +57,16 @@ fn an_event_is_followed_to_a_time_that_a_lesson_can_have() {
         let shown = Shown::At(utc(start), utc(end));
         assert_eq!(verdict(shown), Verdict::PutBack(why), "{start} {end}");
     }
+    let of_any_length = |end: &str| {
+        let shown = Shown::At(utc("2026-06-11 10:00"), utc(end));
+        of_event((lesson, false), shown, &usual(), now)
+    };
+    let to = Span::new(utc("2026-06-11 10:00"), utc("2026-06-11 18:00")).expect("eight hours");
+    assert_eq!(of_any_length("2026-06-11 18:00"), Verdict::Reschedule(to));
+    for end in ["2026-06-11 18:01", "2026-06-11 10:00"] {
+        let why = Verdict::PutBack(Why::OtherLength);
+        assert_eq!(of_any_length(end), why, "{end}");
+    }
     let odd = hour_from(utc("2026-06-11 10:00") + TimeDelta::seconds(1));
     let why = Verdict::PutBack(Why::NotWholeMinutes);
     assert_eq!(verdict(shown(odd)), why);
@@ -70,7 +81,7 @@ fn a_deletion_can_be_undone_for_an_hour_and_for_half_of_what_is_left_at_the_long
         ("2026-06-10 09:00", "2026-06-10 09:30"),
         ("2026-06-10 09:58", "2026-06-10 09:59"),
     ] {
-        let verdict = of_event(lesson, Shown::Nothing, &usual(), utc(now));
+        let verdict = of_event((lesson, true), Shown::Nothing, &usual(), utc(now));
         assert_eq!(verdict, Verdict::CancelAt(utc(until)), "{now}");
     }
 }
@@ -114,16 +125,16 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 proptest! {
     #[test]
     fn whatever_an_event_shows_its_lesson_ends_up_in_order(
-        start in instant(), shown in any_shown(), policy in any_policy(), now in instant(),
+        start in instant(), shown in any_shown(), policy in any_policy(), now in instant(), keeps_length in any::<bool>(),
     ) {
         let lesson = hour_from(start);
-        match of_event(lesson, shown, &policy, now) {
+        match of_event((lesson, keeps_length), shown, &policy, now) {
             Verdict::Nothing => {
                 prop_assert!(start <= now || shown == Shown::At(lesson.start(), lesson.end()));
             }
             Verdict::Reschedule(to) => {
                 prop_assert_eq!(shown, Shown::At(to.start(), to.end()));
-                prop_assert_eq!(to.duration(), lesson.duration());
+                prop_assert!(to.duration() == lesson.duration() || !keeps_length && to.duration() <= LONGEST_LESSON);
                 prop_assert!(to.start() > now && to != lesson);
                 prop_assert_eq!(policy.moved, Moved::Reschedule);
             }

@@ -59,8 +59,8 @@ fn tutor(zone: Tz, year: i32) -> Tutor {
 
 /// Something every few hours, never at the same time of day for long.
 fn occupied(year: Span) -> Occupancy {
-    use OccupiedBy::{CalendarBusy, Hold, Lesson, OwnLesson};
-    let kinds = [Lesson, CalendarBusy, Lesson, Hold, OwnLesson];
+    use OccupiedBy::{CalendarBusy, GroupLesson, Hold, Lesson, OwnLesson};
+    let kinds = [Lesson, CalendarBusy, GroupLesson, Hold, OwnLesson];
     let starts = std::iter::successors(Some(year.start()), |start| {
         Some(*start + minutes(13 * 60 + 5)).filter(|next| *next < year.end())
     });

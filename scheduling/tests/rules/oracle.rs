@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
 use scheduling::availability::{DateRange, LocalHours, TimeOff};
 use scheduling::interval::Span;
 use scheduling::policy::StartGrid;
-use scheduling::slots::OccupiedBy::{CalendarBusy, Hold, Lesson, OwnLesson};
+use scheduling::slots::OccupiedBy::{CalendarBusy, GroupLesson, Hold, Lesson, OwnLesson};
 
 use crate::support::Tutor;
 
@@ -53,7 +53,7 @@ impl<'a> Oracle<'a> {
             })
             .collect();
         let counted = case.tutor.occupied.as_slice().iter();
-        let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | Hold));
+        let counted = counted.filter(|occupied| matches!(occupied.by, Lesson | GroupLesson | Hold));
         let local = |start: DateTime<Utc>| start.with_timezone(&case.tutor.zone).date_naive();
         Self {
             case,
@@ -114,14 +114,14 @@ impl<'a> Oracle<'a> {
             refuse(
                 overlaps,
                 match occupied.by {
-                    Lesson | OwnLesson => "lesson",
+                    Lesson | GroupLesson | OwnLesson => "lesson",
                     Hold => "hold",
                     CalendarBusy => "calendar_busy",
                 },
             );
             let (before, after) = match occupied.by {
                 CalendarBusy => (policy.buffer_before, policy.buffer_after),
-                Lesson | OwnLesson | Hold => {
+                Lesson | GroupLesson | OwnLesson | Hold => {
                     let longer = policy.buffer_before.max(policy.buffer_after);
                     (longer, longer)
                 }

@@ -189,8 +189,8 @@ fn span(moment: DateTime<Utc>) -> impl Strategy<Value = Span> {
 }
 
 fn occupied(moment: DateTime<Utc>) -> impl Strategy<Value = Occupied> {
-    use OccupiedBy::{CalendarBusy, Hold, Lesson, OwnLesson};
-    let by = select(&[Lesson, OwnLesson, Hold, CalendarBusy][..]);
+    use OccupiedBy::{CalendarBusy, GroupLesson, Hold, Lesson, OwnLesson};
+    let by = select(&[Lesson, GroupLesson, OwnLesson, Hold, CalendarBusy][..]);
     (span(moment), by).prop_map(|(span, by)| Occupied { span, by })
 }
 

@@ -75,7 +75,8 @@ pub struct Booking {
     cancelled_at: Option<DateTime<Utc>>,
     /// Why it was cancelled or declined, if anybody said; `too_few`, without anybody, where too few students had joined a
     /// group lesson at its deadline, and `tutor_absent` where the lesson began without its tutor; `event_deleted` where the tutor
-    /// deleted the event in Google, and `event_declined` where the student declined the invitation there.
+    /// deleted the event in Google, `event_declined` where the student declined the invitation there, and
+    /// `event_guest_removed` where the tutor took the student off the guests of an event of their own.
     #[schema(required)]
     cancellation_reason: Option<String>,
     /// What it meant for the student that it was cancelled or declined; null where it was not, or that was decided by

@@ -25,13 +25,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// What was done with the event of a lesson: it was `moved` or `deleted`, or a student `declined` the invitation.
+/// What was done with the event of a lesson: it was `moved` or `deleted`, a student `declined` the invitation, or the tutor
+/// `removed` a student from the guests of an event of the tutor's own (`open_event`).
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum DriftKind {
     Moved,
     Deleted,
     Declined,
+    Removed,
 }
 
 impl From<Kind> for DriftKind {
@@ -40,6 +42,7 @@ impl From<Kind> for DriftKind {
             Kind::Moved => Self::Moved,
             Kind::Deleted => Self::Deleted,
             Kind::Declined => Self::Declined,
+            Kind::Removed => Self::Removed,
         }
     }
 }
@@ -51,7 +54,7 @@ impl From<Kind> for DriftKind {
 /// | `rescheduled` | the lesson has moved to where its event is |
 /// | `put_back` | the lesson stays, and its event says so again; `reasons` says why |
 /// | `pending` | the lesson will be cancelled at `cancels_at`, unless that is undone (`undo_calendar_drift`), or the event comes back in Google |
-/// | `cancelled` | the lesson is cancelled by its tutor, or the booking by its student |
+/// | `cancelled` | the lesson is cancelled by its tutor, or the booking by its student, or, of one who was `removed`, by the tutor |
 /// | `undone` | the lesson stays |
 /// | `asked` | the student is asked (`answer_calendar_drift`) |
 /// | `kept` | the student comes all the same |
@@ -114,7 +117,7 @@ pub struct CalendarDrift {
     status: DriftStatus,
     lesson_id: Uuid,
     tutor_id: Uuid,
-    /// Of the student who declined the invitation; null for everything else, as the next.
+    /// Of the student who declined the invitation, or was removed from the guests; null for everything else, as the next.
     #[schema(required)]
     booking_id: Option<Uuid>,
     #[schema(required)]

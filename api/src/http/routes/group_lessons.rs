@@ -78,6 +78,9 @@ pub struct GroupLesson {
     /// When it is cancelled, unless it has begun or `minimum_students` are in it; null where one is enough.
     #[schema(required)]
     decides_at: Option<DateTime<Utc>>,
+    /// Whether it is an event of the tutor's own Google Calendar (`open_event`): its time and its guests may be changed there as
+    /// well.
+    own_event: bool,
     created_at: DateTime<Utc>,
 }
 
@@ -115,6 +118,7 @@ impl From<group_lesson::GroupLesson> for GroupLesson {
             waiting: lesson.waiting,
             minimum_students: lesson.minimum,
             decides_at: lesson.decides_at,
+            own_event: lesson.is_own_event,
             created_at: lesson.created_at,
         }
     }
@@ -356,7 +360,7 @@ pub struct GroupLessonChanges {
 /// Edit a group lesson.
 ///
 /// By its tutor, an admin or a third-party app, before it begins. Nobody loses a seat by it; what is
-/// offered of seats that are no more is taken back from those who wait, who keep their places. The title and the capacity follow in the tutor's Google Calendar shortly after. Whoever says anything about `minimum_students` or `decides_at`
+/// offered of seats that are no more is taken back from those who wait, who keep their places. The title and the capacity follow in the tutor's Google Calendar shortly after, but for an event of the tutor's own (`open_event`), which keeps the title that it has there. Whoever says anything about `minimum_students` or `decides_at`
 /// leaves it to be decided again.
 #[utoipa::path(patch, path = "/v1/lessons/{id}", tag = "lessons", operation_id = "edit_lesson",
     security(("session" = [])),
@@ -457,7 +461,8 @@ fn changed(lesson: group_lesson::GroupLesson) -> Kept<GroupLesson> {
 /// Cancel a group lesson.
 ///
 /// By its tutor, an admin or a third-party app, before it begins. The bookings of all who are in it are cancelled with
-/// the same reason, and the event leaves the tutor's Google Calendar shortly after.
+/// the same reason, and the event leaves the tutor's Google Calendar shortly after; an event of the tutor's own (`open_event`) stays
+/// there, without the students.
 #[utoipa::path(post, path = "/v1/lessons/{id}/cancel", tag = "lessons", operation_id = "cancel_lesson",
     security(("session" = [])),
     params(("id" = Uuid, Path, description = "Id of the lesson."),

@@ -6,6 +6,8 @@ mod app_keys;
 mod audit_entries;
 mod auth;
 mod authorize;
+mod bookable_events;
+mod bookable_tags;
 mod booking_steps;
 mod bookings;
 mod calendar_connection;
@@ -137,6 +139,8 @@ pub fn all() -> OpenApiRouter<App> {
         .routes(routes!(calendar_connection::get_of_tutor))
         .routes(routes!(calendar_connection::list))
         .routes(routes!(calendars::list, calendars::replace_choice))
+        .routes(routes!(bookable_events::open))
+        .routes(routes!(bookable_tags::list, bookable_tags::replace))
         .routes(routes!(calendar_drifts::list))
         .routes(routes!(calendar_drifts::undo))
         .routes(routes!(calendar_drifts::answer))

@@ -1,6 +1,9 @@
 //! When any of the tutors who teach something can be booked.
 
-use super::slots::{self, Slot, zone};
+use super::{
+    group_lessons::GroupLesson,
+    slots::{self, Slot, zone},
+};
 use crate::{
     app::App,
     error::Error,
@@ -25,6 +28,7 @@ use chrono_tz::Tz;
 use garde::Validate;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
+use std::mem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -97,6 +101,9 @@ pub struct SharedSlotPage<'a> {
     items: Vec<SharedSlot<'a>>,
     /// The tutors who stand in `items`, the best first.
     tutors: Vec<SlotTutor>,
+    /// Group lessons in the subject, of any of the tutors among whom was searched and of whatever length, that begin in the time
+    /// of this page and have a free seat for this person (`join_lesson`), by start; the first 200 (`list_lessons`).
+    group_lessons: Vec<GroupLesson>,
     /// Pass it as `cursor` for the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
@@ -274,7 +281,8 @@ impl TryFrom<String> for TutorIds {
 /// Find free times of all tutors of a subject.
 ///
 /// Every slot that the signed-in person could book right now with any visible tutor who offers such a lesson, each with
-/// all tutors who have it. By start; among the tutors of a slot the best is first.
+/// all tutors who have it. By start; among the tutors of a slot the best is first. Beside the slots, the seats that are free in
+/// their group lessons.
 #[utoipa::path(get, path = "/v1/slots", tag = "tutors", operation_id = "search_slots",
     security(("session" = [])), params(SearchParams),
     responses((status = 200, description = "Slots by start.", body = SharedSlotPage), NotSignedIn, NotFound, Faults))]
@@ -288,7 +296,9 @@ pub async fn list(
     let after: Option<DateTime<Utc>> = cursor::read(params.cursor.as_deref())?;
     let (window, limit) = ((params.from, params.to), usize::from(params.limit));
     let whose = (&caller, caller.student(&app, params.student_id).await?);
-    let found = slot_search::search(&app, whose, &wanted, window, after, limit).await?;
+    let mut found = slot_search::search(&app, whose, &wanted, window, after, limit).await?;
+    let group_lessons = mem::take(&mut found.group_lessons);
+    let group_lessons = group_lessons.into_iter().map(GroupLesson::from).collect();
     let last = found.slots.last().filter(|_| found.more);
     let next_cursor = last.and_then(|(slot, _)| cursor::write(&slot.start()));
     let ids = written(&found.tutors)?;
@@ -299,6 +309,7 @@ pub async fn list(
         time_zone,
         items,
         tutors,
+        group_lessons,
         next_cursor,
     };
     json(&page, length)

@@ -1,5 +1,6 @@
 //! When a tutor can be booked.
 
+use super::group_lessons::GroupLesson;
 use crate::{
     app::App,
     error::Error,
@@ -70,6 +71,9 @@ pub struct SlotList {
     time_zone: String,
     /// By start, the earliest first.
     items: Vec<Slot>,
+    /// Group lessons of the tutor, of whatever length, that begin in the window and have a free seat for this person
+    /// (`join_lesson`), by start; the first 200 (`list_lessons`). None with `moving_booking_id`.
+    group_lessons: Vec<GroupLesson>,
 }
 
 macro_rules! params {
@@ -150,7 +154,7 @@ params! {
 ///
 /// Every slot that the signed-in person could book right now: within the tutor's availability, clear of the tutor's
 /// lessons and Google Calendar and of this person's own lessons, and within the centre's notice and horizon. With `moving_booking_id`,
-/// where a booking could be moved. What the student's quotas leave is told by `get_quota`, and by booking.
+/// where a booking could be moved. Beside the slots, the seats that are free in group lessons. What the student's quotas leave is told by `get_quota`, and by booking.
 /// The window is at most 62 days long, so there are no pages.
 #[utoipa::path(get, path = "/v1/tutors/{id}/slots", tag = "tutors", operation_id = "list_slots",
     security(("session" = [])), params(("id" = Uuid, Path, description = "Id of the tutor."), SlotParams),
@@ -185,8 +189,14 @@ pub async fn list(
         tutor_id: tutor_id.0,
         time_zone: name,
         items: found
+            .slots
             .into_iter()
             .map(|slot| Slot::new(slot, zone))
+            .collect(),
+        group_lessons: found
+            .group_lessons
+            .into_iter()
+            .map(GroupLesson::from)
             .collect(),
     };
     json(&list, list.items.len() * LENGTH)

@@ -1,6 +1,10 @@
 //! The events of one calendar, kept in step with Google by a sync token.
 
-use super::super::{CalendarId, lesson_event::lesson_of};
+use super::super::{
+    CalendarId, TutorId,
+    bookable_tag::{self, BookableTag},
+    lesson_event::{lesson_in, lesson_of},
+};
 use crate::store::{
     self,
     calendar::Read,
@@ -10,10 +14,10 @@ use crate::store::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use google::{EventChanges, EventSync, EventTime, ListedEvent, SyncToken, lesson_of_event};
+use google::{EventChanges, EventSync, EventTime, EventType, ListedEvent, SyncToken};
 use scheduling::interval::Span;
 use sea_orm::{ConnectionTrait, DbErr};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Events are read so far beyond the window at least, which moves on all the time: what has long been in the calendar, and
 /// comes into the window, no increment tells.
@@ -22,6 +26,9 @@ const BEYOND: TimeDelta = TimeDelta::days(7);
 /// And up to so many hours further, which differ from calendar to calendar: what has begun for many at once, with a new
 /// release say, is not to be repeated at once.
 const SCATTER_HOURS: u8 = 72;
+
+/// So many events of a calendar can have a tag.
+const MOST_TAGGED: usize = 1000;
 
 /// What Google told of the events of a calendar.
 pub(super) struct Told {
@@ -150,15 +157,19 @@ impl Told {
         now: DateTime<Utc>,
     ) -> Result<bool, DbErr> {
         let standing = self.changes.events.iter();
-        let standing = standing.filter(|it| lesson_of(it).is_some()).map(told);
-        let cancelled = self.changes.cancelled.iter();
-        let cancelled = cancelled.filter(|id| lesson_of_event(id).is_some());
-        let cancelled = cancelled.map(|id| ToldEvent {
+        let standing = standing.filter(|it| lesson_in(&it.private).is_some());
+        // Of one that is repeated by now its occurrences tell.
+        let repeated = standing
+            .clone()
+            .filter_map(|it| it.recurring_event_id.as_ref());
+        let repeated: BTreeSet<_> = repeated.collect();
+        let gone = self.changes.cancelled.iter().chain(repeated);
+        let gone = gone.map(|id| ToldEvent {
             google_id: id.clone(),
             span: None,
             declined: false,
         });
-        let told: Vec<_> = standing.chain(cancelled).collect();
+        let told: Vec<_> = standing.map(told).chain(gone).collect();
         store::drift::note_where_told(txn, self.calendar, &told).await?;
         let all = self.is_all.then_some(self.until);
         let lessons = store::drift::suspected(txn, self.calendar, &told, all, now).await?;
@@ -169,6 +180,25 @@ impl Told {
         }
         store::job::enqueue_all(txn, &works, now).await?;
         Ok(true)
+    }
+
+    /// Notes which of the events have one of these tags. Whether any of them is to be opened.
+    pub(super) async fn note_tagged(
+        &self,
+        txn: &impl ConnectionTrait,
+        (tutor_id, tags): (TutorId, &[BookableTag]),
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let events = self.changes.events.iter();
+        let tagged = events.clone().filter_map(|event| {
+            let start = can_be_joined(event).filter(|start| *start > now)?;
+            bookable_tag::of_title(tags, &event.summary)?;
+            Some((event.id.clone(), start))
+        });
+        let tagged: Vec<_> = tagged.take(MOST_TAGGED).collect();
+        let told = events.map(|event| &event.id).chain(&self.changes.cancelled);
+        let told = (told.cloned().collect(), self.is_all);
+        store::bookable_tag::note_tagged(txn, (tutor_id, self.calendar), told, &tagged).await
     }
 
     async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -188,7 +218,17 @@ impl Told {
     }
 }
 
-/// One of our own events, as far as it is compared with its lesson.
+/// When an event begins, if it is not the event of a lesson and of a kind that has guests.
+fn can_be_joined(event: &ListedEvent) -> Option<DateTime<Utc>> {
+    match (event.start, event.event_type) {
+        (EventTime::At(start), EventType::Default) if lesson_in(&event.private).is_none() => {
+            Some(start)
+        }
+        _ => None,
+    }
+}
+
+/// The event of a lesson, as far as it is compared with its lesson.
 fn told(event: &ListedEvent) -> ToldEvent {
     let span = match (event.start, event.end) {
         (EventTime::At(start), EventTime::At(end)) => Span::new(start, end),

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        CalendarId, UserId,
+        CalendarId, TutorId, UserId,
         calendar::{self, may_list},
         calendar_connection::{Failure, with_token},
     },
@@ -12,7 +12,9 @@ use super::{
 use crate::{
     app::{App, Google},
     error::Error,
-    store::{self, calendar::Read, google_grant::BusyReadClaim, lesson::PRIMARY_CALENDAR},
+    store::{
+        self, calendar::Read, google_grant::BusyReadClaim, job::Work, lesson::PRIMARY_CALENDAR,
+    },
 };
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -269,6 +271,27 @@ impl Reading {
         let mut any = false;
         for told in &self.events {
             any |= told.have_followed(txn, now).await?;
+        }
+        Ok(any)
+    }
+
+    /// Asks for those events to be opened that have a tag. Whether there are any.
+    pub(super) async fn have_opened(
+        &self,
+        txn: &impl ConnectionTrait,
+        tutor_id: TutorId,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let tags = store::bookable_tag::of_tutor(txn, tutor_id).await?;
+        if tags.is_empty() {
+            return Ok(false);
+        }
+        let mut any = false;
+        for told in &self.events {
+            any |= told.note_tagged(txn, (tutor_id, &tags), now).await?;
+        }
+        if any {
+            store::job::enqueue(txn, Work::OpenTaggedEvents(tutor_id), now).await?;
         }
         Ok(any)
     }

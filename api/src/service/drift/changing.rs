@@ -5,7 +5,7 @@ use super::{
         UserId,
         booking::{self, BookingStatus, Detail, SLOT_UNAVAILABLE, Side, turn},
         caller::{Caller, Person},
-        group_lesson::{self, GroupLesson},
+        group_lesson::{self, GroupLesson, Word},
         reschedule as moving, step,
         transaction::transaction,
     },
@@ -27,23 +27,6 @@ use std::sync::Arc;
 /// Why bookings are cancelled whose event the tutor deleted.
 pub const EVENT_DELETED: &str = "event_deleted";
 
-/// Who it was, and no more: a tutor may be much else, which has no say here.
-pub(super) async fn as_tutor(case: &Case<'_>) -> Result<Option<Caller>, Error> {
-    let (app, tutor) = (case.app, case.lesson.tutor_id);
-    let Some(user) = store::tutor::user_of(&app.db, tutor).await? else {
-        return Ok(None);
-    };
-    let person = store::person::find(&app.db, user).await?;
-    let person = person.filter(|person| person.tutor_id == Some(tutor));
-    Ok(person.map(|person| {
-        Caller::Person(Arc::new(Person {
-            roles: vec!["tutor".to_owned()],
-            students: Vec::new(),
-            ..person
-        }))
-    }))
-}
-
 /// The student, and no more, unless they are suspended.
 pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Caller>, Error> {
     let person = store::person::find(&app.db, student).await?;
@@ -60,7 +43,7 @@ pub(super) async fn as_student(app: &App, student: UserId) -> Result<Option<Call
 /// Moves the lesson to where its event is, if the tutor could; and else puts the event back. Whether the lesson was still as
 /// seen, as for what follows: else nothing is done.
 pub(super) async fn reschedule(case: &Case<'_>, to: Span) -> Result<bool, Error> {
-    let Some(caller) = as_tutor(case).await? else {
+    let Some(caller) = Caller::tutor_alone(case.app, case.lesson.tutor_id).await? else {
         return put_back(case, because(Why::TutorSuspended)).await;
     };
     let moved = if case.lesson.capacity > 1 {
@@ -83,7 +66,7 @@ pub(super) fn because(why: Why) -> Vec<String> {
 }
 
 /// Why a lesson can't be moved, if it is for what stands in the way, and not because something failed.
-fn reasons(error: Error) -> Result<Vec<String>, Error> {
+pub(super) fn reasons(error: Error) -> Result<Vec<String>, Error> {
     match error {
         Error::Conflict(conflict) if conflict.code == SLOT_UNAVAILABLE => {
             let codes = conflict.conflicts.iter().map(|it| it.code.to_owned());
@@ -141,7 +124,8 @@ async fn move_group(case: &Case<'_>, caller: &Caller, to: Span) -> Result<bool, 
             return Ok(false);
         }
         let lesson = group_lesson::find(txn, caller, before.id).await?;
-        group_lesson::move_to(app, txn, caller, &lesson, to).await?;
+        let word = Word::of(&lesson);
+        group_lesson::move_to(app, txn, caller, &lesson, (to, word)).await?;
         note_moved(txn, case, to, app.clock.now()).await?;
         Ok(true)
     })
@@ -200,9 +184,7 @@ pub(super) async fn write_all_the_same(case: &Case<'_>) -> Result<bool, Error> {
         if !is_as_seen(txn, case).await? {
             return Ok(false);
         }
-        let id = case.lesson.id;
-        store::drift::note_event_span(txn, id, None).await?;
-        store::job::enqueue(txn, Work::SyncLessonEvent(id), app.clock.now()).await?;
+        write_event_anew(txn, case.lesson.id, None, app.clock.now()).await?;
         Ok(true)
     })?;
     app.work_enqueued.notify_one();
@@ -264,7 +246,7 @@ pub(super) async fn take_back(case: &Case<'_>, drift: &Drift) -> Result<(), Erro
 
 /// Cancels the lesson whose event the tutor deleted, as the tutor does.
 pub(super) async fn cancel(case: &Case<'_>, drift: &Drift) -> Result<bool, Error> {
-    let Some(caller) = as_tutor(case).await? else {
+    let Some(caller) = Caller::tutor_alone(case.app, case.lesson.tutor_id).await? else {
         return keep(case, drift, Why::TutorSuspended).await;
     };
     let is_as_seen = if case.lesson.capacity > 1 {

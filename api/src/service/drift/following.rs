@@ -6,7 +6,7 @@ use super::{
         lesson_event::{span_of, span_of_event},
         queue::Outcome,
     },
-    Kind, Status, changing, declined,
+    Kind, Status, changing, declined, removed,
     seen::{self, Seen},
 };
 use crate::{
@@ -150,8 +150,13 @@ impl Case<'_> {
         if let Some(drift) = pending {
             return self.settle_deletion(&drift, shown).await;
         }
+        // Whoever can't come to another time may have been taken off for that.
+        if !removed::follow(self).await? {
+            return Ok(done_if(false));
+        }
         let policy = store::policy::of_centre(&self.app.db).await?.0.drift();
-        let verdict = of_event(self.span, shown, &policy, self.now);
+        let lesson = (self.span, self.lesson.capacity == 1);
+        let verdict = of_event(lesson, shown, &policy, self.now);
         let is_at_once = matches!(verdict, Verdict::Reschedule(_) | Verdict::PutBack(_));
         if is_at_once && self.is_restless().await? {
             return Ok(Outcome::Again(A_WHILE));
@@ -186,11 +191,13 @@ impl Case<'_> {
                 Ok(Outcome::Again(LOOK_AGAIN))
             };
         }
+        let is_own = self.lesson.own_event_id.is_some();
         let is_as_seen = if is_gone {
             changing::put_back(self, changing::because(Why::CalendarGone)).await?
-        } else if is_written(self.lesson) {
+        } else if is_written(self.lesson) && !is_own {
             true
         } else {
+            // One of the tutor's own may be repeated by now, of which whoever writes makes an end.
             changing::write_all_the_same(self).await?
         };
         Ok(done_if(is_as_seen))

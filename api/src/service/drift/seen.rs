@@ -2,7 +2,7 @@
 
 use super::super::{
     calendar_connection::{Failure, with_token},
-    lesson_event::{is_of, revision_of},
+    lesson_event::{is_event_of, shown_revision},
 };
 use crate::{
     app::{App, Google},
@@ -50,7 +50,7 @@ impl Seen {
         }
     }
 
-    /// What this guest answers to the time that the event is at, as far as the event tells.
+    /// What this guest, whom we have invited, answers to the time that the event is at, as far as the event tells.
     pub(super) fn answer_of(&self, email: &str) -> Option<AttendeeResponse> {
         let Self::Event(event) = self else {
             return None;
@@ -60,7 +60,7 @@ impl Seen {
         };
         let mut guests = event.attendees.iter();
         let guest = guests.find(|it| !it.is_self && it.email.eq_ignore_ascii_case(email))?;
-        event.invites_for(start).then_some(guest.response)
+        (event.invites(email) && event.invites_for(start)).then_some(guest.response)
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn look(
     }
     let elsewhere = find_in(app, google, grant, (lesson, id), &own).await?;
     Ok(match elsewhere {
-        Elsewhere::Found(event) => judge(*event, lesson),
+        Elsewhere::Found { event, .. } => judge(*event, lesson),
         Elsewhere::Nowhere => Seen::Nothing,
         Elsewhere::Unknown => Seen::Unclear,
     })
@@ -99,7 +99,10 @@ pub(super) async fn look(
 
 /// Whether an event is in another calendar of the tutor.
 pub(in crate::service) enum Elsewhere {
-    Found(Box<Event>),
+    Found {
+        calendar: String,
+        event: Box<Event>,
+    },
     Nowhere,
     /// Not all of them could be looked into.
     Unknown,
@@ -132,10 +135,13 @@ async fn find_in(
     let mut is_known = own.len() <= MOST_CALENDARS;
     for other in others.take(MOST_CALENDARS) {
         match find(app, google, grant, (&other.id, id)).await {
-            Ok(Some(event)) if is_of(&event, lesson.id) => {
+            Ok(Some(event)) if is_event_of(&event, lesson) => {
                 let from_to = (id, from, &*other.id);
                 store::drift::note_calendar(&app.db, lesson.id, from_to).await?;
-                return Ok(Elsewhere::Found(Box::new(event)));
+                return Ok(Elsewhere::Found {
+                    calendar: other.id.clone(),
+                    event: Box::new(event),
+                });
             }
             Ok(_) => {}
             Err(error) if is_about_one(&error) => is_known = false,
@@ -189,10 +195,10 @@ fn is_called(calendar: &CalendarEntry, name: &str) -> bool {
 /// What an event says that stands. Of a revision that is neither that of the lesson nor the last one that it was known to show
 /// it is not known from where it was moved.
 fn judge(event: Event, lesson: &ForCalendar) -> Seen {
-    let revision = revision_of(&event);
+    let revision = shown_revision(lesson, &event);
     let is_known =
         revision == Some(lesson.calendar_revision) || revision == lesson.calendar_event_revision;
-    if is_of(&event, lesson.id) && is_known && !event.repeats {
+    if is_event_of(&event, lesson) && is_known && !event.repeats {
         Seen::Event(Box::new(event))
     } else {
         Seen::Unclear

@@ -1,8 +1,8 @@
 //! What is done with a group lesson and everybody in it: in one transaction, or not at all.
 
 use super::{
-    GroupLesson, LessonStatus, actor, check_ahead, check_step, check_teaches, find, find_managed,
-    take_back_offers, time_of,
+    GroupLesson, LessonStatus, Word, actor, check_ahead, check_step, check_teaches, find,
+    find_managed, take_back_offers, time_of,
 };
 use crate::{
     app::App,
@@ -119,7 +119,7 @@ pub async fn reschedule<A: Serialize + Send + Sync>(
         lock_everybody(app, txn, &before).await?;
         let lesson = find_managed(txn, caller, id).await?;
         check_version(&lesson, versions.as_deref())?;
-        move_to(app, txn, caller, &lesson, to).await?;
+        move_to(app, txn, caller, &lesson, (to, Word::Caller)).await?;
         reply.keep(txn, find(txn, caller, id).await?).await
     })?;
     app.work_enqueued.notify_one();
@@ -132,13 +132,13 @@ pub(in crate::service) async fn move_to(
     txn: &DatabaseTransaction,
     caller: &Caller,
     lesson: &GroupLesson,
-    to: Span,
+    (to, word): (Span, Word),
 ) -> Result<(), Error> {
     let (id, now) = (lesson.id, app.clock.now());
     check_step(lesson, Step::Reschedule, actor(caller, lesson), now)?;
     take_back_offers(txn, caller, lesson, usize::MAX, now).await?;
     let students = store::group_lesson::students(txn, id).await?;
-    check_move(app, txn, caller, lesson, (&students, to)).await?;
+    check_move(app, txn, caller, lesson, (&students, to, word)).await?;
     let moved = store::group_lesson::move_to(txn, id, to, now).await;
     moved.map_err(translate)?;
     Ok(store::job::enqueue(txn, Work::SyncLessonEvent(id), now).await?)
@@ -150,7 +150,7 @@ async fn check_move(
     txn: &DatabaseTransaction,
     caller: &Caller,
     lesson: &GroupLesson,
-    (students, to): (&[UserId], Span),
+    (students, to, word): (&[UserId], Span, Word),
 ) -> Result<(), Error> {
     let (now, from) = (app.clock.now(), time_of(lesson)?);
     if to == from {
@@ -169,6 +169,7 @@ async fn check_move(
     check_teaches(&times.only()?.0.profile)?;
     let sees_all = caller.may_edit(lesson.tutor_id);
     let mut obstacles = times.obstacles_at_short_notice(&About::default(), to, now, sees_all)?;
+    obstacles.retain(|obstacle| !word.disregards(obstacle));
     let window = (to.start(), Some(to.end()));
     let busy = store::occupied::of_students(txn, students, window, now).await?;
     let is_busy = |time: &[Span]| {

@@ -22,6 +22,9 @@ use scheduling::lifecycle::{Actor, Step};
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 
+/// What keeps a student out of a lesson that stands: all else of its tutor's time is the lesson's already.
+pub(in crate::service) const AGAINST_JOINING: [&str; 3] = ["student_busy", "time_off", "notice"];
+
 /// Gives a student for whom the caller may act the first free seat of a lesson: by a booking that is confirmed at once,
 /// because the tutor has opened the lesson. Credit of the student pays for it, if it is to.
 ///
@@ -97,11 +100,8 @@ pub(in crate::service) async fn take_seat(
     // All of them first: what is the lesson's already must not hide that the tutor is away, nor the notice.
     let mut obstacles = times.obstacles(&About::default(), span, now, true)?;
     let keeps_notice = step::acts_for(caller, student);
-    // The tutor's time is the lesson's already, unless the tutor is away.
-    obstacles.retain(|obstacle| match obstacle.code {
-        "student_busy" | "time_off" => true,
-        "notice" => keeps_notice,
-        _ => false,
+    obstacles.retain(|obstacle| {
+        AGAINST_JOINING.contains(&obstacle.code) && (keeps_notice || obstacle.code != "notice")
     });
     for obstacle in obstacles.iter_mut().filter(|it| it.code == "time_off") {
         obstacle.span = None;

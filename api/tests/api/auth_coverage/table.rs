@@ -298,6 +298,20 @@ fn time_of_tutors() -> Vec<Row> {
     let day = json!({"first_date": "2027-04-01", "last_date": "2027-04-01"});
     vec![
         Row::scoped("list_overrides", "/v1/tutors/{tutor}/overrides", 200),
+        Row::tutors_own(
+            "list_bookable_tags",
+            "/v1/tutors/{tutor}/bookable-tags",
+            200,
+        ),
+        Row::tutors_own(
+            "replace_bookable_tags",
+            "/v1/tutors/{tutor}/bookable-tags",
+            200,
+        )
+        .edit(
+            Method::PUT,
+            json!({"tags": [{"tag": "#open", "subject": "mathematics", "level": "School", "capacity": 4}]}),
+        ),
         Row::tutors_own("put_override", "/v1/tutors/{tutor}/overrides/{date}", 200)
             .edit(Method::PUT, json!({"hours": []})),
         Row::scoped("get_override", "/v1/tutors/{tutor}/overrides/{date}", 200),
@@ -711,6 +725,15 @@ fn calendar() -> Vec<Row> {
             .but(200, &[Who::Tutor])
             .but(409, &[Who::OtherTutor])
             .edit(Method::PUT, json!({"blocking": ["{google_calendar}"]})),
+        Row::signed_in("open_event", "/v1/calendar/bookable-events", 403)
+            .but(409, &[Who::Tutor, Who::OtherTutor])
+            .sent(
+                Method::POST,
+                json!({
+                    "calendar_id": "{google_calendar}", "event_id": "x", "subject": "mathematics", "level": "School",
+                    "capacity": 4,
+                }),
+            ),
         Row::signed_in("list_calendar_drifts", "/v1/calendar/drifts", 200),
         Row::signed_in(
             "undo_calendar_drift",

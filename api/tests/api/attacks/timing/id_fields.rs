@@ -146,6 +146,11 @@ fn of_bodies() -> Vec<IdField> {
         "/v1/cancellation-policy?tutor_id={tutor}",
     );
     let policy = json!({"policy": null});
+    let open_event = ("open_event", "/v1/calendar/bookable-events");
+    let event = json!({
+        "calendar_id": "{google_calendar}", "event_id": "{google_calendar}", "subject": "mathematics", "level": "School",
+        "capacity": 4,
+    });
     let credit = ("change_credit", "/v1/credits");
     let grant = json!({
         "student_id": "{student}", "subject": "mathematics", "kind": "grant", "minutes": 60, "reason": "x",
@@ -162,6 +167,14 @@ fn of_bodies() -> Vec<IdField> {
         one(hold, &post, "student_id", "student", for_student),
         one(open, &post, "tutor_id", "tutor", group),
         one(join, &post, "student_id", "student", joining),
+        one(
+            open_event,
+            &post,
+            "calendar_id",
+            "google_calendar",
+            event.clone(),
+        ),
+        one(open_event, &post, "event_id", "google_calendar", event),
         one(wait, &post, "lesson_id", "lesson", for_seat),
         one(wait, &post, "student_id", "student", for_seat_of),
         one(accept, &post, "hold_id", "hold", meant.clone()),
