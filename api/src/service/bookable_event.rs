@@ -36,6 +36,9 @@ use std::time::Duration;
 /// How long whoever opens an event waits for Google.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Students can join the event already.
+pub(super) const ALREADY_OPEN: &str = "already_open";
+
 /// A longer title is cut.
 const LONGEST_TITLE: usize = 100;
 
@@ -177,7 +180,7 @@ fn translated(error: DbErr) -> Error {
 
 fn already_open() -> Error {
     let detail = "Students can join this event already.";
-    Error::conflict("already_open", detail)
+    Error::conflict(ALREADY_OPEN, detail)
 }
 
 /// An event as Google tells it now.

@@ -2,7 +2,7 @@
 
 use super::{
     TutorId, UserId,
-    bookable_event::{self, Opening},
+    bookable_event::{self, ALREADY_OPEN, Opening},
     caller::Caller,
     queue::Outcome,
     transaction::transaction,
@@ -157,22 +157,27 @@ pub async fn open_tagged(app: &App, tutor_id: TutorId) -> Result<Outcome, Error>
     };
     let tags = store::bookable_tag::of_tutor(&app.db, tutor_id).await?;
     let tagged = store::bookable_tag::to_open(&app.db, tutor_id, AT_A_TIME).await?;
+    let mut failure = None;
     for event in &tagged {
         match open_one(app, &caller, (user, tutor_id), &tags, event).await {
             Ok(()) => store::bookable_tag::forget(&app.db, event).await?,
-            Err(error) => {
-                let code = refusal(error)?;
-                store::bookable_tag::note_refused(&app.db, event, &code).await?;
-            }
+            Err(error) => match refusal(error) {
+                // Whoever has opened it was cut off, or the tutor was faster.
+                Ok(code) if code == ALREADY_OPEN => {
+                    store::bookable_tag::forget(&app.db, event).await?;
+                }
+                Ok(code) => store::bookable_tag::note_refused(&app.db, event, &code).await?,
+                // The others don't wait for it.
+                Err(error) => failure = Some(error),
+            },
         }
     }
-    Ok(
-        if i64::try_from(tagged.len()).is_ok_and(|n| n < AT_A_TIME) {
-            Outcome::Done
-        } else {
-            Outcome::Further(0)
-        },
-    )
+    let may_be_more = i64::try_from(tagged.len()).is_ok_and(|n| n >= AT_A_TIME);
+    Ok(match failure {
+        Some(error) => Outcome::Failed(error),
+        None if may_be_more => Outcome::Further(0),
+        None => Outcome::Done,
+    })
 }
 
 async fn open_one(
