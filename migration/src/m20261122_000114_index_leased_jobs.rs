@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
 // done.
 const UP: &str = r"
 CREATE INDEX jobs_turn_idx ON jobs
-    ((kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars')), in_background, run_at) WHERE dead_at IS NULL;
+    ((kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars', 'open_tagged_events')), in_background, run_at) WHERE dead_at IS NULL;
 CREATE INDEX jobs_leased_until_idx ON jobs (leased_until) WHERE leased_until IS NOT NULL;
 DROP INDEX jobs_run_at_idx;
 ";

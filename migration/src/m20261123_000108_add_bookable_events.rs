@@ -36,7 +36,13 @@ BEGIN
     INSERT INTO busy_spans (tutor_id, starts_at, ends_at)
     SELECT NEW.tutor_id, lower(span), upper(span)
     FROM unnest(
-        (SELECT coalesce(range_agg(tstzrange(calendar_events.starts_at, calendar_events.ends_at)), '{}')
+        -- While it is not known which events there are, it may be there.
+        (SELECT coalesce(range_agg(tstzrange(NEW.starts_at, NEW.ends_at)), '{}')
+         FROM calendars
+         JOIN tutors ON tutors.user_id = calendars.user_id
+         WHERE tutors.id = NEW.tutor_id AND blocks AND access_role = 'owner'
+           AND NOT EXISTS (SELECT FROM calendar_syncs WHERE calendar_id = calendars.id))
+        + (SELECT coalesce(range_agg(tstzrange(calendar_events.starts_at, calendar_events.ends_at)), '{}')
          FROM calendar_events
          JOIN calendars ON calendars.id = calendar_id AND blocks
          JOIN tutors ON tutors.user_id = calendars.user_id

@@ -26,7 +26,7 @@ CREATE TABLE bookable_tags (
     capacity smallint NOT NULL CONSTRAINT bookable_tags_capacity_range CHECK (capacity BETWEEN 2 AND 100),
     description text NOT NULL CONSTRAINT bookable_tags_description_length CHECK (char_length(description) <= 2000),
     CONSTRAINT bookable_tags_pkey PRIMARY KEY (tutor_id, position),
-    CONSTRAINT bookable_tags_subject_level_fkey FOREIGN KEY (subject_id, level) REFERENCES subject_levels (subject_id, level)
+    CONSTRAINT bookable_tags_subject_level_fkey FOREIGN KEY (subject_id, level) REFERENCES subject_levels (subject_id, level) ON DELETE CASCADE
 );
 COMMENT ON TABLE bookable_tags IS 'what a title contains of those events of a tutor that students can join; of several the first counts';
 CREATE INDEX bookable_tags_subject_level_idx ON bookable_tags (subject_id, level);
@@ -36,6 +36,7 @@ CREATE TABLE tagged_events (
     calendar_id uuid NOT NULL CONSTRAINT tagged_events_calendar_fkey REFERENCES calendars (id) ON DELETE CASCADE,
     google_id text NOT NULL,
     starts_at timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL,
     refusal text,
     CONSTRAINT tagged_events_pkey PRIMARY KEY (calendar_id, google_id)
 );

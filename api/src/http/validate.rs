@@ -94,6 +94,18 @@ pub fn line(min: usize, max: usize) -> impl Fn(&str, &()) -> Result {
     }
 }
 
+/// No blank at either end.
+pub fn trimmed(value: &str, (): &()) -> Result {
+    if value.trim() == value {
+        Ok(())
+    } else {
+        Err(broken(
+            "unacceptable",
+            "must neither begin nor end with a blank",
+        ))
+    }
+}
+
 /// [`line`] where there is any.
 pub fn optional_line(min: usize, max: usize) -> impl Fn(&Option<String>, &()) -> Result {
     move |value, ()| {

@@ -4,7 +4,7 @@
 //! it, and whom we invite to it comes and goes (`lesson_event::own`).
 
 use super::{
-    CalendarId, LessonId, TutorId,
+    CalendarId, LessonId, TutorId, bookable_tag,
     booking::{LONGEST_LESSON, translate, turn},
     calendar_connection::{self, with_token},
     caller::Caller,
@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     store::{
         self,
+        bookable_tag::TaggedEvent,
         calendar::AccessRole,
         group_lesson::{NewGroupLesson, OwnEvent},
         job::Work,
@@ -36,8 +37,8 @@ use std::time::Duration;
 /// How long whoever opens an event waits for Google.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Students can join the event already.
-pub(super) const ALREADY_OPEN: &str = "already_open";
+/// The tutor has no calendar that we can read.
+pub(super) const NOT_CONNECTED: &str = "not_connected";
 
 /// A longer title is cut.
 const LONGEST_TITLE: usize = 100;
@@ -95,24 +96,40 @@ pub async fn open<A: Serialize + Send + Sync>(
     Ok(answer)
 }
 
-/// As [`open`], of an event that was read.
-pub(super) async fn open_read(
+/// Opens an event that was read, by the first of the tutor's tags that its title contains: once, whatever becomes of its lesson.
+/// Nothing is done where it was noted anew since, or has no tag any more.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn open_by_tag(
     app: &App,
     caller: &Caller,
     (user, tutor_id): (UserId, TutorId),
-    (read, new): (&Read, &Opening),
+    (read, tagged): (&Read, &TaggedEvent),
 ) -> Result<(), Error> {
     let span = check(&read.event, app.clock.now())?;
     let _turn = turn(app, user, tutor_id).await?;
     let whose = (user, tutor_id);
-    transaction!(app.db, |txn| insert(
-        app,
-        txn,
-        (caller, whose),
-        (read, new),
-        span
-    )
-    .await)?;
+    transaction!(app.db, |txn| {
+        store::lock_time_of(txn, &[user]).await?;
+        let is_noted = store::bookable_tag::take(txn, tagged).await?;
+        let tags = store::bookable_tag::of_tutor(txn, tutor_id).await?;
+        let tag = bookable_tag::of_title(&tags, &read.event.summary);
+        let Some(tag) = tag.filter(|_| is_noted) else {
+            return Ok(());
+        };
+        if store::bookable_event::was_open(txn, tutor_id, &read.event.id).await? {
+            return Ok(());
+        }
+        let new = Opening {
+            subject: tag.subject_slug.clone(),
+            level: tag.level.clone(),
+            capacity: tag.capacity,
+            description: tag.description.clone(),
+        };
+        insert(app, txn, (caller, whose), (read, &new), span).await?;
+        Ok(())
+    })?;
     app.work_enqueued.notify_one();
     Ok(())
 }
@@ -180,7 +197,7 @@ fn translated(error: DbErr) -> Error {
 
 fn already_open() -> Error {
     let detail = "Students can join this event already.";
-    Error::conflict(ALREADY_OPEN, detail)
+    Error::conflict("already_open", detail)
 }
 
 /// An event as Google tells it now.
@@ -227,7 +244,7 @@ async fn ask(
         google::Error::GrantDead => not_connected(),
         google::Error::InsufficientScope => {
             let detail = "Access to the events of this account was not given.";
-            Error::conflict("not_connected", detail)
+            Error::conflict(NOT_CONNECTED, detail)
         }
         // Events can be read in one's own calendars only.
         google::Error::Invalid { status: 403, .. } => not_own_calendar(),
@@ -236,7 +253,7 @@ async fn ask(
 }
 
 fn not_connected() -> Error {
-    Error::conflict("not_connected", "No calendar is connected.")
+    Error::conflict(NOT_CONNECTED, "No calendar is connected.")
 }
 
 fn not_own_calendar() -> Error {

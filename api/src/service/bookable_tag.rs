@@ -2,7 +2,7 @@
 
 use super::{
     TutorId, UserId,
-    bookable_event::{self, ALREADY_OPEN, Opening},
+    bookable_event::{self, NOT_CONNECTED},
     caller::Caller,
     queue::Outcome,
     transaction::transaction,
@@ -17,6 +17,7 @@ use crate::{
         job::Work,
     },
 };
+use chrono::TimeDelta;
 use sea_orm::DatabaseTransaction;
 
 pub use crate::store::bookable_tag::BookableTag;
@@ -69,16 +70,22 @@ pub async fn replace(
     wanted: &[WantedTag],
     dry_run: bool,
 ) -> Result<BookableTags, Error> {
+    let user = store::tutor::user_of(&app.db, tutor_id).await?;
+    let user = user.ok_or(Error::not_found("tutor"))?;
     let now = app.clock.now();
     let replaced = transaction!(app.db, dry_run, |txn| {
+        // Whoever stores what Google tells does so before that, or asks anew.
+        store::lock_time_of(txn, &[user]).await?;
         begin_edit(app, txn, tutor_id, version).await?;
         let tags = resolve(txn, tutor_id, wanted).await?;
+        let before = store::bookable_tag::of_tutor(txn, tutor_id).await?;
         store::bookable_tag::replace(txn, tutor_id, &tags).await?;
-        if let Some(user) = store::tutor::user_of(txn, tutor_id).await? {
+        let items = store::bookable_tag::of_tutor(txn, tutor_id).await?;
+        if items != before {
             read_titles_anew(app, txn, (user, tutor_id)).await?;
         }
         Ok(BookableTags {
-            items: store::bookable_tag::of_tutor(txn, tutor_id).await?,
+            items,
             refused: store::bookable_tag::refused(txn, tutor_id, (MOST_REFUSED, now)).await?,
         })
     })?;
@@ -149,33 +156,28 @@ pub(super) fn of_title<'a>(tags: &'a [BookableTag], title: &str) -> Option<&'a B
 
 /// Opens events of a tutor that have a tag, or notes why students can't join them.
 pub async fn open_tagged(app: &App, tutor_id: TutorId) -> Result<Outcome, Error> {
-    let Some(user) = store::tutor::user_of(&app.db, tutor_id).await? else {
-        return Ok(Outcome::Done);
-    };
     let Some(caller) = Caller::tutor_alone(app, tutor_id).await? else {
+        // Who is reinstated asks for it again.
         return Ok(Outcome::Done);
     };
-    let tags = store::bookable_tag::of_tutor(&app.db, tutor_id).await?;
     let tagged = store::bookable_tag::to_open(&app.db, tutor_id, AT_A_TIME).await?;
     let mut failure = None;
     for event in &tagged {
-        match open_one(app, &caller, (user, tutor_id), &tags, event).await {
-            Ok(()) => store::bookable_tag::forget(&app.db, event).await?,
-            Err(error) => match refusal(error) {
-                // Whoever has opened it was cut off, or the tutor was faster.
-                Ok(code) if code == ALREADY_OPEN => {
-                    store::bookable_tag::forget(&app.db, event).await?;
-                }
-                Ok(code) => store::bookable_tag::note_refused(&app.db, event, &code).await?,
-                // The others don't wait for it.
-                Err(error) => failure = Some(error),
-            },
+        let Err(error) = open_one(app, &caller, tutor_id, event).await else {
+            continue;
+        };
+        match refusal(error) {
+            // All are told anew when the tutor connects again.
+            Ok(code) if code == NOT_CONNECTED => return Ok(Outcome::Done),
+            Ok(code) => store::bookable_tag::note_refused(&app.db, event, &code).await?,
+            // The others don't wait for it.
+            Err(error) => failure = Some(error),
         }
     }
     let may_be_more = i64::try_from(tagged.len()).is_ok_and(|n| n >= AT_A_TIME);
     Ok(match failure {
         Some(error) => Outcome::Failed(error),
-        None if may_be_more => Outcome::Further(0),
+        None if may_be_more => Outcome::Again(TimeDelta::zero()),
         None => Outcome::Done,
     })
 }
@@ -183,23 +185,13 @@ pub async fn open_tagged(app: &App, tutor_id: TutorId) -> Result<Outcome, Error>
 async fn open_one(
     app: &App,
     caller: &Caller,
-    whose: (UserId, TutorId),
-    tags: &[BookableTag],
+    tutor_id: TutorId,
     tagged: &TaggedEvent,
 ) -> Result<(), Error> {
+    let user = caller.user_id().ok_or(Error::not_found("tutor"))?;
     let place = (tagged.calendar_id, tagged.google_id.as_str());
-    let read = bookable_event::read(app, whose.0, place).await?;
-    // The title may be another one by now.
-    let Some(tag) = of_title(tags, &read.event.summary) else {
-        return Ok(());
-    };
-    let opening = Opening {
-        subject: tag.subject_slug.clone(),
-        level: tag.level.clone(),
-        capacity: tag.capacity,
-        description: tag.description.clone(),
-    };
-    bookable_event::open_read(app, caller, whose, (&read, &opening)).await
+    let read = bookable_event::read(app, user, place).await?;
+    bookable_event::open_by_tag(app, caller, (user, tutor_id), (&read, tagged)).await
 }
 
 /// Why an event can't be opened, if it is for what stands in the way, and not because something failed.

@@ -8,6 +8,8 @@
 
 mod own;
 
+pub(super) use own::is_lost;
+
 use super::{
     LessonId,
     calendar_connection::{Failure, unavailable, with_token},

@@ -42,9 +42,12 @@ pub enum Outcome {
 
 /// The job that has waited longest, now this worker's.
 pub async fn take(app: &App) -> Result<Option<Job>, Error> {
-    let now = app.clock.now();
-    let until = now + app.config.jobs.lease;
-    transaction!(app.db, |txn| Ok(store::job::lease(txn, now, until).await?))
+    transaction!(app.db, |txn| {
+        store::job::lock_leasing(txn).await?;
+        // After the wait, or the lease would be over before the run is.
+        let now = app.clock.now();
+        Ok(store::job::lease(txn, now, now + app.config.jobs.lease).await?)
+    })
 }
 
 /// Writes down how a run ended.

@@ -152,6 +152,11 @@ async fn compare(app: &App, tutor_id: TutorId, dry_run: bool) -> Result<Option<R
         for difference in &differences {
             mend(app, google, connection.grant_id, *difference, now).await?;
         }
+        // What was in the way may be so no longer.
+        if store::bookable_tag::try_again(&app.db, tutor_id, now).await? {
+            let work = Work::OpenTaggedEvents(tutor_id);
+            store::job::enqueue(&app.db, work, now).await?;
+        }
         app.work_enqueued.notify_one();
     }
     Ok(Some(report))

@@ -2,7 +2,11 @@
 //! on, so that one that was seen before is worth nothing now.
 
 use super::{UserId, hold, session, transaction::transaction};
-use crate::{app::App, error::Error, store};
+use crate::{
+    app::App,
+    error::Error,
+    store::{self, job::Work},
+};
 use chrono::{DateTime, Utc};
 use scheduling::lifecycle::Actor;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -196,6 +200,9 @@ pub async fn reinstate(app: &App, id: UserId) -> Result<Account, Error> {
             return Err(Error::conflict("not_suspended", detail));
         }
         store::account::set_suspended(txn, id, None, now).await?;
+        if let Some(tutor) = store::tutor::of_user(txn, id).await? {
+            store::job::enqueue(txn, Work::OpenTaggedEvents(tutor), now).await?;
+        }
         within(txn, id).await
     })
 }

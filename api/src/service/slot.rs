@@ -397,7 +397,10 @@ impl Times {
         lesson: Span,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let Some(of_tutor) = self.tutors().find(|(it, _)| it.profile.id == tutor) else {
+        let mut tutors = self.tutors();
+        let is_other = |tutor: &Tutor| Some(tutor.profile.user_id) != self.student;
+        let of_tutor = tutors.find(|(it, _)| it.profile.id == tutor && is_other(it));
+        let Some(of_tutor) = of_tutor else {
             return Ok(false);
         };
         let mut obstacles = self.obstacles_of(of_tutor, &About::default(), lesson, now, true)?;

@@ -171,10 +171,7 @@ fn translate(error: DbErr) -> Error {
             Error::invalid("slug", "taken", "another subject has this slug")
         }
         Some(
-            "offers_subject_level_fkey"
-            | "lessons_subject_level_fkey"
-            | "credit_lots_subject_fkey"
-            | "bookable_tags_subject_level_fkey",
+            "offers_subject_level_fkey" | "lessons_subject_level_fkey" | "credit_lots_subject_fkey",
         ) => {
             let detail = "Tutors offer this, lessons were booked, or students have credit for it.";
             Error::conflict("in_use", detail)

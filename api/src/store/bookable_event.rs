@@ -19,6 +19,19 @@ pub async fn is_open(
     Ok(found.await?.is_some())
 }
 
+/// Whether students could ever join this event of the tutor's as a lesson.
+pub async fn was_open(
+    txn: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    event: &str,
+) -> Result<bool, DbErr> {
+    let found = txn.query_one_raw(raw_sql!(
+        Postgres,
+        r#"SELECT FROM lessons WHERE tutor_id = {tutor_id} AND own_event_id = {event} LIMIT 1"#
+    ));
+    Ok(found.await?.is_some())
+}
+
 /// Forgets that an event was opened where that lesson is over: whoever moves it ahead may open it again. What it showed of the
 /// lesson was all there was to show.
 pub async fn forget_past(

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, raw_sql};
 use uuid::Uuid;
 
 /// What is to become of the events whose titles contain it.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct BookableTag {
     pub tag: String,
     pub subject_slug: String,
@@ -42,9 +42,6 @@ pub struct NewBookableTag {
 }
 
 /// Replaces all tags of a tutor.
-///
-/// # Errors
-/// `bookable_tags_subject_level_fkey` is for the caller to translate.
 pub async fn replace(
     txn: &impl ConnectionTrait,
     tutor_id: TutorId,
@@ -81,21 +78,27 @@ pub struct TaggedEvent {
     /// What Google calls it.
     pub google_id: String,
     pub starts_at: DateTime<Utc>,
+    /// When Google last told of it.
+    pub noted_at: DateTime<Utc>,
     /// The code of why students can't join it; none: nobody has tried yet.
     pub refusal: Option<String>,
 }
 
-/// Notes which events of a calendar contain a tag, of those of which Google has told, or of `all` there are. Whether any of them
+/// Notes which events of a calendar contain a tag, of those of which Google has told, by their ids and those of repeated ones, or of all there are. Whether any of them
 /// is to be opened: what was open once is not opened again.
 pub async fn note_tagged(
     txn: &impl ConnectionTrait,
     (tutor_id, calendar): (TutorId, CalendarId),
-    (told, all): (Vec<String>, bool),
+    told: Option<(Vec<String>, Vec<String>)>,
     tagged: &[(String, DateTime<Utc>)],
+    now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
+    let all = told.is_none();
+    let (ids, repeated) = told.unwrap_or_default();
     txn.execute_raw(raw_sql!(
         Postgres,
-        r#"DELETE FROM tagged_events WHERE calendar_id = {calendar} AND ({all} OR google_id = ANY({told}::text[]))"#
+        r#"DELETE FROM tagged_events WHERE calendar_id = {calendar}
+             AND ({all} OR google_id = ANY({ids}::text[]) OR regexp_replace(google_id, '_[0-9]+(T[0-9]+Z)?$', '') = ANY({repeated}::text[]))"#
     ))
     .await?;
     if tagged.is_empty() {
@@ -104,8 +107,8 @@ pub async fn note_tagged(
     let (ids, starts): (Vec<_>, Vec<_>) = tagged.iter().cloned().unzip();
     let inserted = txn.execute_raw(raw_sql!(
         Postgres,
-        r#"INSERT INTO tagged_events (calendar_id, google_id, starts_at)
-           SELECT {calendar}, google_id, starts_at FROM unnest({ids}::text[], {starts}::timestamptz[]) AS told (google_id, starts_at)
+        r#"INSERT INTO tagged_events (calendar_id, google_id, starts_at, noted_at)
+           SELECT {calendar}, google_id, starts_at, {now} FROM unnest({ids}::text[], {starts}::timestamptz[]) AS told (google_id, starts_at)
            WHERE NOT EXISTS (SELECT FROM lessons WHERE tutor_id = {tutor_id} AND own_event_id = told.google_id)"#
     ));
     Ok(inserted.await?.rows_affected() > 0)
@@ -119,9 +122,9 @@ pub async fn to_open(
 ) -> Result<Vec<TaggedEvent>, DbErr> {
     TaggedEvent::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendar_id, tagged_events.google_id, starts_at, refusal
+        r#"SELECT calendar_id, tagged_events.google_id, starts_at, noted_at, refusal
            FROM tagged_events JOIN calendars ON calendars.id = calendar_id JOIN tutors ON tutors.user_id = calendars.user_id
-           WHERE tutors.id = {tutor_id} AND refusal IS NULL ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
+           WHERE tutors.id = {tutor_id} AND blocks AND refusal IS NULL ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
     ))
     .all(db)
     .await
@@ -135,31 +138,61 @@ pub async fn refused(
 ) -> Result<Vec<TaggedEvent>, DbErr> {
     TaggedEvent::find_by_statement(raw_sql!(
         Postgres,
-        r#"SELECT calendar_id, tagged_events.google_id, starts_at, refusal
+        r#"SELECT calendar_id, tagged_events.google_id, starts_at, noted_at, refusal
            FROM tagged_events JOIN calendars ON calendars.id = calendar_id JOIN tutors ON tutors.user_id = calendars.user_id
-           WHERE tutors.id = {tutor_id} AND refusal IS NOT NULL AND starts_at > {now} ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
+           WHERE tutors.id = {tutor_id} AND blocks AND refusal IS NOT NULL AND starts_at > {now} ORDER BY starts_at, tagged_events.google_id LIMIT {limit}"#
     ))
     .all(db)
     .await
 }
 
-/// Notes why an event can't be opened.
+/// Takes it upon the caller to open an event, or not, as it was last noted; whether it still is so noted.
+pub async fn take(txn: &impl ConnectionTrait, event: &TaggedEvent) -> Result<bool, DbErr> {
+    let TaggedEvent {
+        calendar_id: calendar,
+        google_id: id,
+        noted_at,
+        ..
+    } = event.clone();
+    let taken = txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"DELETE FROM tagged_events WHERE calendar_id = {calendar} AND google_id = {id} AND noted_at = {noted_at} AND refusal IS NULL"#
+    ));
+    Ok(taken.await?.rows_affected() == 1)
+}
+
+/// Notes why an event can't be opened, as it was last noted.
 pub async fn note_refused(
     db: &impl ConnectionTrait,
     event: &TaggedEvent,
     code: &str,
 ) -> Result<(), DbErr> {
     let TaggedEvent {
-        calendar_id,
-        google_id,
+        calendar_id: calendar,
+        google_id: id,
+        noted_at,
         ..
     } = event.clone();
     db.execute_raw(raw_sql!(
         Postgres,
-        r#"UPDATE tagged_events SET refusal = {code} WHERE calendar_id = {calendar_id} AND google_id = {google_id}"#
+        r#"UPDATE tagged_events SET refusal = {code} WHERE calendar_id = {calendar} AND google_id = {id} AND noted_at = {noted_at}"#
     ))
     .await
     .map(|_| ())
+}
+
+/// Lets those events of a tutor be tried again that could not be opened and are ahead. Whether there are any.
+pub async fn try_again(
+    db: &impl ConnectionTrait,
+    tutor_id: TutorId,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let updated = db.execute_raw(raw_sql!(
+        Postgres,
+        r#"UPDATE tagged_events SET refusal = NULL FROM calendars JOIN tutors ON tutors.user_id = calendars.user_id
+           WHERE calendars.id = calendar_id AND tutors.id = {tutor_id} AND refusal IS NOT NULL AND starts_at > {now}"#
+    ));
+    Ok(updated.await?.rows_affected() > 0)
 }
 
 /// Forgets which events of a user have a tag.
@@ -167,21 +200,6 @@ pub async fn forget_all(txn: &impl ConnectionTrait, user_id: UserId) -> Result<(
     txn.execute_raw(raw_sql!(
         Postgres,
         r#"DELETE FROM tagged_events WHERE calendar_id IN (SELECT id FROM calendars WHERE user_id = {user_id})"#
-    ))
-    .await
-    .map(|_| ())
-}
-
-/// Forgets an event that is open, or gone.
-pub async fn forget(db: &impl ConnectionTrait, event: &TaggedEvent) -> Result<(), DbErr> {
-    let TaggedEvent {
-        calendar_id,
-        google_id,
-        ..
-    } = event.clone();
-    db.execute_raw(raw_sql!(
-        Postgres,
-        r#"DELETE FROM tagged_events WHERE calendar_id = {calendar_id} AND google_id = {google_id}"#
     ))
     .await
     .map(|_| ())

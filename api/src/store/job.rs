@@ -64,6 +64,7 @@ impl Work {
             Self::FollowLessonEvent(_)
                 | Self::ReadBusyTime(_)
                 | Self::ReconcileCalendar(_)
+                | Self::OpenTaggedEvents(_)
                 | Self::WatchCalendars(_)
                 | Self::RevokeGrant(_)
         )
@@ -191,20 +192,24 @@ struct Row {
     progress: Option<i64>,
 }
 
+/// Waits until nobody else leases, until the end of the transaction: else two could take two jobs of one tutor.
+pub async fn lock_leasing(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    txn.execute_raw(raw_sql!(
+        Postgres,
+        r#"SELECT pg_advisory_xact_lock({LEASING})"#
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Leases the job that has waited longest; reading busy time, of which there is always some to do, what makes that rarer,
 /// and looking whether there is something to do come after what somebody waits for. Of one tutor's lessons the events are
-/// written and followed one after the other, whoever else is at work: workers lease one at a time, or two could take two of
-/// one tutor's.
+/// written and followed one after the other, whoever else is at work.
 pub async fn lease(
     txn: &impl ConnectionTrait,
     now: DateTime<Utc>,
     leased_until: DateTime<Utc>,
 ) -> Result<Option<Leased>, DbErr> {
-    txn.execute_raw(raw_sql!(
-        Postgres,
-        r#"SELECT pg_advisory_xact_lock({LEASING})"#
-    ))
-    .await?;
     let row = Row::find_by_statement(raw_sql!(
         Postgres,
         r#"UPDATE jobs SET leased_until = {leased_until}, attempts = attempts + 1
@@ -219,7 +224,7 @@ pub async fn lease(
                      JOIN lessons AS of_this ON of_this.id = jobs.key::uuid
                      WHERE other.leased_until > {now} AND other.kind IN ('sync_lesson_event', 'follow_lesson_event')
                        AND of_other.tutor_id = of_this.tutor_id))
-               ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+               ORDER BY kind IN ('read_busy_time', 'reconcile_calendar', 'watch_calendars', 'open_tagged_events'), in_background, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, kind, key, revision, attempts, failing_since, progress"#
     ))
     .one(txn)

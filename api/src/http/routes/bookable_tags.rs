@@ -47,7 +47,7 @@ pub struct RefusedEvent {
     event_id: String,
     #[schema(example = "2026-11-23T15:00:00Z")]
     start: DateTime<Utc>,
-    /// A code of `open_event`, of its `errors` or its `conflicts`.
+    /// A code of `open_event`, of its `errors` or its `conflicts`, the first of several.
     #[schema(example = "lesson")]
     reason: String,
 }
@@ -58,8 +58,8 @@ pub struct BookableTagList {
     /// Of several in one title the first counts.
     #[schema(max_items = 20)]
     items: Vec<BookableTag>,
-    /// Events ahead that have a tag and could not be opened, the first to begin first; the first 100. Each is tried again when
-    /// it is changed, or the tags are.
+    /// Events ahead, at times of a day, that have a tag and could not be opened, the first to begin first; the first 100. Each
+    /// is tried again once a day, and when it is changed, or the tags are.
     #[schema(max_items = 100)]
     refused: Vec<RefusedEvent>,
 }
@@ -120,11 +120,11 @@ pub struct NewBookableTags {
 #[serde(deny_unknown_fields)]
 pub struct NewBookableTag {
     /// What the title contains, in whatever case.
-    #[garde(custom(validate::line(2, 50)))]
+    #[garde(custom(validate::line(2, 50)), custom(validate::trimmed))]
     #[schema(
         min_length = 2,
         max_length = 50,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f]$",
         example = "#open"
     )]
     tag: String,

@@ -182,7 +182,7 @@ impl Told {
         Ok(true)
     }
 
-    /// Notes which of the events have one of these tags. Whether any of them is to be opened.
+    /// Notes which of the events have one of these tags, the first to begin. Whether any of them is to be opened.
     pub(super) async fn note_tagged(
         &self,
         txn: &impl ConnectionTrait,
@@ -195,22 +195,28 @@ impl Told {
             bookable_tag::of_title(tags, &event.summary)?;
             Some((event.id.clone(), start))
         });
-        let tagged: Vec<_> = tagged.take(MOST_TAGGED).collect();
-        let told = events.map(|event| &event.id).chain(&self.changes.cancelled);
-        let told = (told.cloned().collect(), self.is_all);
-        store::bookable_tag::note_tagged(txn, (tutor_id, self.calendar), told, &tagged).await
+        let mut tagged: Vec<_> = tagged.collect();
+        tagged.sort_unstable_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        tagged.truncate(MOST_TAGGED);
+        let told = (!self.is_all).then(|| self.outdated());
+        let whose = (tutor_id, self.calendar);
+        store::bookable_tag::note_tagged(txn, whose, told, &tagged, now).await
+    }
+
+    /// Of which events it is known anew whether and when they are: by their ids, and occurrences by the ids of what is repeated.
+    fn outdated(&self) -> (Vec<String>, Vec<String>) {
+        let outdated = self.changes.outdated();
+        let told = self.changes.events.iter().map(|event| event.id.as_str());
+        let ids = outdated.ids.into_iter().chain(told);
+        let repeated = outdated.repeated.into_iter();
+        (
+            ids.map(str::to_owned).collect(),
+            repeated.map(str::to_owned).collect(),
+        )
     }
 
     async fn drop_outdated(&self, txn: &impl ConnectionTrait) -> Result<(), DbErr> {
-        let outdated = self.changes.outdated();
-        let told = self.changes.events.iter().map(|event| event.id.as_str());
-        let ids: Vec<_> = outdated
-            .ids
-            .into_iter()
-            .chain(told)
-            .map(str::to_owned)
-            .collect();
-        let repeated: Vec<_> = outdated.repeated.into_iter().map(str::to_owned).collect();
+        let (ids, repeated) = self.outdated();
         if ids.is_empty() && repeated.is_empty() {
             return Ok(());
         }
@@ -218,12 +224,10 @@ impl Told {
     }
 }
 
-/// When an event begins, if it is not the event of a lesson and of a kind that has guests.
+/// When an event begins, if it is not one of ours and of a kind that has guests.
 fn can_be_joined(event: &ListedEvent) -> Option<DateTime<Utc>> {
     match (event.start, event.event_type) {
-        (EventTime::At(start), EventType::Default) if lesson_in(&event.private).is_none() => {
-            Some(start)
-        }
+        (EventTime::At(start), EventType::Default) if lesson_of(event).is_none() => Some(start),
         _ => None,
     }
 }

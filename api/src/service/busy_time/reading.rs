@@ -287,7 +287,7 @@ impl Reading {
             return Ok(false);
         }
         let mut any = false;
-        for told in &self.events {
+        for told in self.events.iter().filter(|told| told.blocks) {
             any |= told.note_tagged(txn, (tutor_id, &tags), now).await?;
         }
         if any {

@@ -191,13 +191,12 @@ impl Case<'_> {
                 Ok(Outcome::Again(LOOK_AGAIN))
             };
         }
-        let is_own = self.lesson.own_event_id.is_some();
+        let is_lost = matches!(self.seen, Seen::Lost);
         let is_as_seen = if is_gone {
             changing::put_back(self, changing::because(Why::CalendarGone)).await?
-        } else if is_written(self.lesson) && !is_own {
+        } else if is_written(self.lesson) && !is_lost {
             true
         } else {
-            // One of the tutor's own may be repeated by now, of which whoever writes makes an end.
             changing::write_all_the_same(self).await?
         };
         Ok(done_if(is_as_seen))

@@ -2,7 +2,7 @@
 
 use super::super::{
     calendar_connection::{Failure, with_token},
-    lesson_event::{is_event_of, shown_revision},
+    lesson_event::{is_event_of, is_lost, shown_revision},
 };
 use crate::{
     app::{App, Google},
@@ -33,6 +33,8 @@ pub(super) enum Seen {
     /// What makes no sense, so nothing follows from it: another event, or one of another revision, or one that is repeated; or
     /// it is not known where it may be.
     Unclear,
+    /// The tutor's own, which no longer is the one event that was opened.
+    Lost,
     /// Its calendar is gone.
     NoCalendar,
 }
@@ -46,7 +48,7 @@ impl Seen {
                 _ => return None,
             }),
             Self::Nothing => Some(Shown::Nothing),
-            Self::Unclear | Self::NoCalendar => None,
+            Self::Unclear | Self::Lost | Self::NoCalendar => None,
         }
     }
 
@@ -198,7 +200,9 @@ fn judge(event: Event, lesson: &ForCalendar) -> Seen {
     let revision = shown_revision(lesson, &event);
     let is_known =
         revision == Some(lesson.calendar_revision) || revision == lesson.calendar_event_revision;
-    if is_event_of(&event, lesson) && is_known && !event.repeats {
+    if is_lost(lesson, &event) {
+        Seen::Lost
+    } else if is_event_of(&event, lesson) && is_known && !event.repeats {
         Seen::Event(Box::new(event))
     } else {
         Seen::Unclear

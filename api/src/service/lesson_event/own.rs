@@ -19,6 +19,9 @@ use chrono::TimeDelta;
 use google::{Event, NewEvent};
 use std::iter;
 
+/// How soon to look again where it is not known where the event is.
+const LOOK_AGAIN: TimeDelta = TimeDelta::hours(1);
+
 /// Finds the event again of which it is not known where it is, since the connection had ended or nobody found it where it was.
 /// Where there is none, or not only one, an event of ours takes its place.
 pub(super) async fn find_again(
@@ -29,7 +32,9 @@ pub(super) async fn find_again(
     id: &str,
 ) -> Result<Outcome, Failure> {
     match find(app, google, grant, lesson, id).await? {
-        Some((calendar, event)) if !is_lost(lesson, &event) => {
+        Elsewhere::Unknown if lesson.ends_at > app.clock.now() => Ok(Outcome::Again(LOOK_AGAIN)),
+        Elsewhere::Unknown => Ok(Outcome::Done),
+        Elsewhere::Found { calendar, event } if !is_lost(lesson, &event) => {
             note_found(app, grant, lesson, (&calendar, &event)).await?;
             bring_in_line(app, google, grant, lesson.id, &event).await
         }
@@ -67,7 +72,7 @@ async fn note_found(
 }
 
 /// Whether it no longer is the one event that was opened, of which this calendar decides.
-pub(super) fn is_lost(lesson: &ForCalendar, event: &Event) -> bool {
+pub(in crate::service) fn is_lost(lesson: &ForCalendar, event: &Event) -> bool {
     lesson.is_own_event(&event.id) && (event.repeats || !event.is_organized_here)
 }
 
@@ -81,7 +86,9 @@ pub(super) async fn let_go(
     id: &str,
 ) -> Result<Outcome, Failure> {
     tracing::warn!(lesson = %lesson.id, "the event that the tutor opened is gone, or repeated by now");
-    withdraw(app, google, grant, lesson, id).await?;
+    if !withdraw(app, google, grant, lesson, id).await? {
+        return Ok(Outcome::Again(LOOK_AGAIN));
+    }
     store::bookable_event::release(&app.db, lesson.id, grant, id).await?;
     Ok(Outcome::Again(TimeDelta::zero()))
 }
@@ -94,26 +101,32 @@ pub(super) async fn leave(
     lesson: &ForCalendar,
     id: &str,
 ) -> Result<Outcome, Failure> {
-    withdraw(app, google, grant, lesson, id).await?;
+    if !withdraw(app, google, grant, lesson, id).await? {
+        return Ok(Outcome::Again(LOOK_AGAIN));
+    }
     let (attempt, now) = (lesson.calendar_event_attempt, app.clock.now());
     store::lesson::note_no_event(&app.db, lesson.id, (grant, None), attempt, now).await?;
     store::google_grant::hurry_busy_read(&app.db, lesson.tutor_id, now).await?;
     Ok(Outcome::Done)
 }
 
-/// What is on the event of another lesson, as which it was opened since, stays.
+/// What is on the event of another lesson, as which it was opened since, stays. Whether it is known where the event is, if anywhere:
+/// after the lesson nobody waits for that.
 async fn withdraw(
     app: &App,
     google: &Google,
     grant: GrantId,
     lesson: &ForCalendar,
     id: &str,
-) -> Result<(), Failure> {
-    let found = find(app, google, grant, lesson, id).await?;
-    let is_ours_to_change = |event: &Event| is_of(event, lesson.id) && event.is_organized_here;
-    let Some((calendar, event)) = found.filter(|(_, event)| is_ours_to_change(event)) else {
-        return Ok(());
+) -> Result<bool, Failure> {
+    let (calendar, event) = match find(app, google, grant, lesson, id).await? {
+        Elsewhere::Found { calendar, event } => (calendar, event),
+        Elsewhere::Nowhere => return Ok(true),
+        Elsewhere::Unknown => return Ok(lesson.ends_at <= app.clock.now()),
     };
+    if !is_of(&event, lesson.id) || !event.is_organized_here {
+        return Ok(true);
+    }
     let (calendar, event) = (&*calendar, &*event);
     let withdrawn = with_token(app, google, grant, |token| async move {
         let ours = [MARK, REVISION];
@@ -124,28 +137,25 @@ async fn withdraw(
     })
     .await;
     match withdrawn {
-        Err(google::Error::NotFound | google::Error::Gone) => Ok(()),
-        outcome => Ok(outcome?),
+        Ok(()) | Err(google::Error::NotFound | google::Error::Gone) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The event, if it stands in the calendar where it was, or in another one of the tutor's own.
+/// The event, in the calendar where it was or in another one of the tutor's own.
 async fn find(
     app: &App,
     google: &Google,
     grant: GrantId,
     lesson: &ForCalendar,
     id: &str,
-) -> Result<Option<(String, Box<Event>)>, Failure> {
+) -> Result<Elsewhere, Failure> {
     let calendar = lesson.calendar();
     if let Found::Ours(event) = look(app, google, grant, (calendar, id), lesson).await? {
-        return Ok(Some((calendar.to_owned(), event)));
+        let calendar = calendar.to_owned();
+        return Ok(Elsewhere::Found { calendar, event });
     }
-    let elsewhere = drift::find_elsewhere(app, google, grant, lesson, id).await?;
-    Ok(match elsewhere {
-        Elsewhere::Found { calendar, event } => Some((calendar, event)),
-        Elsewhere::Nowhere | Elsewhere::Unknown => None,
-    })
+    drift::find_elsewhere(app, google, grant, lesson, id).await
 }
 
 /// What is the tutor's in an event that is to be written: its title, and whom the tutor has invited, who stays whatever becomes

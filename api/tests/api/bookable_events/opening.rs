@@ -303,6 +303,8 @@ async fn who_looks_for_slots_finds_the_seats_that_are_free_too() {
         assert_eq!(found(&world.sam, path).await, ["Office hours"], "{path}");
     }
     assert_eq!(found(&world.sam, &of_theo).await, [""; 0]);
+    // Nobody joins their own lesson.
+    assert_eq!(found(&world.tutor.person, &of_tutor).await, [""; 0]);
     let later = world
         .tutor
         .path("/slots?from=2027-03-02T08:00:01Z&to=2027-03-03T00:00:00Z&minutes=60");

@@ -1,6 +1,7 @@
 //! Events are opened by what their titles contain.
 
 use super::*;
+use google_sandbox::{Failure, Target};
 
 impl World {
     fn tags_path(&self) -> String {
@@ -140,6 +141,88 @@ async fn why_an_event_is_not_open_is_told_and_tried_again_when_it_changes() {
 }
 
 #[tokio::test]
+async fn what_was_in_the_way_is_so_no_longer_a_day_later() {
+    let world = World::new().await;
+    let booked = world.tutor.lesson(THIRD, 60);
+    let booked = world.sam.post("/v1/bookings", &booked).await;
+    world.test.run_jobs().await;
+    world.rename("Office hours #open");
+    world.drag(THIRD, 60);
+    world.tag(&[("#open", "mathematics")]).await;
+    assert_eq!(world.refused().await, ["lesson"]);
+    let cancel = format!("{}/cancel", place(&booked));
+    world.sam.post(&cancel, &json!({})).await.expect(200);
+    world.test.run_jobs().await;
+    let (app, tutor) = (&world.test.app, world.tutor.id);
+    let report = api::service::reconciliation::reconcile(app, tutor, false);
+    report.await.unwrap();
+    world.test.run_jobs().await;
+    assert_eq!(world.lessons().await, ["Office hours #open"]);
+    assert_eq!(world.refused().await, [""; 0]);
+}
+
+/// Whoever opens it is cut off before that is noted.
+#[tokio::test]
+async fn what_was_closed_is_not_opened_by_who_comes_late() {
+    let world = World::new().await;
+    world.rename("Office hours #open");
+    world.tag(&[("#open", "mathematics")]).await;
+    let path = format!("/v1/lessons/{}/cancel", world.lesson_id().await);
+    world.tutor.person.post(&path, &json!({})).await.expect(200);
+    let (test, tutor) = (&world.test, world.tutor.id);
+    test.execute(&format!(
+        "INSERT INTO tagged_events (calendar_id, google_id, starts_at, noted_at) VALUES ('{}', '{}', '{FIRST}', '{}')",
+        world.calendar,
+        world.event,
+        test.now(),
+    ))
+    .await;
+    let work = api::store::job::Work::OpenTaggedEvents(tutor);
+    api::store::job::enqueue(&test.app.db, work, test.now())
+        .await
+        .unwrap();
+    test.run_jobs().await;
+    assert_eq!(world.lessons().await, [""; 0]);
+    assert_eq!(test.count("SELECT count(*) FROM tagged_events").await, 0);
+}
+
+#[tokio::test]
+async fn one_event_that_can_not_be_asked_about_holds_up_no_other() {
+    let world = World::new().await;
+    world.tag(&[("#open", "mathematics")]).await;
+    world.rename("First #open");
+    let other = insert(&world.test, &world.tutor.email, THIRD);
+    let title = json!({"summary": "Second #open"});
+    let google = &world.test.google;
+    google
+        .patch_event(&world.tutor.email, &other, &title)
+        .unwrap();
+    let down = Failure::status(Target::Calendar, 500, "backendError");
+    let one = format!("/events/{}", world.event);
+    google.fail_next(down.path(&one).times(u32::MAX));
+    world.read_anew().await;
+    assert_eq!(world.lessons().await, ["Second #open"]);
+}
+
+#[tokio::test]
+async fn closing_frees_no_time_while_it_is_not_known_which_events_there_are() {
+    let world = World::new().await;
+    let lesson = place(&world.open().await);
+    world.test.run_jobs().await;
+    let mut silent = Failure::status(Target::Calendar, 503, "backendError");
+    silent.count = u32::MAX;
+    world.test.google.fail_next(silent);
+    world.tag(&[("#open", "mathematics")]).await;
+    let path = format!("{lesson}/cancel");
+    world.tutor.person.post(&path, &json!({})).await.expect(200);
+    assert!(!world.is_free(FIRST).await);
+    world.test.google.clear_failures();
+    world.after(TimeDelta::hours(1)).await;
+    assert!(!world.is_free(FIRST).await);
+    assert!(world.is_free(SECOND).await);
+}
+
+#[tokio::test]
 async fn lessons_stay_when_the_tag_goes() {
     let world = World::new().await;
     world.rename("Office hours #open");
@@ -156,8 +239,7 @@ async fn while_google_is_silent_events_wait_to_be_opened() {
     let world = World::new().await;
     world.tag(&[("#open", "mathematics")]).await;
     world.rename("Office hours #open");
-    let down =
-        google_sandbox::Failure::status(google_sandbox::Target::Calendar, 503, "backendError");
+    let down = Failure::status(Target::Calendar, 503, "backendError");
     let one = format!("/events/{}", world.event);
     world.test.google.fail_next(down.path(&one).times(u32::MAX));
     world.read_anew().await;
@@ -171,6 +253,11 @@ async fn while_google_is_silent_events_wait_to_be_opened() {
 async fn tags_are_the_tutors_own_and_for_what_the_tutor_teaches() {
     let world = World::new().await;
     let tag = |tag: &str, subject: &str| json!({"tag": tag, "subject": subject, "level": "School", "capacity": 3});
+    for blank in ["  ", " #open", "#open "] {
+        let wanted = json!({"tags": [tag(blank, "mathematics")]});
+        let refused = world.tutor.edit(Method::PUT, "/bookable-tags", &wanted);
+        refused.await.expect_problem(422, "invalid_fields");
+    }
     let wanted = json!({"tags": [tag("#open", "mathematics"), tag("#OPEN", "mathematics"), tag("#a", "physics")]});
     let refused = world.tutor.edit(Method::PUT, "/bookable-tags", &wanted);
     let refused = refused.await.expect_problem(422, "invalid_fields");
